@@ -1,0 +1,157 @@
+//! Diagnostics as text: the excerpt a person reads, and the workflow command GitHub turns into an annotation.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Severity, SourceMap};
+
+/// Whether an excerpt carries terminal colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    Colour,
+}
+
+/// The diagnostic with its source line, marks, notes and help; ends without a line break.
+pub(crate) fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.summary.as_str());
+    let mut group = match excerpts(diagnostic, sources) {
+        snippets if snippets.is_empty() => Group::with_title(title),
+        snippets => title.elements(snippets),
+    };
+    if let (None, Some(detail)) = (diagnostic.span, &diagnostic.detail) {
+        group = group.element(Level::NOTE.message(detail.as_str()));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Colour => Renderer::styled(),
+    };
+    renderer.render(&[group])
+}
+
+/// One excerpt per file that the diagnostic points into, the primary place first.
+fn excerpts<'a>(
+    diagnostic: &'a Diagnostic,
+    sources: &'a SourceMap,
+) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
+    let Some(primary) = diagnostic.span else { return Vec::new() };
+    let mut files = vec![primary.file];
+    for label in &diagnostic.labels {
+        if !files.contains(&label.span.file) {
+            files.push(label.span.file);
+        }
+    }
+    let places = |file| {
+        let first = (file == primary.file)
+            .then(|| AnnotationKind::Primary.span(within(primary, sources)).label(diagnostic.detail.as_deref()));
+        let others = diagnostic
+            .labels
+            .iter()
+            .filter(move |l| l.span.file == file)
+            .map(|l| AnnotationKind::Context.span(within(l.span, sources)).label(Some(l.text.as_str())));
+        first.into_iter().chain(others).collect::<Vec<_>>()
+    };
+    files
+        .into_iter()
+        .map(|file| {
+            Snippet::source(sources.text(file)).path(sources.path(file).display().to_string()).annotations(places(file))
+        })
+        .collect()
+}
+
+/// The span cut to the text and to character borders, so that no span can break the renderer.
+fn within(span: super::Span, sources: &SourceMap) -> std::ops::Range<usize> {
+    let text = sources.text(span.file);
+    let border = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = border(span.start as usize);
+    start..border(span.end as usize).max(start)
+}
+
+/// The diagnostic as a workflow command: `::error file=..,line=..::text`. Escaped as the runner reads it; the
+/// runner cuts messages at 4,096 characters.
+pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let name = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut properties = String::new();
+    if let Some(span) = diagnostic.span {
+        let at = sources.position(span);
+        let file = property(&sources.path(span.file).to_string_lossy());
+        properties = format!(" file={file},line={},endLine={}", at.line, at.end_line);
+        // The runner drops columns of a range over several lines; it wants them within one line only.
+        if at.line == at.end_line {
+            properties.push_str(&format!(",col={},endColumn={}", at.column, at.end_column));
+        }
+    }
+    let parts = [Some(diagnostic.summary.as_str()), diagnostic.detail.as_deref(), diagnostic.help.as_deref()];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    format!("::{name}{properties}::{}", data(&text))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Span;
+
+    fn sample() -> (Diagnostic, SourceMap) {
+        let mut sources = SourceMap::new();
+        let file = sources.add("a,b.pkr.hcl", "source \"x\" \"y\" {\n  comit = true\n}\n".to_owned());
+        let diagnostic = Diagnostic::error("unknown option \"comit\"")
+            .at(Span::new(file, 19..24))
+            .detail("not an option of builder \"docker\"")
+            .help("did you mean \"commit\"?");
+        (diagnostic, sources)
+    }
+
+    #[test]
+    fn excerpt_shows_line_mark_and_help() {
+        let (diagnostic, sources) = sample();
+        let text = render(&diagnostic, &sources, Style::Plain);
+        for part in
+            ["unknown option \"comit\"", "a,b.pkr.hcl:2:3", "comit = true", "^^^^^ not an option", "help: did you mean"]
+        {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn annotation_escapes_properties_and_data() {
+        let (mut diagnostic, sources) = sample();
+        diagnostic.summary = "50% off\n::add-mask::x".to_owned();
+        assert_eq!(
+            annotation(&diagnostic, &sources),
+            "::error file=a%2Cb.pkr.hcl,line=2,endLine=2,col=3,endColumn=8::50%25 off%0A::add-mask::x%0Anot an \
+             option of builder \"docker\"%0Adid you mean \"commit\"?"
+        );
+    }
+
+    #[test]
+    fn spans_out_of_the_text_do_not_break_the_excerpt() {
+        let mut sources = SourceMap::new();
+        let file = sources.add("a", "é".to_owned());
+        for range in [0..1, 1..2, 5..9] {
+            render(&Diagnostic::error("x").at(Span::new(file, range)), &sources, Style::Plain);
+        }
+    }
+}

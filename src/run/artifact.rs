@@ -1,0 +1,54 @@
+//! What a build or a post-processor yields: ids, files, a text for people, and facts for the next component.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::cleanup::Resource;
+use crate::secret::Redactor;
+
+/// An artifact, in the peer's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Artifact {
+    /// Who made it, such as `packer.post-processor.docker-import`: post-processors accept by it.
+    pub builder_id: String,
+    /// Image id, `repo:tag`, `region:ami,region:ami`; empty for plain files.
+    pub id: String,
+    /// For people; may have several lines.
+    pub description: String,
+    pub files: Vec<PathBuf>,
+    /// All names of the image (docker-tag's list): what docker-push pushes.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Digest by pushed name, `repo:tag` to `sha256:...`.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
+    /// What `build.*` is in post-processors: the machine's facts and what earlier steps added, such as `Digest`.
+    #[serde(skip)]
+    pub facts: BTreeMap<String, String>,
+    /// What has to be released to destroy the artifact.
+    #[serde(skip)]
+    pub resources: Vec<Resource>,
+}
+
+impl Artifact {
+    pub(crate) fn new(builder_id: &str, id: impl Into<String>, description: impl Into<String>) -> Self {
+        Self {
+            builder_id: builder_id.to_owned(),
+            id: id.into(),
+            description: description.into(),
+            files: Vec::new(),
+            tags: Vec::new(),
+            digests: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            resources: Vec::new(),
+        }
+    }
+
+    pub(super) fn redact(&mut self, redactor: &Redactor) {
+        self.id = redactor.redact(&self.id);
+        self.description = redactor.redact(&self.description);
+        self.tags.iter_mut().for_each(|tag| *tag = redactor.redact(tag));
+    }
+}

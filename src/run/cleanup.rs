@@ -1,0 +1,106 @@
+//! Things a run created and must release: plain data on a stack, released in reverse by its owner, never by Drop.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::journal::{EntryId, Journal, JournalError};
+
+/// A created thing: all it takes to find it again from another process, and no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Resource {
+    /// `host` is the engine's address; `name` is ours and known before the container exists.
+    DockerContainer {
+        host: String,
+        name: String,
+    },
+    /// An image by id or name, on the engine at `host`.
+    DockerImage {
+        host: String,
+        image: String,
+    },
+    File {
+        path: PathBuf,
+    },
+    /// A folder with all that is in it.
+    Directory {
+        path: PathBuf,
+    },
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DockerContainer { name, .. } => write!(f, "docker container {name}"),
+            Self::DockerImage { image, .. } => write!(f, "docker image {image}"),
+            Self::File { path } => write!(f, "file {}", path.display()),
+            Self::Directory { path } => write!(f, "folder {}", path.display()),
+        }
+    }
+}
+
+/// What became of a resource that was to be released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Released {
+    Removed,
+    /// It was not there: never created, or gone by itself.
+    Absent,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("could not release {resource}: {reason}")]
+pub(crate) struct ReleaseError {
+    pub resource: Resource,
+    pub reason: String,
+}
+
+/// Implemented by the clients: finds and removes a resource. Must be repeatable.
+#[async_trait]
+pub(crate) trait Release: Send + Sync {
+    async fn release(&self, resource: &Resource) -> Result<Released, ReleaseError>;
+}
+
+/// Open resources of one build, newest last, each with its journal entry.
+#[derive(Debug, Clone)]
+pub(crate) struct CleanupStack {
+    journal: Journal,
+    open: Arc<Mutex<Vec<(EntryId, Resource)>>>,
+}
+
+impl CleanupStack {
+    pub(crate) fn new(journal: Journal) -> Self {
+        Self { journal, open: Arc::default() }
+    }
+
+    /// Journals the intent to create `resource` and puts it on the stack, *before* the creating call: if the
+    /// process dies in the call, a sweep still finds the thing.
+    pub(crate) fn intend(&self, resource: Resource) -> Result<(), JournalError> {
+        let entry = self.journal.intend(&resource)?;
+        if let Ok(mut open) = self.open.lock() {
+            open.push((entry, resource));
+        }
+        Ok(())
+    }
+
+    /// The newest open resource, taken off the stack; the caller releases it and tells [`Self::released`].
+    pub(crate) fn pop(&self) -> Option<(EntryId, Resource)> {
+        self.open.lock().ok()?.pop()
+    }
+
+    /// Takes `resource` off the stack because it stays: a captured image, a file that became the artifact.
+    pub(crate) fn keep(&self, resource: &Resource) -> Result<(), JournalError> {
+        let entry = self.open.lock().ok().and_then(|mut open| {
+            let at = open.iter().rposition(|(_, r)| r == resource)?;
+            Some(open.remove(at).0)
+        });
+        entry.map_or(Ok(()), |entry| self.journal.close(entry))
+    }
+
+    /// Notes in the journal that the resource is gone.
+    pub(crate) fn released(&self, entry: EntryId) -> Result<(), JournalError> {
+        self.journal.close(entry)
+    }
+}

@@ -1,0 +1,252 @@
+//! Everything that happens in a run, as owned data on one channel: the whole interface between running and reporting.
+//!
+//! [`EventSender::send`] is the one gate: it stamps and redacts. Components say what happened, never how it looks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
+
+use super::artifact::Artifact;
+use crate::secret::Redactor;
+
+/// Output of guests may be this far ahead of the reporters, in bytes, before its readers wait.
+const AHEAD: usize = 8 << 20;
+
+/// One thing that happened, when, and in which build (an index into [`EventKind::RunStarted`]).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub at: SystemTime,
+    pub build: Option<usize>,
+    pub kind: EventKind,
+}
+
+/// A build as the run announces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BuildTitle {
+    /// `[build.]type.source`, shown everywhere.
+    pub name: String,
+    /// Component type of the builder, such as `docker`.
+    pub builder: String,
+}
+
+/// Stages of one build, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    Launch,
+    Connect,
+    Provision,
+    Capture,
+    Cleanup,
+    PostProcess,
+}
+
+/// What a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StepKind {
+    Provisioner,
+    ErrorCleanupProvisioner,
+    PostProcessor,
+}
+
+/// A provisioner or post-processor as shown in tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepTitle {
+    pub kind: StepKind,
+    /// Component type, such as `shell`.
+    pub component: String,
+    pub name: Option<String>,
+    /// Template place as `file:line`.
+    pub place: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// How a build or a step ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    Succeeded,
+    /// With the error's text. A step may fail without failing its build (`continue_on_error`).
+    Failed(String),
+    Cancelled,
+}
+
+/// Kinds of events. Texts hold no line prefix, colour or secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(crate) enum EventKind {
+    RunStarted {
+        run: String,
+        builds: Vec<BuildTitle>,
+    },
+    BuildStarted,
+    PhaseStarted {
+        phase: Phase,
+    },
+    PhaseFinished {
+        phase: Phase,
+    },
+    StepStarted {
+        step: StepTitle,
+    },
+    StepFinished {
+        outcome: Outcome,
+    },
+    /// A component tells what it does, such as `Pulling Docker image: debian:12`.
+    Say {
+        text: String,
+    },
+    /// A fact worth a line below the last `Say`.
+    Detail {
+        text: String,
+    },
+    /// A thing gone wrong that does not end the build by itself.
+    Warning {
+        text: String,
+    },
+    /// A thing gone wrong.
+    Error {
+        text: String,
+    },
+    /// One line printed by a remote or local command, without its line end.
+    Output {
+        stream: Stream,
+        line: String,
+    },
+    /// State of a transfer: bytes (or items) done of `total`. `id` is unique within the build while it runs.
+    Progress {
+        id: String,
+        label: String,
+        done: u64,
+        total: Option<u64>,
+    },
+    ProgressFinished {
+        id: String,
+    },
+    /// All artifacts of the build that were kept, in order.
+    BuildFinished {
+        outcome: Outcome,
+        took: Duration,
+        artifacts: Vec<Artifact>,
+    },
+    /// A resource that could not be released.
+    Leftover {
+        resource: String,
+        error: String,
+    },
+    /// First signal: builds stop and clean up.
+    CancelRequested {
+        signal: String,
+    },
+    /// Second signal: nothing is waited for any more.
+    KillRequested,
+    RunFinished {
+        took: Duration,
+    },
+}
+
+impl EventKind {
+    /// Rewrites every text that a component, a guest or a user's value may have put in.
+    fn redact(&mut self, redactor: &Redactor) {
+        let hide = |text: &mut String| *text = redactor.redact(text);
+        match self {
+            Self::Say { text } | Self::Detail { text } | Self::Warning { text } | Self::Error { text } => hide(text),
+            Self::Output { line, .. } => hide(line),
+            Self::Progress { label, .. } => hide(label),
+            Self::Leftover { resource, error } => {
+                hide(resource);
+                hide(error);
+            }
+            Self::StepFinished { outcome: Outcome::Failed(text) } => hide(text),
+            Self::BuildFinished { outcome, artifacts, .. } => {
+                if let Outcome::Failed(text) = outcome {
+                    hide(text);
+                }
+                artifacts.iter_mut().for_each(|artifact| artifact.redact(redactor));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The sending end of the run's channel, bound to a build or to the run itself.
+#[derive(Debug, Clone)]
+pub(crate) struct EventSender {
+    channel: mpsc::UnboundedSender<Event>,
+    build: Option<usize>,
+    redactor: Redactor,
+    backlog: Arc<Backlog>,
+}
+
+/// Bytes of output that reporters have not taken yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    bytes: AtomicUsize,
+    shrunk: Notify,
+}
+
+/// The receiving end; one task reads it and feeds every reporter.
+#[derive(Debug)]
+pub(crate) struct EventReceiver {
+    channel: mpsc::UnboundedReceiver<Event>,
+    backlog: Arc<Backlog>,
+}
+
+/// A channel whose events are redacted by `redactor`.
+pub(crate) fn channel(redactor: Redactor) -> (EventSender, EventReceiver) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let backlog = Arc::new(Backlog::default());
+    (
+        EventSender { channel: sender, build: None, redactor, backlog: Arc::clone(&backlog) },
+        EventReceiver { channel: receiver, backlog },
+    )
+}
+
+impl EventSender {
+    /// The same channel, for events of build number `build`.
+    pub(crate) fn for_build(&self, build: usize) -> Self {
+        Self { build: Some(build), ..self.clone() }
+    }
+
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Stamps, redacts and sends. Never blocks; events sent after the reporters ended are dropped.
+    pub(crate) fn send(&self, mut kind: EventKind) {
+        kind.redact(&self.redactor);
+        if let EventKind::Output { line, .. } = &kind {
+            self.backlog.bytes.fetch_add(line.len(), Ordering::Relaxed);
+        }
+        let _ = self.channel.send(Event { at: SystemTime::now(), build: self.build, kind });
+    }
+
+    /// Waits while reporters are far behind, so that a guest that prints without end cannot fill our memory.
+    pub(crate) async fn ready(&self) {
+        while self.backlog.bytes.load(Ordering::Relaxed) > AHEAD && !self.channel.is_closed() {
+            let _ = tokio::time::timeout(Duration::from_millis(100), self.backlog.shrunk.notified()).await;
+        }
+    }
+}
+
+impl EventReceiver {
+    /// The next event; nothing once every sender is gone.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        let event = self.channel.recv().await?;
+        if let EventKind::Output { line, .. } = &event.kind {
+            self.backlog.bytes.fetch_sub(line.len(), Ordering::Relaxed);
+            self.backlog.shrunk.notify_waiters();
+        }
+        Some(event)
+    }
+}

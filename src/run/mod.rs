@@ -1,0 +1,81 @@
+//! What every component is given while it runs, and the run's own machinery: events, cancelling, cleaning up.
+//!
+//! Knows nothing of templates: this row could run components made by hand.
+
+pub(crate) mod artifact;
+pub(crate) mod cancel;
+pub(crate) mod cleanup;
+pub(crate) mod event;
+pub(crate) mod journal;
+pub(crate) mod lines;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cancel::Cancel;
+use cleanup::{CleanupStack, Resource};
+use event::{EventKind, EventSender, Stream};
+use journal::JournalError;
+use lines::LineWriter;
+
+/// Facts of the whole run, the same for all builds.
+#[derive(Debug, Clone)]
+pub(crate) struct RunInfo {
+    /// Unique id of the run (a UUID): `PACKER_RUN_UUID`, labels, journal.
+    pub id: String,
+    /// `-force`: overwrite what is in the way.
+    pub force: bool,
+    /// Working directory at start: relative paths of components are relative to it.
+    pub cwd: PathBuf,
+}
+
+/// What a component gets when it runs in a build.
+#[derive(Debug, Clone)]
+pub(crate) struct BuildContext {
+    pub run: Arc<RunInfo>,
+    /// `[build.]type.source`: the build's name in all output.
+    pub build: String,
+    /// The source's own name: `PACKER_BUILD_NAME`, `name` of the manifest.
+    pub source_name: String,
+    /// `PACKER_BUILDER_TYPE`, such as `docker`.
+    pub builder_type: String,
+    pub events: EventSender,
+    pub cancel: Cancel,
+    pub cleanup: CleanupStack,
+}
+
+impl BuildContext {
+    /// Tells what the component does now.
+    pub(crate) fn say(&self, text: impl Into<String>) {
+        self.events.send(EventKind::Say { text: text.into() });
+    }
+
+    /// A fact below the last [`Self::say`].
+    pub(crate) fn detail(&self, text: impl Into<String>) {
+        self.events.send(EventKind::Detail { text: text.into() });
+    }
+
+    pub(crate) fn warn(&self, text: impl Into<String>) {
+        self.events.send(EventKind::Warning { text: text.into() });
+    }
+
+    pub(crate) fn error(&self, text: impl Into<String>) {
+        self.events.send(EventKind::Error { text: text.into() });
+    }
+
+    /// A writer that turns the bytes of a command's stream into output events.
+    pub(crate) fn lines(&self, stream: Stream) -> LineWriter {
+        LineWriter::new(self.events.clone(), stream)
+    }
+
+    /// Journals that `resource` is about to be created and puts it on the cleanup stack. Call it before the
+    /// creating call, and do not race that call against a cancel.
+    pub(crate) fn acquire(&self, resource: Resource) -> Result<(), JournalError> {
+        self.cleanup.intend(resource)
+    }
+
+    /// The resource stays after the build (it became the artifact).
+    pub(crate) fn keep(&self, resource: &Resource) -> Result<(), JournalError> {
+        self.cleanup.keep(resource)
+    }
+}
