@@ -4,9 +4,14 @@
 //! every component and yields builds; `engine` runs them with the only effects, as events; `report` folds the events
 //! into a view and shows it. `app` is that sentence in code.
 
+mod builder;
+mod client;
+mod communicator;
 mod diagnostic;
 mod eval;
 mod exit_code;
+mod post_processor;
+mod provisioner;
 mod run;
 mod secret;
 mod value;

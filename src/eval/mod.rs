@@ -1,1 +1,7 @@
-//! Expressions of the template language: a spanned syntax tree and a [`Scope`] become a value.
+//! Expressions of the template language: a spanned syntax tree and a scope become values, and blocks of values become
+//! the options of components. Pure: no network, and the clock comes in as an argument.
+
+pub(crate) mod block;
+pub(crate) mod duration;
+pub(crate) mod fields;
+pub(crate) mod interpolate;

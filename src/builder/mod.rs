@@ -1,0 +1,67 @@
+//! Builders: the two ends of a build. `launch` makes a machine, `capture` makes an artifact of it; the engine owns
+//! everything between and releases what either end acquired.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::client::Services;
+use crate::communicator::Communicator;
+use crate::eval::fields::Fields;
+use crate::run::BuildContext;
+use crate::run::artifact::Artifact;
+use crate::run::cancel::Cancelled;
+use crate::run::journal::JournalError;
+
+/// What `build.*` becomes in provisioners: the common keys (`ID`, `Host`, `User`, ...) and the builder's own.
+pub(crate) type Facts = BTreeMap<String, String>;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuilderError {
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A failed call or a refused request; the text says what was tried on what.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A builder with its decoded configuration.
+#[async_trait]
+pub(crate) trait Builder: Send + Sync {
+    /// Keys of `build.*` that only this builder has.
+    fn own_facts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether provisioners can run commands and move files on this builder's machine.
+    fn has_machine(&self) -> bool {
+        true
+    }
+
+    /// Makes a machine ready to be connected to. Acquires before it creates; on error leaves the release to the
+    /// engine.
+    async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError>;
+}
+
+/// A launched machine.
+#[async_trait]
+pub(crate) trait Machine: Send + Sync {
+    /// Opens the connection that provisioners use.
+    async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError>;
+
+    /// What is known of the machine once it is connected.
+    fn facts(&self) -> Facts;
+
+    /// Makes the artifact, or nothing when the build is meant to leave none. What stays is taken off the cleanup
+    /// stack; the machine itself remains for the engine to release.
+    async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError>;
+}
+
+/// Decodes a source block; nothing when errors were added to the fields' diagnostics.
+pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn Builder>>;
+
+/// Every builder by component type.
+pub(crate) const TABLE: &[(&str, Decode)] = &[];

@@ -1,0 +1,96 @@
+//! How a build talks to its machine: run commands, move files. One implementation per kind of connection.
+//!
+//! Builders say how their machine is reached ([`Connection`]); the engine connects; provisioners use the trait.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::run::BuildContext;
+use crate::run::cancel::Cancelled;
+
+/// How a command on the machine ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Status(i64),
+    /// The connection broke before a status came: a reboot, or a fault.
+    Disconnected,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommunicatorError {
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// Reading or writing on our side.
+    #[error("{path}: {source}")]
+    Local { path: String, source: std::io::Error },
+    /// The machine refused or the transport failed; the text says what was tried.
+    #[error("{0}")]
+    Remote(String),
+    #[error("this build has no machine to {0}: its communicator is \"none\"")]
+    NoMachine(&'static str),
+}
+
+/// What is uploaded as one file.
+#[derive(Debug, Clone)]
+pub(crate) enum Content<'a> {
+    /// A local file; its permission bits are kept.
+    File(&'a Path),
+    /// Bytes with the given mode.
+    Bytes { bytes: Bytes, mode: u32 },
+}
+
+/// A script that is put on the machine, run, and removed.
+#[derive(Debug, Clone)]
+pub(crate) struct Script<'a> {
+    pub content: Bytes,
+    /// Where it is put, with mode 0755.
+    pub path: &'a str,
+    /// Command line that runs it.
+    pub command: &'a str,
+    /// Leave it there afterwards (`skip_clean`).
+    pub keep: bool,
+}
+
+/// A connected machine. Output of commands goes to the build's events as it comes.
+///
+/// Every call gives up with [`CommunicatorError::Cancelled`] when the build is stopped.
+#[async_trait]
+pub(crate) trait Communicator: Send + Sync {
+    /// Runs a command line in the machine's shell.
+    async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError>;
+
+    /// Uploads, runs and removes a script. Failing to upload or to start it is an error and may be tried again;
+    /// an exit status, whatever its value, is not.
+    async fn run_script(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError>;
+
+    /// Puts one file at `destination`, which names the file itself, not its folder.
+    async fn upload_file(
+        &self,
+        content: Content<'_>,
+        destination: &str,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError>;
+
+    /// Puts a folder at `destination`. `source` ending in `/` means its contents; without, the folder itself goes
+    /// into an existing destination.
+    async fn upload_directory(
+        &self,
+        source: &str,
+        destination: &str,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError>;
+
+    /// Fetches one file; the folder of `destination` exists. Links are followed.
+    async fn download_file(&self, source: &str, destination: &Path, cx: &BuildContext)
+    -> Result<(), CommunicatorError>;
+
+    /// Fetches the contents of a folder into the local folder `destination`.
+    async fn download_directory(
+        &self,
+        source: &str,
+        destination: &Path,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError>;
+}

@@ -1,0 +1,319 @@
+//! The options of one block, handed out by name with type and place; what nobody asked for is reported.
+//!
+//! A component's `decode` asks for each option once, then adds its own checks; [`Fields::finish`] reports leftovers
+//! with the nearest option that was asked for, so the list of known names is the decoder itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::block::{Block, Body};
+use super::duration;
+use super::interpolate::{Data, InterpolateError, Interpolation};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::value::{Kind, Type, Value, convert};
+
+/// Stands for a text that is unknown at plan time, as in the peer.
+const UNKNOWN: &str = "<unknown>";
+
+/// The options of a block on their way into a component's configuration.
+pub(crate) struct Fields<'a> {
+    /// Who owns the options, as in `builder "docker"`.
+    owner: String,
+    body: Body,
+    known: Vec<&'static str>,
+    known_blocks: Vec<&'static str>,
+    unknown: Vec<&'static str>,
+    spans: BTreeMap<&'static str, Span>,
+    errors_before: usize,
+    diagnostics: &'a mut Diagnostics,
+    interpolation: &'a Interpolation,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(
+        owner: impl Into<String>,
+        body: Body,
+        interpolation: &'a Interpolation,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Self {
+            owner: owner.into(),
+            body,
+            known: Vec::new(),
+            known_blocks: Vec::new(),
+            unknown: Vec::new(),
+            spans: BTreeMap::new(),
+            errors_before: diagnostics.error_count(),
+            diagnostics,
+            interpolation,
+        }
+    }
+
+    /// What `{{ }}` strings see; keep a clone for those that are rendered when the component runs.
+    pub(crate) fn interpolation(&self) -> &Interpolation {
+        self.interpolation
+    }
+
+    /// The header of the block.
+    pub(crate) fn block_span(&self) -> Span {
+        self.body.span
+    }
+
+    /// A text with its `{{ }}` rendered.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        let text = self.raw_text(name, false)?;
+        self.render(name, &text)
+    }
+
+    /// A text whose `{{ }}` the component renders itself when it runs; only its syntax is checked here.
+    pub(crate) fn template(&mut self, name: &'static str) -> Option<String> {
+        self.raw_text(name, true)
+    }
+
+    /// A text that must be there and not be empty.
+    pub(crate) fn required_text(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name);
+        self.require(name, text)
+    }
+
+    pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        match self.take(name, &Type::Bool)?.kind {
+            Kind::Bool(flag) => Some(flag),
+            _ => Some(false),
+        }
+    }
+
+    pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
+        let value = self.take(name, &Type::Number)?;
+        let Kind::Number(number) = &value.kind else { return Some(0) };
+        let integer = number.to_i64();
+        if integer.is_none() {
+            self.error_at(name, format!("\"{name}\" must be a whole number"), "of at most 63 bits");
+        }
+        integer
+    }
+
+    /// A duration in Go's notation, such as `1h30m`.
+    pub(crate) fn duration(&mut self, name: &'static str) -> Option<Duration> {
+        let text = self.text(name)?;
+        if self.is_unknown(name) {
+            return Some(Duration::ZERO);
+        }
+        match duration::parse(&text) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.error_at(name, format!("\"{name}\" is not a duration"), error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A list of texts, each rendered; `None` when absent.
+    pub(crate) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let texts = self.raw_texts(name)?;
+        texts.iter().map(|text| self.render(name, text)).collect()
+    }
+
+    /// A list of texts that the component renders itself; only their syntax is checked here.
+    pub(crate) fn templates(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let texts = self.raw_texts(name)?;
+        for text in &texts {
+            if let Err(error) = self.interpolation.check(text) {
+                self.interpolate_error(name, error);
+            }
+        }
+        Some(texts)
+    }
+
+    /// A map of texts, values rendered, ordered by key.
+    pub(crate) fn text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        let texts = self.raw_text_map(name)?;
+        texts.into_iter().map(|(key, text)| Some((key, self.render(name, &text)?))).collect()
+    }
+
+    /// A map of texts whose values the component renders itself; only their syntax is checked here.
+    pub(crate) fn template_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        let texts = self.raw_text_map(name)?;
+        for text in texts.values() {
+            if let Err(error) = self.interpolation.check(text) {
+                self.interpolate_error(name, error);
+            }
+        }
+        Some(texts)
+    }
+
+    /// A list of whole numbers.
+    pub(crate) fn integers(&mut self, name: &'static str) -> Option<Vec<i64>> {
+        let value = self.take(name, &Type::list(Type::Number))?;
+        let numbers = value.children().map(|item| match &item.kind {
+            Kind::Number(number) => number.to_i64(),
+            Kind::Unknown(_) => Some(0),
+            _ => None,
+        });
+        let numbers: Option<Vec<i64>> = numbers.collect();
+        if numbers.is_none() {
+            self.error_at(name, format!("\"{name}\" must be a list of whole numbers"), "of at most 63 bits each");
+        }
+        numbers
+    }
+
+    /// All nested blocks of that type, each to be wrapped by [`Self::nested`].
+    pub(crate) fn blocks(&mut self, kind: &'static str) -> Vec<Block> {
+        self.known_blocks.push(kind);
+        let (found, rest) = std::mem::take(&mut self.body.blocks).into_iter().partition(|b| b.kind == kind);
+        self.body.blocks = rest;
+        found
+    }
+
+    /// The options of a nested block. Finish it before going on with the outer fields.
+    pub(crate) fn nested(&mut self, block: Block) -> Fields<'_> {
+        let owner = format!("block \"{}\" of {}", block.kind, self.owner);
+        Fields::new(owner, block.body, self.interpolation, self.diagnostics)
+    }
+
+    /// Whether the option is written in the template, with whatever value but null. Ask after taking it.
+    pub(crate) fn is_set(&self, name: &'static str) -> bool {
+        self.spans.contains_key(name)
+    }
+
+    /// Whether the option's value, or a part of it, is not known yet: skip checks of its contents.
+    pub(crate) fn is_unknown(&self, name: &'static str) -> bool {
+        self.unknown.contains(&name)
+    }
+
+    /// Reports a mistake at the value of `name`, or at the block's header when the option is not written.
+    pub(crate) fn error_at(&mut self, name: &'static str, summary: impl Into<String>, detail: impl Into<String>) {
+        let span = self.spans.get(name).copied().unwrap_or(self.body.span);
+        self.push(Diagnostic::error(summary).at(span).detail(detail));
+    }
+
+    /// Reports any diagnostic; give it a span.
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The place of the option's value, when it is written.
+    pub(crate) fn span_of(&self, name: &'static str) -> Option<Span> {
+        self.spans.get(name).copied()
+    }
+
+    /// Options that exist in the peer and not here yet: an error that says why, never silence.
+    pub(crate) fn unsupported(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            self.known.push(name);
+            if let Some(attr) = self.body.attrs.shift_remove(*name) {
+                let summary = format!("option \"{name}\" of {} is not supported yet", self.owner);
+                self.push(Diagnostic::error(summary).at(attr.name_span).detail(why));
+            }
+        }
+    }
+
+    /// Reports options and blocks that nobody asked for. Whether all went well since these fields were made.
+    pub(crate) fn finish(mut self) -> bool {
+        for (name, attr) in std::mem::take(&mut self.body.attrs) {
+            let mut diagnostic = Diagnostic::error(format!("unknown option \"{name}\"")).at(attr.name_span);
+            diagnostic = match self.known_blocks.iter().any(|kind| *kind == name) {
+                true => diagnostic
+                    .detail("this is a block")
+                    .help(format!("write it without the equals sign: {name} {{ ... }}")),
+                false => diagnostic
+                    .detail(format!("not an option of {}", self.owner))
+                    .suggest(&name, self.known.iter().chain(&self.known_blocks).copied()),
+            };
+            self.push(diagnostic);
+        }
+        for block in std::mem::take(&mut self.body.blocks) {
+            let mut diagnostic = Diagnostic::error(format!("unknown block \"{}\"", block.kind)).at(block.span);
+            diagnostic = match self.known.iter().any(|name| *name == block.kind) {
+                true => diagnostic
+                    .detail("this is an option")
+                    .help(format!("write it with an equals sign: {} = ...", block.kind)),
+                false => diagnostic
+                    .detail(format!("not a block of {}", self.owner))
+                    .suggest(&block.kind, self.known_blocks.iter().chain(&self.known).copied()),
+            };
+            self.push(diagnostic);
+        }
+        self.diagnostics.error_count() == self.errors_before
+    }
+
+    /// The value converted to `ty`; nothing when absent or null, and after a reported mistake.
+    fn take(&mut self, name: &'static str, ty: &Type) -> Option<Value> {
+        self.known.push(name);
+        let attr = self.body.attrs.shift_remove(name)?;
+        if attr.value.is_null() {
+            return None;
+        }
+        self.spans.insert(name, attr.value_span);
+        if !attr.value.is_wholly_known() {
+            self.unknown.push(name);
+        }
+        match convert(&attr.value, ty) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let summary = format!("wrong type of \"{name}\"");
+                self.push(Diagnostic::error(summary).at(attr.value_span).detail(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn raw_text(&mut self, name: &'static str, check: bool) -> Option<String> {
+        let value = self.take(name, &Type::String)?;
+        let text = value.as_str().unwrap_or(UNKNOWN).to_owned();
+        if check && let Err(error) = self.interpolation.check(&text) {
+            self.interpolate_error(name, error);
+        }
+        Some(text)
+    }
+
+    fn raw_texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let value = self.take(name, &Type::list(Type::String))?;
+        if value.children().any(Value::is_null) {
+            self.error_at(name, format!("\"{name}\" holds a null"), "every element must be a text");
+        }
+        Some(value.children().map(|item| item.as_str().unwrap_or(UNKNOWN).to_owned()).collect())
+    }
+
+    fn raw_text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        let value = self.take(name, &Type::map(Type::String))?;
+        let Kind::Map(_, entries) = &value.kind else { return Some(BTreeMap::new()) };
+        if entries.values().any(Value::is_null) {
+            self.error_at(name, format!("\"{name}\" holds a null"), "every value must be a text");
+        }
+        let texts = entries.iter().map(|(key, item)| (key.clone(), item.as_str().unwrap_or(UNKNOWN).to_owned()));
+        Some(texts.collect())
+    }
+
+    fn render(&mut self, name: &'static str, text: &str) -> Option<String> {
+        match self.interpolation.render(text, &Data::Map(BTreeMap::new())) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.interpolate_error(name, error);
+                None
+            }
+        }
+    }
+
+    fn interpolate_error(&mut self, name: &'static str, error: InterpolateError) {
+        let span = self.spans.get(name).copied().unwrap_or(self.body.span);
+        let summary = format!("the {{{{ }}}} in \"{name}\" cannot be rendered");
+        let mut diagnostic = Diagnostic::error(summary).at(span).detail(error.message);
+        diagnostic.help = error.help;
+        self.push(diagnostic);
+    }
+
+    fn require(&mut self, name: &'static str, text: Option<String>) -> Option<String> {
+        if !self.is_set(name) && text.is_none() {
+            let summary = format!("option \"{name}\" is missing");
+            let detail = format!("{} needs it", self.owner);
+            self.push(Diagnostic::error(summary).at(self.body.span).detail(detail));
+            return None;
+        }
+        if text.as_deref() == Some("") {
+            self.error_at(name, format!("\"{name}\" is empty"), "a text is required");
+            return None;
+        }
+        text
+    }
+}
