@@ -2,13 +2,37 @@
 //!
 //! [`Services`] holds one of each, connected on first use, and knows which client releases which [`Resource`].
 
+#[cfg(feature = "docker")]
+pub(crate) mod docker;
+
 use async_trait::async_trait;
 
 use crate::run::cleanup::{Release, ReleaseError, Released, Resource};
 
 /// The outside services of a run, shared by all components.
 #[derive(Debug, Default)]
-pub(crate) struct Services {}
+pub(crate) struct Services {
+    #[cfg(feature = "docker")]
+    docker: tokio::sync::OnceCell<docker::Docker>,
+}
+
+#[cfg(feature = "docker")]
+impl Services {
+    /// The Docker Engine that the environment names, connected by the first who asks.
+    pub(crate) async fn docker(&self) -> Result<&docker::Docker, docker::DockerError> {
+        self.docker.get_or_try_init(docker::Docker::connect).await
+    }
+
+    /// Releases on the engine where the resource was made, which need not be the current one.
+    async fn release_docker(&self, host: &str, resource: &Resource) -> Result<Released, ReleaseError> {
+        let failed =
+            |error: docker::DockerError| ReleaseError { resource: resource.clone(), reason: error.to_string() };
+        match self.docker.get().filter(|docker| docker.host() == host) {
+            Some(docker) => docker.release(resource).await,
+            None => docker::Docker::connect_to(host).await.map_err(failed)?.release(resource).await,
+        }
+    }
+}
 
 #[async_trait]
 impl Release for Services {
@@ -17,6 +41,11 @@ impl Release for Services {
         let removed = match resource {
             Resource::File { path } => tokio::fs::remove_file(path).await,
             Resource::Directory { path } => tokio::fs::remove_dir_all(path).await,
+            #[cfg(feature = "docker")]
+            Resource::DockerContainer { host, .. } | Resource::DockerImage { host, .. } => {
+                return self.release_docker(host, resource).await;
+            }
+            #[cfg(not(feature = "docker"))]
             Resource::DockerContainer { .. } | Resource::DockerImage { .. } => {
                 return Err(failed("this program was built without the feature \"docker\"".to_owned()));
             }
