@@ -13,6 +13,7 @@ mod exit_code;
 mod post_processor;
 mod provisioner;
 mod run;
+mod script;
 mod secret;
 mod value;
 

@@ -28,8 +28,19 @@ pub(crate) enum CommunicatorError {
     /// The machine refused or the transport failed; the text says what was tried.
     #[error("{0}")]
     Remote(String),
+    /// Like [`Self::Remote`], but the same call will fail again however often it is made: no shell in the image, no
+    /// such machine any more.
+    #[error("{0}")]
+    Permanent(String),
     #[error("this build has no machine to {0}: its communicator is \"none\"")]
     NoMachine(&'static str),
+}
+
+impl CommunicatorError {
+    /// Whether the same call may succeed a little later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Remote(_))
+    }
 }
 
 /// What is uploaded as one file.

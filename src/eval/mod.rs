@@ -5,3 +5,5 @@ pub(crate) mod block;
 pub(crate) mod duration;
 pub(crate) mod fields;
 pub(crate) mod interpolate;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,5 +1,13 @@
 //! Provisioners: what is done on (or beside) the machine between launch and capture, in the template's order.
 
+mod breakpoint;
+mod file;
+mod shell;
+mod shell_local;
+mod sleep;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -52,4 +60,10 @@ pub(crate) trait Provisioner: Send + Sync {
 pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn Provisioner>>;
 
 /// Every provisioner by component type.
-pub(crate) const TABLE: &[(&str, Decode)] = &[];
+pub(crate) const TABLE: &[(&str, Decode)] = &[
+    ("breakpoint", breakpoint::decode),
+    ("file", file::decode),
+    ("shell", shell::decode),
+    ("shell-local", shell_local::decode),
+    ("sleep", sleep::decode),
+];

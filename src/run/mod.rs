@@ -8,6 +8,9 @@ pub(crate) mod cleanup;
 pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod lines;
+pub(crate) mod local_command;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
