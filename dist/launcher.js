@@ -114,7 +114,7 @@ class LogTail {
       const lines = this.buffer.subarray(0, length).lastIndexOf(0x0a) + 1;
       const ready = all || (length === LOG_CHUNK && lines === 0) ? length : lines;
       if (ready === 0) return;
-      write(Buffer.from(this.buffer.subarray(0, ready)));
+      write(Buffer.from(this.buffer.subarray(0, ready))); // a copy: on Windows the write happens later
       this.offset += ready;
     }
   }

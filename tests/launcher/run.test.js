@@ -60,6 +60,16 @@ describe('main', { concurrency: true }, () => {
     assert.deepEqual(step.events(), ['done']);
   });
 
+  it('passes the exit code on when the state can no longer be written', async (context) => {
+    const step = new Step(context, { FAKE_RUN_MS: '800', FAKE_EXIT: '6' });
+    const main = step.main();
+    await step.running();
+    fs.rmSync(step.state);
+    fs.mkdirSync(step.state);
+    assert.equal((await main.ended).code, 6);
+    assert.match(main.output, /::warning .*could not save the state/);
+  });
+
   it('gives the build the environment and a state folder of its own', async (context) => {
     const print = path.join(scratch(context), 'print');
     fs.writeFileSync(print, PRINT_ENVIRONMENT, { mode: 0o755 });

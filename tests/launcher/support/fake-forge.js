@@ -16,11 +16,6 @@ if (process.argv[2] === 'sweep') {
   process.exit(Number(FAKE_SWEEP_EXIT || 0));
 }
 
-trace(`${process.argv[2]} pid=${process.pid}`);
-fs.writeFileSync(journal, 'open');
-console.log('fake build started');
-if (FAKE_PRINT) fs.writeSync(1, FAKE_PRINT);
-
 let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
@@ -30,6 +25,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     setTimeout(() => finish('cleaned', 1), Number(FAKE_CLEANUP_MS || 0));
   });
 }
+
+// After the handlers: who waits for this line may send signals.
+trace(`${process.argv[2]} pid=${process.pid}`);
+fs.writeFileSync(journal, 'open');
+console.log('fake build started');
+if (FAKE_PRINT) fs.writeSync(1, FAKE_PRINT);
 
 function finish(word, code) {
   fs.rmSync(journal);
