@@ -4,22 +4,62 @@
 //! every component and yields builds; `engine` runs them with the only effects, as events; `report` folds the events
 //! into a view and shows it. `app` is that sentence in code.
 
+mod app;
 mod builder;
+mod cli;
 mod client;
 mod communicator;
 mod diagnostic;
+mod engine;
 mod eval;
 mod exit_code;
+mod log;
+mod plan;
 mod post_processor;
 mod provisioner;
+mod report;
+mod resolve;
 mod run;
 mod script;
 mod secret;
+mod template;
 mod value;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
 
 /// Runs the program with the process's arguments.
 pub fn run() -> ExitCode {
-    exit_code::ExitCode::Success.into()
+    use exit_code::ExitCode as Code;
+    let cli = match cli::Cli::try_parse_from(cli::normalise(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => Code::Success,
+                clap::error::ErrorKind::InvalidSubcommand => Code::UnknownCommand,
+                _ => Code::Failed,
+            }
+            .into();
+        }
+    };
+    let redactor = secret::Redactor::new();
+    let started = tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+        let process = app::Process::current()?;
+        log::start(&process.environment, &redactor)?;
+        Ok((runtime, process))
+    });
+    let (runtime, process) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            app::print(&format!("Error: forge cannot start: {error}\n"));
+            return Code::Failed.into();
+        }
+    };
+    let code = runtime.block_on(app::run(cli, &process, &redactor));
+    // A thread that still waits for a line from the terminal must not hold the exit up.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code.into()
 }

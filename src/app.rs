@@ -1,0 +1,317 @@
+//! The flow: load, resolve, plan, run, report. Diagnostics and errors meet here and become an exit code.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, TemplateArgs, ValidateArgs};
+use crate::client::Services;
+use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style};
+use crate::engine::{self, OnError, Settings, Tally, Workshop};
+use crate::exit_code::ExitCode;
+use crate::plan::{Context, Plan, Selection, plan};
+use crate::report::{self, Reporter, RunView};
+use crate::resolve::{Environment, resolve};
+use crate::run::RunInfo;
+use crate::run::cancel::Cancel;
+use crate::run::event::{self, EventKind, EventSender};
+use crate::run::journal::Journal;
+use crate::secret::Redactor;
+use crate::template::load;
+use crate::template::variable_files::Given;
+
+/// What the process was started with: read once, passed down.
+pub(crate) struct Process {
+    pub environment: Vec<(String, String)>,
+    pub cwd: PathBuf,
+    pub started: SystemTime,
+}
+
+impl Process {
+    pub(crate) fn current() -> std::io::Result<Self> {
+        let environment = std::env::vars_os();
+        let environment = environment.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        Ok(Self { environment: environment.collect(), cwd: std::env::current_dir()?, started: SystemTime::now() })
+    }
+
+    pub(crate) fn var(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// Where journals live: `FORGE_STATE_DIR`, else the user's state folder.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        if let Some(folder) = self.var("FORGE_STATE_DIR") {
+            return folder.into();
+        }
+        let home = || Some(Path::new(self.var("HOME").or_else(|| self.var("USERPROFILE"))?).join(".local/state"));
+        let base = self.var("XDG_STATE_HOME").map(PathBuf::from).or_else(home);
+        base.unwrap_or_else(std::env::temp_dir).join("forge")
+    }
+}
+
+/// Runs one command of the parsed command line.
+pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> ExitCode {
+    match cli.command {
+        Command::Build(args) => build(&args, process, redactor).await,
+        Command::Validate(args) => validate(&args, process, redactor),
+        Command::Sweep(args) => sweep(&args, process).await,
+        Command::Action => ExitCode::Success,
+        Command::Version => {
+            print(&format!("forge {}\n", cli::version()));
+            ExitCode::Success
+        }
+    }
+}
+
+/// Text to stdout, where the peer prints everything; a closed pipe is no reason to fail.
+pub(crate) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A template's way from text to plan, with everything found wrong on it.
+pub(crate) struct Front {
+    pub sources: SourceMap,
+    pub diagnostics: Diagnostics,
+    pub plan: Plan,
+    pub services: Arc<Services>,
+}
+
+impl Front {
+    /// Loads, resolves and plans. With `syntax_only` it stops before components are decoded.
+    pub(crate) fn new(
+        args: &TemplateArgs,
+        warn_undeclared: bool,
+        syntax_only: bool,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Self {
+        let mut front = Self {
+            sources: SourceMap::new(),
+            diagnostics: Diagnostics::new(),
+            plan: Plan::default(),
+            services: Arc::new(Services::default()),
+        };
+        let Front { sources, diagnostics, .. } = &mut front;
+        let selection = Selection::new(&args.only, &args.except, diagnostics);
+        let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
+        let variables = process.environment.iter();
+        let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
+        let given = Given {
+            environment: variables.collect(),
+            files: args.var_file.clone(),
+            arguments: args.var.clone(),
+            warn_undeclared,
+        };
+        let environment = Environment { cwd: process.cwd.clone(), started: process.started };
+        let scope = resolve(&template, &input, &given, &environment, redactor, sources, diagnostics);
+        if !syntax_only {
+            let (services, cwd) = (&front.services, process.cwd.as_path());
+            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
+            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
+        }
+        front
+    }
+
+    /// Prints what was found, redacted. Whether there are errors.
+    pub(crate) fn show(&self, style: Style, redactor: &Redactor) -> bool {
+        let mut text = String::new();
+        for diagnostic in self.diagnostics.iter() {
+            text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
+            text.push_str("\n\n");
+        }
+        let errors = self.diagnostics.error_count();
+        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        if errors > 0 {
+            text.push_str(&format!("{} in the template; nothing was started.\n", counted(errors, warnings)));
+        }
+        print(&redactor.redact(&text));
+        errors > 0
+    }
+}
+
+fn counted(errors: usize, warnings: usize) -> String {
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    match warnings {
+        0 => plural(errors, "error"),
+        n => format!("{} and {}", plural(errors, "error"), plural(n, "warning")),
+    }
+}
+
+fn style(process: &Process, wanted: bool) -> Style {
+    let off = process.var("NO_COLOR").is_some() || process.var("PACKER_NO_COLOR").is_some();
+    if wanted && !off && std::io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
+}
+
+fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    let front = Front::new(&args.template, !args.no_warn_undeclared_var, args.syntax_only, process, redactor);
+    if front.show(style(process, true), redactor) {
+        return ExitCode::Failed;
+    }
+    print(match args.syntax_only {
+        true => "Syntax-only check passed. Everything looks okay.\n",
+        false => "The configuration is valid.\n",
+    });
+    ExitCode::Success
+}
+
+async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    let front = Front::new(&args.template, args.warn_on_undeclared_var, false, process, redactor);
+    if front.show(style(process, args.color && !args.machine_readable), redactor) {
+        return ExitCode::Failed;
+    }
+    let console = report::console(&report::ConsoleOptions {
+        machine_readable: args.machine_readable,
+        timestamps: args.timestamp_ui,
+        colour: args.color && process.var("NO_COLOR").is_none() && process.var("PACKER_NO_COLOR").is_none(),
+        terminal: std::io::stdout().is_terminal() && !args.machine_readable,
+        actions: process.var("GITHUB_ACTIONS") == Some("true") && !args.machine_readable,
+    });
+    let (tally, _) = execute(front, args, process, redactor, vec![console]).await;
+    exit_code(tally)
+}
+
+/// Runs the plan with signals, journal and reporters around it.
+pub(crate) async fn execute(
+    front: Front,
+    args: &BuildArgs,
+    process: &Process,
+    redactor: &Redactor,
+    reporters: Vec<Box<dyn Reporter + Send>>,
+) -> (Tally, RunView) {
+    let (events, receiver) = event::channel(redactor.clone());
+    let cancel = Cancel::default();
+    let run = RunInfo { id: uuid::Uuid::new_v4().to_string(), force: args.force, cwd: process.cwd.clone() };
+    let shop = Workshop {
+        settings: Settings {
+            parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),
+            on_error: OnError::from(args.on_error),
+            ask: (std::io::stdin().is_terminal() && !args.machine_readable).then(|| Arc::new(ask) as engine::Ask),
+        },
+        services: front.services,
+        journal: Journal::new(&process.state_folder(), &run.id),
+        run: Arc::new(run),
+        events: events.clone(),
+        cancel: cancel.clone(),
+    };
+    let signals = tokio::spawn(signals(cancel, events.clone()));
+    drop(events);
+    let reports = tokio::spawn(report::run(receiver, reporters));
+    let tally = engine::run(front.plan, &shop).await;
+    signals.abort();
+    let _ = signals.await;
+    // The reporters end when the last sender is gone.
+    drop(shop);
+    let view = reports.await.unwrap_or_default();
+    (tally, view)
+}
+
+pub(crate) fn exit_code(tally: Tally) -> ExitCode {
+    match tally {
+        Tally { leftovers: 1.., .. } => ExitCode::Leftovers,
+        Tally { failed: 0, cancelled: 0, .. } => ExitCode::Success,
+        _ => ExitCode::Failed,
+    }
+}
+
+/// First signal: stop and clean up. Second: stop waiting.
+async fn signals(cancel: Cancel, events: EventSender) {
+    let Ok(mut signals) = Signals::new() else { return };
+    let signal = signals.next().await;
+    events.send(EventKind::CancelRequested { signal: signal.to_owned() });
+    cancel.stop.cancel();
+    signals.next().await;
+    events.send(EventKind::KillRequested);
+    cancel.kill.cancel();
+    std::future::pending::<()>().await;
+}
+
+/// The signals that end a run, by the peer's words.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+            _ = self.hangup.recv() => "hangup",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "interrupt"
+    }
+}
+
+/// Asks on the terminal; nothing when it cannot be read.
+fn ask(question: &str) -> Option<String> {
+    print(question);
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer).ok()?;
+    (read > 0).then_some(answer)
+}
+
+async fn sweep(args: &SweepArgs, process: &Process) -> ExitCode {
+    let folder = args.state.clone().unwrap_or_else(|| process.state_folder());
+    let swept = match engine::sweep::sweep(&folder, &Services::default()).await {
+        Ok(swept) => swept,
+        Err(error) => {
+            print(&format!("Error: {}\n", with_causes(&error)));
+            return ExitCode::Failed;
+        }
+    };
+    let mut failed = false;
+    for line in &swept {
+        failed |= matches!(line, engine::sweep::Swept::Failed(_));
+        print(&match line {
+            engine::sweep::Swept::Alive(journal) => {
+                format!("running   {journal}: its run is still going, left alone\n")
+            }
+            engine::sweep::Swept::Removed(resource) => format!("removed   {resource}\n"),
+            engine::sweep::Swept::Absent(resource) => format!("gone      {resource}\n"),
+            engine::sweep::Swept::Failed(error) => format!("FAILED    {error}\n"),
+        });
+    }
+    if swept.is_empty() {
+        print(&format!("Nothing to sweep: no run left anything open in {}.\n", folder.display()));
+    }
+    if failed { ExitCode::Leftovers } else { ExitCode::Success }
+}
+
+/// An error with its sources, outermost first.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! The command line: clap types, and the peer's habits on top: one dash or two, `-flag=false`, comma lists.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::OnError;
+
+/// Machine images from unmodified Packer templates.
+#[derive(Debug, Parser)]
+#[command(name = "forge", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build images from a template
+    Build(BuildArgs),
+    /// Check a template without building anything
+    Validate(ValidateArgs),
+    /// Release what earlier runs left behind
+    Sweep(SweepArgs),
+    /// Run as a step of a GitHub workflow (the entry point of action.yml)
+    Action,
+    /// Print the version
+    Version,
+}
+
+/// What every command that reads a template takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TemplateArgs {
+    /// A .pkr.hcl file or a folder that holds some
+    #[arg(default_value = ".")]
+    pub template: PathBuf,
+    /// Value of a variable; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// File with values of variables (.hcl or .json); may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+    /// Only builds whose name matches one of the globs
+    #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// No builds, and no post-processors, whose name matches one of the globs
+    #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
+    pub except: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub template: TemplateArgs,
+    /// Overwrite what is in the way
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub force: bool,
+    /// What happens to the machine when its build fails
+    #[arg(long, value_enum, default_value = "cleanup")]
+    pub on_error: OnErrorArg,
+    /// Builds at the same time; 0 means all of them
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub parallel_builds: i64,
+    /// Colours
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub color: bool,
+    /// Put the time before each line
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub timestamp_ui: bool,
+    /// Warn of values for variables that the template does not declare
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub warn_on_undeclared_var: bool,
+    /// Comma-separated lines for programs
+    #[arg(long)]
+    pub machine_readable: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub template: TemplateArgs,
+    /// Check blocks and variables only, not the options of components
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub syntax_only: bool,
+    /// Do not warn of values for variables that the template does not declare
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub no_warn_undeclared_var: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SweepArgs {
+    /// Folder with the journals [default: where builds of this user put them]
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnErrorArg {
+    Cleanup,
+    Abort,
+    Ask,
+    RunCleanupProvisioner,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(arg: OnErrorArg) -> Self {
+        match arg {
+            OnErrorArg::Cleanup => Self::Cleanup,
+            OnErrorArg::Abort => Self::Abort,
+            OnErrorArg::Ask => Self::Ask,
+            OnErrorArg::RunCleanupProvisioner => Self::RunCleanupProvisioner,
+        }
+    }
+}
+
+pub(crate) fn version() -> String {
+    let peer = crate::template::PEER_VERSION;
+    format!("{} (reads templates as Packer {peer})", env!("CARGO_PKG_VERSION"))
+}
+
+/// Flags whose value may be the next argument, so that the value is left alone.
+const WITH_VALUE: [&str; 7] = ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state"];
+
+/// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.
+pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut result: Vec<OsString> = Vec::new();
+    let (mut value_next, mut machine_readable, mut literal) = (false, false, false);
+    for (number, arg) in args.into_iter().enumerate() {
+        let text = arg.to_string_lossy().into_owned();
+        if number == 0 || std::mem::take(&mut value_next) || literal {
+            result.push(arg);
+            continue;
+        }
+        literal = text == "--";
+        let name = text.trim_start_matches('-');
+        let dashes = text.len() - name.len();
+        if dashes == 0 || name.is_empty() {
+            result.push(arg);
+        } else if name == "machine-readable" {
+            machine_readable = true;
+        } else if name.chars().count() == 1 {
+            result.push(arg);
+        } else {
+            value_next = WITH_VALUE.contains(&name);
+            result.push(format!("--{name}").into());
+        }
+    }
+    if machine_readable && result.get(1).is_some_and(|command| command == "build") {
+        result.insert(2, "--machine-readable".into());
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(normalise(args.iter().map(OsString::from)))
+    }
+
+    #[test]
+    fn the_peers_flags_are_understood() {
+        let args = [
+            "forge",
+            "-machine-readable",
+            "build",
+            "-var",
+            "a=-b",
+            "--var=c=1,2",
+            "-only=x.*,y",
+            "-force",
+            "-color=false",
+            "-on-error=run-cleanup-provisioner",
+            "-parallel-builds=2",
+            "-timestamp-ui",
+            "dir",
+        ];
+        let Command::Build(build) = parse(&args).unwrap().command else { panic!() };
+        assert!(build.machine_readable && build.force && !build.color && build.timestamp_ui);
+        assert_eq!(build.template.var, ["a=-b", "c=1,2"]);
+        assert_eq!(build.template.only, ["x.*", "y"]);
+        assert_eq!(build.on_error, OnErrorArg::RunCleanupProvisioner);
+        assert_eq!((build.parallel_builds, build.template.template), (2, PathBuf::from("dir")));
+    }
+
+    #[test]
+    fn wrong_flags_are_errors() {
+        for args in [
+            &["forge", "build", "-nope", "."][..],
+            &["forge", "build", "-on-error=x", "."],
+            &["forge", "build", "a", "b"],
+        ] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+    }
+}

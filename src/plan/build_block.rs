@@ -1,0 +1,243 @@
+//! A `build` block taken apart: which sources it uses under which names, and its components in order.
+
+use std::collections::HashSet;
+
+use hcl_edit::Span as _;
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::{Attribute, Structure};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+use crate::eval::body::{Pending, expand};
+use crate::eval::evaluate;
+use crate::eval::scope::Scope;
+use crate::template::syntax::span;
+use crate::template::{Build, Source, Template};
+use crate::value::{Type, Value, convert};
+
+const ARGUMENTS: [&str; 3] = ["name", "description", "sources"];
+const BLOCKS: [&str; 5] = ["source", "provisioner", "error-cleanup-provisioner", "post-processor", "post-processors"];
+
+/// A build block, `dynamic` expanded.
+pub(super) struct BuildBlock<'a> {
+    pub name: Option<String>,
+    pub sources: Vec<SourceUse<'a>>,
+    pub provisioners: Vec<Pending<'a>>,
+    pub error_cleanup: Option<Pending<'a>>,
+    pub sequences: Vec<Vec<Pending<'a>>>,
+}
+
+/// A source as one build uses it.
+pub(super) struct SourceUse<'a> {
+    pub source: &'a Source,
+    /// The source's name, or the one the build gives it.
+    pub local_name: String,
+    /// What a `source` block inside the build adds.
+    pub extra: Option<Pending<'a>>,
+}
+
+impl<'a> BuildBlock<'a> {
+    pub(super) fn read(
+        build: &'a Build,
+        template: &'a Template,
+        scope: &Scope,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let file = build.file;
+        let mut block = BuildBlock {
+            name: None,
+            sources: Vec::new(),
+            provisioners: Vec::new(),
+            error_cleanup: None,
+            sequences: Vec::new(),
+        };
+        for attribute in build.body.iter().filter_map(Structure::as_attribute) {
+            block.argument(attribute, file, template, scope, diagnostics);
+        }
+        for pending in expand(&build.body, file, scope, diagnostics) {
+            block.nested(pending, template, diagnostics);
+        }
+        if block.sources.is_empty() {
+            let diagnostic = Diagnostic::error("this build uses no source").at(build.span);
+            diagnostics.push(diagnostic.help("add sources = [\"source.TYPE.NAME\"]"));
+            return None;
+        }
+        Some(block)
+    }
+
+    /// `[build.]type.source`.
+    pub(super) fn full_name(&self, used: &SourceUse<'_>) -> String {
+        let own = format!("{}.{}", used.source.kind, used.local_name);
+        self.name.as_ref().map_or(own.clone(), |name| format!("{name}.{own}"))
+    }
+
+    fn argument(
+        &mut self,
+        attribute: &Attribute,
+        file: FileId,
+        template: &'a Template,
+        scope: &Scope,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let place = span(file, attribute.value.span());
+        match attribute.key.as_str() {
+            "name" => {
+                let name = text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
+                self.name = name.filter(|name| !name.is_empty());
+            }
+            "description" => {
+                text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
+            }
+            "sources" => self.references(&attribute.value, file, template, scope, diagnostics),
+            other => diagnostics.push(
+                Diagnostic::error(format!("unknown argument \"{other}\""))
+                    .at(span(file, attribute.key.span()))
+                    .detail("not expected in block \"build\"")
+                    .suggest(other, ARGUMENTS.into_iter().chain(BLOCKS)),
+            ),
+        }
+    }
+
+    /// The entries of `sources = [...]`, each reported at its own place when written as a list.
+    fn references(
+        &mut self,
+        value: &Expression,
+        file: FileId,
+        template: &'a Template,
+        scope: &Scope,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let whole = span(file, value.span());
+        let entries: Vec<(Value, Span)> = match value {
+            Expression::Array(items) => {
+                let items = items.iter();
+                items.map(|item| (evaluate(item, file, scope, diagnostics), span(file, item.span()))).collect()
+            }
+            other => match convert(&evaluate(other, file, scope, diagnostics), &Type::list(Type::String)) {
+                Ok(list) => list.children().map(|item| (item.clone(), whole)).collect(),
+                Err(error) => {
+                    let diagnostic = Diagnostic::error("wrong type of \"sources\"").at(whole);
+                    diagnostics.push(diagnostic.detail(error.to_string()));
+                    return;
+                }
+            },
+        };
+        for (value, place) in entries {
+            if let Some(reference) = text(&value, place, diagnostics)
+                && let Some(source) = find(&reference, place, template, diagnostics)
+            {
+                self.sources.push(SourceUse { source, local_name: source.name.clone(), extra: None });
+            }
+        }
+    }
+
+    fn nested(&mut self, pending: Pending<'a>, template: &'a Template, diagnostics: &mut Diagnostics) {
+        match pending.kind.as_str() {
+            "source" => {
+                let Some(reference) = label(&pending, "source \"source.TYPE.NAME\" { ... }", diagnostics) else {
+                    return;
+                };
+                let Some(source) = find(&reference, pending.span, template, diagnostics) else { return };
+                let local_name = local_name(&pending, diagnostics).unwrap_or_else(|| source.name.clone());
+                self.sources.push(SourceUse { source, local_name, extra: Some(pending) });
+            }
+            "provisioner" => {
+                if label(&pending, "provisioner \"TYPE\" { ... }", diagnostics).is_some() {
+                    self.provisioners.push(pending);
+                }
+            }
+            "error-cleanup-provisioner" => {
+                if label(&pending, "error-cleanup-provisioner \"TYPE\" { ... }", diagnostics).is_none() {
+                    return;
+                }
+                if let Some(first) = &self.error_cleanup {
+                    let diagnostic =
+                        Diagnostic::error("a build has one error-cleanup-provisioner at most").at(pending.span);
+                    diagnostics.push(diagnostic.label(first.span, "the first is here"));
+                } else {
+                    self.error_cleanup = Some(pending);
+                }
+            }
+            "post-processor" => {
+                if label(&pending, "post-processor \"TYPE\" { ... }", diagnostics).is_some() {
+                    self.sequences.push(vec![pending]);
+                }
+            }
+            "post-processors" => self.sequence(&pending, diagnostics),
+            "hcp_packer_registry" => diagnostics.push(crate::template::decode::registry(pending.span)),
+            other => diagnostics.push(
+                Diagnostic::error(format!("unknown block \"{other}\""))
+                    .at(pending.span)
+                    .detail("not expected in block \"build\"")
+                    .suggest(other, BLOCKS.into_iter().chain(ARGUMENTS)),
+            ),
+        }
+    }
+
+    fn sequence(&mut self, outer: &Pending<'a>, diagnostics: &mut Diagnostics) {
+        let file = outer.span.file;
+        for attribute in outer.body.iter().filter_map(Structure::as_attribute) {
+            let diagnostic = Diagnostic::error(format!("unknown argument \"{}\"", attribute.key.as_str()));
+            let diagnostic = diagnostic.at(span(file, attribute.key.span()));
+            diagnostics.push(diagnostic.detail("block \"post-processors\" holds post-processor blocks only"));
+        }
+        let mut sequence = Vec::new();
+        for pending in expand(outer.body, file, &outer.scope, diagnostics) {
+            if pending.kind != "post-processor" {
+                let diagnostic = Diagnostic::error(format!("unknown block \"{}\"", pending.kind)).at(pending.span);
+                diagnostics.push(diagnostic.detail("block \"post-processors\" holds post-processor blocks only"));
+            } else if label(&pending, "post-processor \"TYPE\" { ... }", diagnostics).is_some() {
+                sequence.push(pending);
+            }
+        }
+        if sequence.is_empty() {
+            diagnostics.push(Diagnostic::warning("this sequence of post-processors is empty").at(outer.span));
+        } else {
+            self.sequences.push(sequence);
+        }
+    }
+}
+
+fn text(value: &Value, place: Span, diagnostics: &mut Diagnostics) -> Option<String> {
+    match convert(value, &Type::String) {
+        Ok(value) => value.as_str().map(str::to_owned),
+        Err(error) => {
+            diagnostics.push(Diagnostic::error("a text is required here").at(place).detail(error.to_string()));
+            None
+        }
+    }
+}
+
+fn label(pending: &Pending<'_>, form: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    if let [label] = &pending.labels[..] {
+        return Some(label.clone());
+    }
+    let diagnostic = Diagnostic::error(format!("block \"{}\" has {} labels", pending.kind, pending.labels.len()));
+    diagnostics.push(diagnostic.at(pending.span).detail("one is expected").help(format!("write {form}")));
+    None
+}
+
+/// The literal `name` that a `source` block inside a build gives its source.
+fn local_name(pending: &Pending<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let attribute = pending.body.get_attribute("name")?;
+    let file = pending.span.file;
+    crate::template::syntax::literal_text(file, "\"name\"", &attribute.value, diagnostics)
+}
+
+/// `source.TYPE.NAME` or `TYPE.NAME`: of more than two parts the first is dropped, as in the peer.
+fn find<'a>(reference: &str, place: Span, template: &'a Template, diagnostics: &mut Diagnostics) -> Option<&'a Source> {
+    let parts: Vec<&str> = reference.split('.').collect();
+    let parts = if parts.len() > 2 { &parts[1..] } else { &parts[..] };
+    let found = template.sources.iter().find(|s| parts.len() >= 2 && s.kind == parts[0] && s.name == parts[1]);
+    if found.is_none() {
+        let known: HashSet<String> = template.sources.iter().map(|s| format!("source.{}.{}", s.kind, s.name)).collect();
+        let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+        known.sort_unstable();
+        let mut diagnostic = Diagnostic::error(format!("there is no source \"{reference}\"")).at(place);
+        diagnostic = match known[..] {
+            [] => diagnostic.help("the template declares no source; add source \"TYPE\" \"NAME\" { ... }"),
+            _ => diagnostic.detail(format!("sources of this template: {}", known.join(", "))).suggest(reference, known),
+        };
+        diagnostics.push(diagnostic);
+    }
+    found
+}

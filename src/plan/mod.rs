@@ -1,0 +1,206 @@
+//! What will be built: every selected build with its components decoded, all mistakes collected.
+//!
+//! Template and scope go in; the engine runs what comes out. Nothing here has an effect on the world.
+
+mod build_block;
+mod select;
+mod step;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub(crate) use select::Selection;
+pub(crate) use step::{Meta, PostProcessorStep, ProvisionerStep};
+
+use crate::builder::{self, Builder};
+use crate::client::Services;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, nearest};
+use crate::eval::block::Body;
+use crate::eval::body;
+use crate::eval::fields::Fields;
+use crate::eval::interpolate::Interpolation;
+use crate::eval::scope::Scope;
+use crate::run::event::BuildTitle;
+use crate::template::{PEER_VERSION, Source, Template};
+use build_block::{BuildBlock, SourceUse};
+
+/// The builds of a run in listing order.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub builds: Vec<PlannedBuild>,
+}
+
+/// One build, ready to run.
+pub(crate) struct PlannedBuild {
+    pub title: BuildTitle,
+    /// The source's own name, whatever the build block calls it.
+    pub source_name: String,
+    pub builder: Box<dyn Builder>,
+    pub provisioners: Vec<ProvisionerStep>,
+    pub error_cleanup: Option<ProvisionerStep>,
+    /// Each sequence starts from the builder's artifact.
+    pub sequences: Vec<Vec<PostProcessorStep>>,
+}
+
+/// What planning needs besides template and scope.
+pub(crate) struct Context<'a> {
+    pub sources: &'a SourceMap,
+    pub services: &'a Arc<Services>,
+    pub cwd: &'a std::path::Path,
+    pub started: SystemTime,
+}
+
+/// Decodes every build that `selection` lets through. Builds with mistakes are left out; their mistakes are in
+/// `diagnostics`.
+pub(crate) fn plan(
+    template: &Template,
+    scope: &Scope,
+    selection: &Selection,
+    cx: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Plan {
+    let mut plan = Plan::default();
+    let mut names = Vec::new();
+    if template.builds.is_empty() {
+        let diagnostic = Diagnostic::error("the template has no build block");
+        diagnostics.push(diagnostic.help("add build { sources = [\"source.TYPE.NAME\"] }"));
+    }
+    for block in &template.builds {
+        let Some(block) = BuildBlock::read(block, template, scope, diagnostics) else { continue };
+        for used in &block.sources {
+            let name = block.full_name(used);
+            names.push(name.clone());
+            if selection.selects(&name) {
+                plan.builds.extend(build(&block, used, name, scope, selection, cx, diagnostics));
+            }
+        }
+    }
+    selection.report_unmatched(&names, diagnostics);
+    if plan.builds.is_empty() && !diagnostics.has_errors() {
+        let diagnostic = Diagnostic::error("no builds to run");
+        diagnostics.push(diagnostic.help(format!("-only and -except leave none of: {}", names.join(", "))));
+    }
+    plan
+}
+
+fn build(
+    block: &BuildBlock<'_>,
+    used: &SourceUse<'_>,
+    name: String,
+    scope: &Scope,
+    selection: &Selection,
+    cx: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<PlannedBuild> {
+    let errors = diagnostics.error_count();
+    let source = used.source;
+    let interpolation = Interpolation {
+        build_name: Some(source.name.clone()),
+        build_type: Some(source.kind.clone()),
+        started: cx.started,
+        cwd: cx.cwd.to_owned(),
+        version: PEER_VERSION.to_owned(),
+    };
+    let builder = decode_builder(used, scope, &interpolation, cx, diagnostics);
+    let own_facts = builder.as_ref().map_or(&[][..], |b| b.own_facts());
+    let site = step::Site {
+        kind: source.kind.clone(),
+        local_name: used.local_name.clone(),
+        build_name: block.name.clone().unwrap_or_default(),
+        known_sources: block.sources.iter().map(|s| format!("{}.{}", s.source.kind, s.local_name)).collect(),
+        own_facts,
+        has_machine: builder.as_ref().map(|b| b.has_machine()),
+        interpolation,
+    };
+    let mut provisioners = Vec::new();
+    for pending in block.provisioners.iter() {
+        provisioners.extend(ProvisionerStep::plan(pending, &site, false, cx, diagnostics));
+    }
+    let error_cleanup = block.error_cleanup.as_ref();
+    let error_cleanup = error_cleanup.and_then(|pending| ProvisionerStep::plan(pending, &site, true, cx, diagnostics));
+    let mut sequences = Vec::new();
+    for sequence in &block.sequences {
+        let mut steps = Vec::new();
+        for pending in sequence {
+            // `-except` of a post-processor cuts the rest of its sequence, as in the peer.
+            if selection.excludes_post_processor(&step::shown_name(pending)) {
+                break;
+            }
+            steps.extend(PostProcessorStep::plan(pending, &site, cx, diagnostics));
+        }
+        if !steps.is_empty() {
+            sequences.push(steps);
+        }
+    }
+    let title = BuildTitle { name, builder: source.kind.clone() };
+    let build = PlannedBuild {
+        title,
+        source_name: source.name.clone(),
+        builder: builder?,
+        provisioners,
+        error_cleanup,
+        sequences,
+    };
+    (diagnostics.error_count() == errors).then_some(build)
+}
+
+fn decode_builder(
+    used: &SourceUse<'_>,
+    scope: &Scope,
+    interpolation: &Interpolation,
+    cx: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Box<dyn Builder>> {
+    let Source { kind, kind_span, .. } = used.source;
+    let Some((_, decode)) = builder::TABLE.iter().find(|(name, _)| name == kind) else {
+        diagnostics.push(unsupported("builder", kind, builder::TABLE.iter().map(|(n, _)| *n)).at(*kind_span));
+        return None;
+    };
+    let errors = diagnostics.error_count();
+    let inside = |scope: &Scope| {
+        let mut scope = scope.child();
+        scope.insert("source", "type", kind.as_str().into());
+        scope.insert("source", "name", used.local_name.as_str().into());
+        scope
+    };
+    let mut options = body::evaluate(&used.source.body, used.source.span, &inside(scope), diagnostics);
+    if let Some(extra) = &used.extra {
+        let extra = body::evaluate(extra.body, extra.span, &inside(&extra.scope), diagnostics);
+        add(&mut options, extra, diagnostics);
+    }
+    if diagnostics.error_count() > errors {
+        return None;
+    }
+    let mut fields = Fields::new(format!("builder \"{kind}\""), options, interpolation, diagnostics);
+    let builder = decode(&mut fields, cx.services);
+    if fields.finish() { builder } else { None }
+}
+
+/// Adds what a `source` block inside `build` says. It may only add: repeating an argument is an error, as in the
+/// peer.
+fn add(options: &mut Body, extra: Body, diagnostics: &mut Diagnostics) {
+    for (name, attr) in extra.attrs {
+        if name == "name" {
+            continue;
+        }
+        if let Some(first) = options.attrs.get(&name) {
+            let diagnostic = Diagnostic::error(format!("argument \"{name}\" is set twice"))
+                .at(attr.name_span)
+                .detail("a source block inside build may only add arguments")
+                .label(first.name_span, "first set here");
+            diagnostics.push(diagnostic);
+        } else {
+            options.attrs.insert(name, attr);
+        }
+    }
+    options.blocks.extend(extra.blocks);
+}
+
+/// A component that is not there; says the nearest that is, or all of them.
+fn unsupported<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
+    let diagnostic = Diagnostic::error(format!("unsupported {kind} \"{name}\""));
+    match nearest(name, known.clone()) {
+        Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
+        None => diagnostic.help(format!("there are: {}", known.collect::<Vec<_>>().join(", "))),
+    }
+}

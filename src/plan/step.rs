@@ -1,0 +1,356 @@
+//! Provisioners and post-processors of a build: their core arguments, and their decoding, once at plan time with
+//! `build.*` unknown and once more with facts right before they run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hcl_edit::structure;
+use indexmap::IndexMap;
+
+use super::{Context, unsupported};
+use crate::builder::Facts;
+use crate::client::Services;
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::eval::block::{Attr, Body};
+use crate::eval::body::{self, Pending};
+use crate::eval::fields::Fields;
+use crate::eval::interpolate::Interpolation;
+use crate::eval::scope::Scope;
+use crate::post_processor::{self, PostProcessor};
+use crate::provisioner::{self, Provisioner};
+use crate::run::event::{StepKind, StepTitle};
+use crate::value::{Kind, Number, Type, Value};
+
+/// Arguments of every provisioner that the component never sees.
+const PROVISIONER_META: [&str; 8] =
+    ["name", "only", "except", "override", "pause_before", "timeout", "max_retries", "continue_on_error"];
+const POST_PROCESSOR_META: [&str; 4] = ["name", "only", "except", "keep_input_artifact"];
+
+/// Keys of `build.*` that every build has. `Port` is a number, the others are texts.
+const COMMON_FACTS: [&str; 14] = [
+    "ID",
+    "Host",
+    "Port",
+    "User",
+    "Password",
+    "ConnType",
+    "PackerRunUUID",
+    "PackerHTTPIP",
+    "PackerHTTPPort",
+    "PackerHTTPAddr",
+    "SSHPublicKey",
+    "SSHPrivateKey",
+    "SSHPrivateKeyFile",
+    "WinRMPassword",
+];
+
+/// The build that a step belongs to.
+pub(super) struct Site<'a> {
+    pub kind: String,
+    /// The source's name in this build: what `override` matches.
+    pub local_name: String,
+    /// Empty when the build has none.
+    pub build_name: String,
+    pub known_sources: Vec<String>,
+    pub own_facts: &'a [&'static str],
+    /// Nothing when the builder itself could not be decoded.
+    pub has_machine: Option<bool>,
+    pub interpolation: Interpolation,
+}
+
+impl Site<'_> {
+    /// `type.name`: what `only` and `except` match.
+    fn source(&self) -> String {
+        format!("{}.{}", self.kind, self.local_name)
+    }
+}
+
+/// Core arguments of a provisioner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Meta {
+    pub pause_before: Option<Duration>,
+    pub timeout: Option<Duration>,
+    /// Attempts after the first.
+    pub max_retries: u32,
+    pub continue_on_error: bool,
+}
+
+/// The part that provisioners and post-processors have in common: a block to be decoded again with facts.
+#[derive(Debug)]
+struct Source {
+    owner: String,
+    body: Arc<structure::Body>,
+    span: Span,
+    scope: Scope,
+    own_facts: Vec<&'static str>,
+    overridden: IndexMap<String, Attr>,
+    interpolation: Interpolation,
+    meta: &'static [&'static str],
+}
+
+#[derive(Debug)]
+pub(crate) struct ProvisionerStep {
+    pub title: StepTitle,
+    pub meta: Meta,
+    decode: provisioner::Decode,
+    source: Source,
+}
+
+#[derive(Debug)]
+pub(crate) struct PostProcessorStep {
+    pub title: StepTitle,
+    /// `keep_input_artifact`, when the template says.
+    pub keep_input: Option<bool>,
+    decode: post_processor::Decode,
+    source: Source,
+}
+
+/// The post-processor's `name` as written, or its type: what `-except` matches.
+pub(super) fn shown_name(pending: &Pending<'_>) -> String {
+    let name = pending.body.get_attribute("name").and_then(|a| a.value.as_str());
+    name.or(pending.labels.first().map(String::as_str)).unwrap_or_default().to_owned()
+}
+
+impl ProvisionerStep {
+    /// Decodes with `build.*` unknown. Nothing when the step is not for this build, or is wrong.
+    pub(super) fn plan(
+        pending: &Pending<'_>,
+        site: &Site<'_>,
+        error_cleanup: bool,
+        cx: &Context<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let component = pending.labels.first()?.clone();
+        let table = provisioner::TABLE;
+        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
+            diagnostics.push(unsupported("provisioner", &component, table.iter().map(|(n, _)| *n)).at(pending.span));
+            return None;
+        };
+        let owner = format!("provisioner \"{component}\"");
+        let mut source = Source::new(owner, pending, site, &PROVISIONER_META);
+        let errors = diagnostics.error_count();
+        let (mut meta, options) = source.evaluate(None, diagnostics);
+        source.overridden = take_override(&mut meta, site, diagnostics);
+        let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
+        let name = fields.text("name");
+        let applies = applies(&mut fields, site);
+        let meta = Meta {
+            pause_before: fields.duration("pause_before").filter(|d| !d.is_zero()),
+            timeout: fields.duration("timeout").filter(|d| !d.is_zero()),
+            max_retries: retries(&mut fields),
+            continue_on_error: fields.flag("continue_on_error").unwrap_or(false),
+        };
+        if !fields.finish() || !applies {
+            return None;
+        }
+        let options = source.overlaid(options);
+        let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let provisioner = decode(&mut fields, cx.services);
+        let complete = fields.finish();
+        if let (Some(provisioner), Some(false)) = (&provisioner, site.has_machine)
+            && provisioner.needs_machine()
+        {
+            let summary = format!("provisioner \"{component}\" needs a machine to work on");
+            let detail = format!("source \"{}\" has none", site.source());
+            let diagnostic = Diagnostic::error(summary).at(pending.span).detail(detail);
+            diagnostics.push(diagnostic.help("leave it out for this source with except = [...]"));
+        }
+        if !complete || diagnostics.error_count() > errors {
+            return None;
+        }
+        let kind = if error_cleanup { StepKind::ErrorCleanupProvisioner } else { StepKind::Provisioner };
+        let place = Some(place(cx, pending.span));
+        Some(Self { title: StepTitle { kind, component, name, place }, meta, decode: *decode, source })
+    }
+
+    /// Decodes once more, now with the machine's facts.
+    pub(crate) fn decode(&self, facts: &Facts, services: &Arc<Services>) -> Result<Box<dyn Provisioner>, Diagnostics> {
+        self.source.decode(facts, |fields| (self.decode)(fields, services))
+    }
+}
+
+impl PostProcessorStep {
+    /// Decodes with `build.*` unknown. Nothing when the step is not for this build, or is wrong.
+    pub(super) fn plan(
+        pending: &Pending<'_>,
+        site: &Site<'_>,
+        cx: &Context<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let component = pending.labels.first()?.clone();
+        let table = post_processor::TABLE;
+        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
+            diagnostics.push(unsupported("post-processor", &component, table.iter().map(|(n, _)| *n)).at(pending.span));
+            return None;
+        };
+        let owner = format!("post-processor \"{component}\"");
+        let source = Source::new(owner, pending, site, &POST_PROCESSOR_META);
+        let (meta, options) = source.evaluate(None, diagnostics);
+        let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
+        let name = fields.text("name");
+        let applies = applies(&mut fields, site);
+        let keep_input = fields.flag("keep_input_artifact");
+        if !fields.finish() || !applies {
+            return None;
+        }
+        let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let decoded = decode(&mut fields, cx.services).is_some();
+        if !fields.finish() || !decoded {
+            return None;
+        }
+        let place = Some(place(cx, pending.span));
+        let title = StepTitle { kind: StepKind::PostProcessor, component, name, place };
+        Some(Self { title, keep_input, decode: *decode, source })
+    }
+
+    /// Decodes once more, now with the artifact's facts.
+    pub(crate) fn decode(
+        &self,
+        facts: &Facts,
+        services: &Arc<Services>,
+    ) -> Result<Box<dyn PostProcessor>, Diagnostics> {
+        self.source.decode(facts, |fields| (self.decode)(fields, services))
+    }
+}
+
+impl Source {
+    fn new(owner: String, pending: &Pending<'_>, site: &Site<'_>, meta: &'static [&'static str]) -> Self {
+        let mut scope = pending.scope.child();
+        scope.insert("source", "type", site.kind.as_str().into());
+        scope.insert("source", "name", site.local_name.as_str().into());
+        scope.insert("build", "name", site.build_name.as_str().into());
+        Self {
+            owner,
+            body: Arc::new(pending.body.clone()),
+            span: pending.span,
+            scope,
+            own_facts: site.own_facts.to_vec(),
+            overridden: IndexMap::new(),
+            interpolation: site.interpolation.clone(),
+            meta,
+        }
+    }
+
+    /// Core arguments and the component's own options, with `facts` as `build.*` or all of it unknown.
+    fn evaluate(&self, facts: Option<&Facts>, diagnostics: &mut Diagnostics) -> (Body, Body) {
+        let mut scope = self.scope.child();
+        for key in COMMON_FACTS.iter().chain(&self.own_facts) {
+            scope.insert("build", key, fact(key, facts));
+        }
+        for (key, text) in facts.into_iter().flatten().filter(|(key, _)| !COMMON_FACTS.contains(&key.as_str())) {
+            scope.insert("build", key, text.as_str().into());
+        }
+        let mut options = body::evaluate(&self.body, self.span, &scope, diagnostics);
+        let mut meta = Body::new(self.span);
+        for name in self.meta {
+            if let Some(attr) = options.attrs.shift_remove(*name) {
+                meta.attrs.insert((*name).to_owned(), attr);
+            }
+        }
+        (meta, options)
+    }
+
+    /// The options with those of `override` in place of the written ones.
+    fn overlaid(&self, mut options: Body) -> Body {
+        options.attrs.extend(self.overridden.clone());
+        options
+    }
+
+    fn decode<T>(&self, facts: &Facts, decode: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Diagnostics> {
+        let mut diagnostics = Diagnostics::new();
+        let (_, options) = self.evaluate(Some(facts), &mut diagnostics);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        let mut fields = Fields::new(&self.owner, self.overlaid(options), &self.interpolation, &mut diagnostics);
+        let decoded = decode(&mut fields);
+        let complete = fields.finish();
+        match decoded {
+            Some(decoded) if complete => Ok(decoded),
+            _ => Err(diagnostics),
+        }
+    }
+}
+
+/// The value of `build.KEY`. What a builder does not have is a text that says so, as in the peer.
+fn fact(key: &str, facts: Option<&Facts>) -> Value {
+    let Some(facts) = facts else {
+        return Value::unknown(if key == "Port" { Type::Number } else { Type::String });
+    };
+    match (key, facts.get(key)) {
+        ("Port", Some(port)) => Number::parse(port).unwrap_or_else(|| 0.into()).into(),
+        ("Port", None) => 0.into(),
+        (_, Some(text)) => text.as_str().into(),
+        ("ID", None) => "ERR_ID_NOT_IMPLEMENTED_BY_BUILDER".into(),
+        ("PackerHTTPIP", None) => "ERR_HTTP_IP_NOT_IMPLEMENTED_BY_BUILDER".into(),
+        ("PackerHTTPPort", None) => "ERR_HTTP_PORT_NOT_IMPLEMENTED_BY_BUILDER".into(),
+        ("PackerHTTPAddr", None) => "ERR_HTTP_ADDR_NOT_IMPLEMENTED_BY_BUILDER".into(),
+        (_, None) => "".into(),
+    }
+}
+
+fn place(cx: &Context<'_>, span: Span) -> String {
+    format!("{}:{}", cx.sources.path(span.file).display(), cx.sources.position(span).line)
+}
+
+fn retries(fields: &mut Fields<'_>) -> u32 {
+    let retries = fields.integer("max_retries").unwrap_or(0);
+    u32::try_from(retries).unwrap_or_else(|_| {
+        fields.error_at("max_retries", "\"max_retries\" is out of range", "it is at least 0");
+        0
+    })
+}
+
+/// Whether `only` and `except` let the step run for this source. Names that match no source of the build are warned
+/// of: the peer never says why such a step does not run.
+fn applies(fields: &mut Fields<'_>, site: &Site<'_>) -> bool {
+    let (only, except) = (fields.texts("only"), fields.texts("except"));
+    if only.is_some() && except.is_some() {
+        fields.error_at("except", "\"only\" and \"except\" exclude each other", "give one of them");
+    }
+    for (option, names) in [("only", &only), ("except", &except)] {
+        for name in names.iter().flatten().filter(|name| !site.known_sources.contains(name)) {
+            let span = fields.span_of(option).unwrap_or(fields.block_span());
+            let known = site.known_sources.iter().map(String::as_str);
+            let summary = format!("\"{option}\" names \"{name}\", which is no source of this build");
+            let diagnostic = Diagnostic::warning(summary).at(span);
+            let diagnostic = match name.strip_prefix("source.") {
+                Some(short) => diagnostic.help(format!("write \"{short}\"")),
+                None => diagnostic
+                    .detail(format!("sources of this build: {}", site.known_sources.join(", ")))
+                    .suggest(name, known),
+            };
+            fields.push(diagnostic);
+        }
+    }
+    only.is_none_or(|names| names.is_empty() || names.contains(&site.source()))
+        && !except.is_some_and(|names| names.contains(&site.source()))
+}
+
+/// The arguments that `override` sets for this source.
+fn take_override(meta: &mut Body, site: &Site<'_>, diagnostics: &mut Diagnostics) -> IndexMap<String, Attr> {
+    let Some(attr) = meta.attrs.shift_remove("override") else { return IndexMap::new() };
+    let (Kind::Object(sources) | Kind::Map(_, sources)) = &attr.value.kind else {
+        if !attr.value.is_null() && !attr.value.is_unknown() {
+            let diagnostic = Diagnostic::error("\"override\" must be an object").at(attr.value_span);
+            diagnostics.push(diagnostic.help("write override = { SOURCE = { argument = value } }"));
+        }
+        return IndexMap::new();
+    };
+    let known: Vec<&str> = site.known_sources.iter().filter_map(|s| Some(s.split_once('.')?.1)).collect();
+    for name in sources.keys().filter(|name| !known.contains(&name.as_str())) {
+        let diagnostic =
+            Diagnostic::warning(format!("\"override\" names \"{name}\", which is no source of this build"))
+                .at(attr.value_span)
+                .detail(format!("names without type are expected: {}", known.join(", ")));
+        diagnostics.push(diagnostic);
+    }
+    let Some(arguments) = sources.get(&site.local_name) else { return IndexMap::new() };
+    let (Kind::Object(arguments) | Kind::Map(_, arguments)) = &arguments.kind else {
+        let summary = format!("the override for \"{}\" must be an object", site.local_name);
+        diagnostics.push(Diagnostic::error(summary).at(attr.value_span));
+        return IndexMap::new();
+    };
+    let attr = |value: &Value| Attr { value: value.clone(), name_span: attr.name_span, value_span: attr.value_span };
+    arguments.iter().map(|(name, value)| (name.clone(), attr(value))).collect()
+}

@@ -1,0 +1,153 @@
+//! Reading template files: one `.pkr.hcl` file, or all of a folder in name order.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{Template, decode};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+
+/// Larger template files are refused, in bytes: the parser's tree takes some thirty times the text.
+const LARGEST: u64 = 16 << 20;
+
+/// What the user named on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// One `.pkr.hcl` file: nothing beside it is read.
+    File(PathBuf),
+    /// A folder: its `*.pkr.hcl`, not those below it, and its `*.auto.pkrvars.*`.
+    Folder(PathBuf),
+}
+
+impl Input {
+    fn classify(path: &Path) -> Result<Self, Diagnostic> {
+        let name = path.to_string_lossy();
+        let refuse = |summary: String, help: &str| Err(Diagnostic::error(summary).help(help));
+        if name == "-" {
+            return refuse("templates from standard input are not supported yet".into(), "name a file or a folder");
+        }
+        match std::fs::metadata(path) {
+            Err(error) => Err(Diagnostic::error(format!("template {name} cannot be read: {error}"))
+                .help("name a .pkr.hcl file or a folder that holds some")),
+            Ok(meta) if meta.is_dir() => Ok(Self::Folder(path.to_owned())),
+            Ok(_) if name.ends_with(".pkr.hcl") => Ok(Self::File(path.to_owned())),
+            Ok(_) if name.ends_with(".json") => refuse(
+                format!("template {name} is JSON, which is not supported yet"),
+                "convert it once with `packer hcl2_upgrade`",
+            ),
+            Ok(_) => refuse(
+                format!("template {name} is neither a folder nor a .pkr.hcl file"),
+                "rename it so that it ends in .pkr.hcl",
+            ),
+        }
+    }
+
+    /// `path.root`: the folder as typed.
+    fn root(&self) -> PathBuf {
+        let folder = match self {
+            Self::Folder(folder) => folder.as_path(),
+            Self::File(file) => file.parent().unwrap_or(Path::new("")),
+        };
+        if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
+    }
+}
+
+/// Reads and decodes the template at `path`. Whatever is wrong is in `diagnostics`; the template then lacks it.
+pub(crate) fn load(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<(Input, Template)> {
+    let input = Input::classify(path).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
+    let files = match &input {
+        Input::File(file) => vec![file.clone()],
+        Input::Folder(folder) => in_folder(folder, diagnostics)?,
+    };
+    let mut template = Template { root: input.root(), ..Template::default() };
+    for file in files {
+        let Some(id) = read(&file, sources, diagnostics) else { continue };
+        if let Some(body) = parse(id, sources, diagnostics) {
+            decode::file(id, body, &mut template, diagnostics);
+        }
+    }
+    decode::duplicates(&template, sources, diagnostics);
+    Some((input, template))
+}
+
+fn in_folder(folder: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<PathBuf>> {
+    let files = match files_ending(folder, &[".pkr.hcl", ".pkr.json"]) {
+        Ok(files) => files,
+        Err(error) => {
+            diagnostics.push(Diagnostic::error(format!("folder {} cannot be read: {error}", folder.display())));
+            return None;
+        }
+    };
+    let (hcl, json): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.to_string_lossy().ends_with(".hcl"));
+    for file in &json {
+        diagnostics.push(Diagnostic::error(format!("{} is JSON, which is not supported yet", file.display())));
+    }
+    if hcl.is_empty() && json.is_empty() {
+        let summary = format!("folder {} holds no template", folder.display());
+        diagnostics
+            .push(Diagnostic::error(summary).help("template files end in .pkr.hcl; sub-folders are not searched"));
+        return None;
+    }
+    Some(hcl)
+}
+
+/// Files (not folders) directly in `folder` with one of the endings, in byte order of their names.
+pub(super) fn files_ending(folder: &Path, endings: &[&str]) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if endings.iter().any(|ending| name.ends_with(ending)) && !path.is_dir() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads a text file into the source map; says what is wrong when it is missing, huge or not UTF-8.
+pub(super) fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<FileId> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    let shown = path.display();
+    let problem = match read {
+        Err(error) => format!("{shown} cannot be read: {error}"),
+        Ok(_) if bytes.len() as u64 > LARGEST => format!("{shown} is larger than {} MiB", LARGEST >> 20),
+        Ok(_) => match String::from_utf8(bytes) {
+            Ok(text) => return Some(sources.add(path, without_mark(text))),
+            Err(error) => format!("{shown} is not UTF-8 text: bad byte at {}", error.utf8_error().valid_up_to()),
+        },
+    };
+    diagnostics.push(Diagnostic::error(problem));
+    None
+}
+
+/// Blanks a byte order mark, so that byte places stay true.
+fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => format!("   {rest}"),
+        None => text,
+    }
+}
+
+/// Parses a file of the source map; its first syntax error is reported.
+pub(super) fn parse(
+    file: FileId,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<hcl_edit::structure::Body> {
+    match hcl_edit::parser::parse_body(sources.text(file)) {
+        Ok(body) => Some(body),
+        Err(error) => {
+            let text = sources.text(file);
+            let at = error.location().offset().min(text.len());
+            let width = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            let mut diagnostic = Diagnostic::error("syntax error").at(Span::new(file, at..at + width));
+            diagnostic = diagnostic.detail(error.message().replace('`', "\""));
+            if at >= text.trim_end().len() {
+                diagnostic = diagnostic.help("the file ends here; a brace, bracket or quote may be unclosed");
+            }
+            diagnostics.push(diagnostic);
+            None
+        }
+    }
+}

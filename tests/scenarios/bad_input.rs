@@ -1,0 +1,168 @@
+//! Mistakes of the user: a clear error with its place, exit code 1, nothing started.
+
+use crate::support::{Ran, Workspace, containers_of};
+
+const NULL: &str = "source \"null\" \"n\" { communicator = \"none\" }\nbuild { sources = [\"null.n\"] }\n";
+
+fn fails(template: &str, parts: &[&str]) -> Ran {
+    let workspace = Workspace::new(template);
+    let ran = workspace.fail(&[]);
+    for part in parts {
+        ran.says(part);
+    }
+    ran.says_not("panicked").says_not("==>");
+    assert_eq!(workspace.journals(), 0);
+    ran
+}
+
+#[test]
+fn templates_that_are_not_there() {
+    let workspace = Workspace::new("");
+    let ran = workspace.run(&["build", "nowhere"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("nowhere cannot be read");
+    workspace.fail(&[]).says("holds no template");
+    workspace.file("t.txt", "");
+    assert_eq!(workspace.run(&["build", "t.txt"]).code, Some(1));
+    workspace.file("old.json", "{}");
+    workspace.run(&["build", "old.json"]).says("not supported yet");
+}
+
+#[test]
+fn unreadable_text() {
+    let workspace = Workspace::new("");
+    workspace.file("t.pkr.hcl", b"source \xff\xfe");
+    workspace.fail(&[]).says("is not UTF-8 text");
+    workspace.file("t.pkr.hcl", format!("\u{feff}{}", NULL.replace('\n', "\r\n")));
+    workspace.build(&[]);
+}
+
+#[test]
+fn syntax_errors_name_the_place() {
+    fails("source \"null\" \"n\" {\n  communicator = \n}\n", &["syntax error", "t.pkr.hcl:2:"]);
+    fails("build {", &["syntax error", "unclosed"]);
+}
+
+#[test]
+fn all_mistakes_are_shown_at_once() {
+    let template = r#"
+sauce "null" "n" {}
+source "docker" "d" {
+  image = "x"
+  comit = true
+}
+build {
+  sources = ["docker.d", "docker.e"]
+  provisioner "shel" {}
+  provisioner "shell" {
+    inline = ["x"]
+    inlnie = 1
+  }
+}
+"#;
+    fails(
+        template,
+        &[
+            "unknown block \"sauce\"",
+            "did you mean \"source\"?",
+            "unknown option \"comit\"",
+            "did you mean \"commit\"?",
+            "there is no source \"docker.e\"",
+            "unsupported provisioner \"shel\"",
+            "unknown option \"inlnie\"",
+            "t.pkr.hcl:5:3",
+        ],
+    );
+}
+
+#[test]
+fn unknown_functions_and_builders() {
+    fails(
+        "locals { a = uper(\"x\") }\nsource \"dokcer\" \"d\" {}\nbuild { sources = [\"dokcer.d\"] }",
+        &["uper", "did you mean \"upper\"?", "unsupported builder \"dokcer\"", "did you mean \"docker\"?"],
+    );
+}
+
+#[test]
+fn wrong_types_point_at_the_value() {
+    fails(
+        "source \"docker\" \"d\" {\n  image  = \"x\"\n  commit = \"maybe\"\n}\nbuild { sources = [\"docker.d\"] }",
+        &["wrong type of \"commit\"", "t.pkr.hcl:3:12", "a bool is required"],
+    );
+}
+
+#[test]
+fn circles_are_told_with_their_path() {
+    fails(
+        &format!("locals {{\n  a = local.b\n  b = local.c\n  c = local.a\n}}\n{NULL}"),
+        &["locals depend on each other in a circle", "local.a -> local.b -> local.c -> local.a"],
+    );
+}
+
+#[test]
+fn usage_errors_and_unknown_commands_have_the_peers_codes() {
+    let workspace = Workspace::new(NULL);
+    assert_eq!(workspace.run(&["build", "-nope", "."]).code, Some(1));
+    assert_eq!(workspace.run(&["bild", "."]).code, Some(127));
+    assert_eq!(workspace.run(&["build", "-on-error=explode", "."]).code, Some(1));
+    assert_eq!(workspace.run(&["version"]).code, Some(0));
+}
+
+#[test]
+fn engine_that_is_not_reachable() {
+    let template = "source \"docker\" \"d\" {\n image = \"x\"\n discard = true\n}\nbuild { sources = [\"docker.d\"] }";
+    let workspace = Workspace::new(template).env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    workspace.fail(&[]).says("/nowhere/docker.sock").says_not("panicked");
+    let workspace = Workspace::new(template).env("DOCKER_HOST", "tcp://127.0.0.1:9");
+    workspace.fail(&[]).says("127.0.0.1:9");
+}
+
+#[test]
+fn base_image_that_is_missing() {
+    let registry = crate::support::setting("FORGE_TEST_REGISTRY");
+    let template = format!(
+        "source \"docker\" \"d\" {{\n image = \"{registry}/forge/none:1\"\n discard = true\n}}\nbuild {{ sources = [\"docker.d\"] }}"
+    );
+    let workspace = Workspace::new(&template);
+    workspace.fail(&[]).says("forge/none:1");
+    assert_eq!(workspace.journals(), 0);
+}
+
+#[test]
+fn scripts_and_uploads_that_are_not_there() {
+    let template = r#"
+source "docker" "d" {
+  image   = "BUSYBOX"
+  discard = true
+}
+build {
+  sources = ["docker.d"]
+  provisioner "shell" { script = "missing.sh" }
+  provisioner "file" {
+    source      = "missing.txt"
+    destination = "/tmp/x"
+  }
+}
+"#;
+    let before = containers_of("");
+    fails(template, &["missing.sh", "missing.txt"]);
+    assert_eq!(containers_of("").len(), before.len());
+}
+
+#[test]
+fn provisioners_without_a_machine_are_refused_before_anything_starts() {
+    fails(
+        "source \"null\" \"n\" { communicator = \"none\" }\nbuild {\n  sources = [\"null.n\"]\n  provisioner \"shell\" { inline = [\"x\"] }\n}",
+        &["provisioner \"shell\" needs a machine", "t.pkr.hcl:4:3"],
+    );
+}
+
+#[test]
+fn annotations_on_actions() {
+    let workspace =
+        Workspace::new("source \"null\" \"n\" {\n  comunicator = \"none\"\n}\nbuild { sources = [\"null.n\"] }")
+            .env("GITHUB_ACTIONS", "true");
+    workspace
+        .fail(&[])
+        .says("::error file=t.pkr.hcl,line=2,endLine=2,col=3,endColumn=14::unknown option \"comunicator\"");
+}

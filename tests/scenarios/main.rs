@@ -1,0 +1,14 @@
+//! Scenarios: the built program against a real Docker Engine and registry, through the doors users have.
+//!
+//! `script/test` prepares what they need and names it in `FORGE_TEST_*` variables.
+
+mod action;
+mod bad_input;
+mod cancel;
+mod docker_build;
+mod machine_readable;
+mod post_processing;
+mod provisioning;
+mod side_by_side;
+mod support;
+mod variables;
