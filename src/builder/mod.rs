@@ -1,6 +1,11 @@
 //! Builders: the two ends of a build. `launch` makes a machine, `capture` makes an artifact of it; the engine owns
 //! everything between and releases what either end acquired.
 
+#[cfg(feature = "docker")]
+mod docker;
+mod file;
+mod null;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -64,4 +69,9 @@ pub(crate) trait Machine: Send + Sync {
 pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn Builder>>;
 
 /// Every builder by component type.
-pub(crate) const TABLE: &[(&str, Decode)] = &[];
+pub(crate) const TABLE: &[(&str, Decode)] = &[
+    #[cfg(feature = "docker")]
+    ("docker", docker::decode),
+    ("file", file::decode),
+    ("null", null::decode),
+];

@@ -2,6 +2,10 @@
 //!
 //! Builders say how their machine is reached ([`Connection`]); the engine connects; provisioners use the trait.
 
+#[cfg(feature = "docker")]
+pub(crate) mod docker_exec;
+pub(crate) mod none;
+
 use std::path::Path;
 
 use async_trait::async_trait;

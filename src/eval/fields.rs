@@ -192,6 +192,11 @@ impl<'a> Fields<'a> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Errors so far, of this block and of others: compare two counts to see whether a part went well.
+    pub(crate) fn error_count(&self) -> usize {
+        self.diagnostics.error_count()
+    }
+
     /// The place of the option's value, when it is written.
     pub(crate) fn span_of(&self, name: &'static str) -> Option<Span> {
         self.spans.get(name).copied()

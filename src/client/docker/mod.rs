@@ -4,8 +4,11 @@
 //! calls that create something are never dropped half-way.
 
 mod address;
+mod archive;
 mod auth;
+mod build;
 mod container;
+mod dockerignore;
 mod error;
 mod exec;
 mod image;
@@ -18,15 +21,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use address::{Endpoint, Environment};
+pub(crate) use archive::{Archive, ChunkWriter, archive};
 use auth::Credentials;
 pub(crate) use auth::Login;
 use bollard::errors::Error as ApiError;
+pub(crate) use build::ImageBuild;
 pub(crate) use container::{Container, PathStat};
 pub(crate) use error::DockerError;
 pub(crate) use exec::{Exec, Output};
 pub(crate) use image::{Image, ImportOptions};
 pub(crate) use reference::{Reference, is_image_id};
-pub(crate) use spec::ContainerSpec;
+pub(crate) use spec::{ContainerSpec, MountKind, MountSpec, PortSpec};
 pub(crate) use transfer::Transfer;
 
 use crate::run::BuildContext;
@@ -85,6 +90,11 @@ impl Docker {
     /// The engine's address: what a [`Resource`] remembers.
     pub(crate) fn host(&self) -> &str {
         &self.endpoint.host
+    }
+
+    /// Whether the engine sees our files: only over a socket. One in a container of its own may still not.
+    pub(crate) fn is_local(&self) -> bool {
+        self.endpoint.host.starts_with("unix://")
     }
 
     /// A container name of this run that nobody else uses: `forge-<start of the run's id>-<number>`.

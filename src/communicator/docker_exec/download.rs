@@ -1,0 +1,157 @@
+//! Downloads: the engine's tar stream is unpacked as it comes, by a thread of its own.
+
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::DockerExec;
+use crate::client::docker::Transfer;
+use crate::communicator::CommunicatorError;
+use crate::run::BuildContext;
+
+impl DockerExec {
+    pub(super) async fn fetch_file(
+        &self,
+        source: &str,
+        destination: &Path,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        let (path, is_dir) = self.resolve(source).await?;
+        if is_dir {
+            let text = format!("{source} is a folder in the container; end it with a slash to download its contents");
+            return Err(CommunicatorError::Remote(text));
+        }
+        let target = destination.to_owned();
+        let fetched = self.fetch(&path, source, cx, move |tar| {
+            let mut entries = tar.entries()?;
+            let mut entry = entries.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+            let mut file = std::fs::File::create(&target)?;
+            io::copy(&mut entry, &mut file)?;
+            Ok(())
+        });
+        let fetched = fetched.await.map_err(|error| at(error, destination));
+        if fetched.is_err() {
+            // Half a file must not pass for a whole one.
+            let _ = tokio::fs::remove_file(destination).await;
+        }
+        fetched
+    }
+
+    pub(super) async fn fetch_directory(
+        &self,
+        source: &str,
+        destination: &Path,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        let (path, is_dir) = self.resolve(source.trim_end_matches('/')).await?;
+        if !is_dir {
+            let text = format!("{source} is not a folder in the container");
+            return Err(CommunicatorError::Remote(text));
+        }
+        let target = destination.to_owned();
+        let fetched = self.fetch(&path, source, cx, move |tar| unpack(tar, &target)).await;
+        fetched.map_err(|error| at(error, destination))
+    }
+
+    /// The path with links followed to their end, and whether it is a folder.
+    async fn resolve(&self, path: &str) -> Result<(String, bool), CommunicatorError> {
+        let path = if path.is_empty() { "/" } else { path };
+        let container = &self.options.container;
+        let missing = |path: &str| CommunicatorError::Remote(format!("{path} does not exist in the container"));
+        let stat = self.docker.stat(container, path).await?.ok_or_else(|| missing(path))?;
+        match stat.link_target {
+            None => Ok((path.to_owned(), stat.is_dir)),
+            Some(target) => {
+                let stat = self.docker.stat(container, &target).await?.ok_or_else(|| missing(&target))?;
+                Ok((target, stat.is_dir))
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        path: &str,
+        shown: &str,
+        cx: &BuildContext,
+        take: impl FnOnce(&mut tar::Archive<Box<dyn Read + Send>>) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), CommunicatorError> {
+        let mut transfer = Transfer::new(cx, format!("Downloading {shown}"), None);
+        let (failure, failed) = tokio::sync::oneshot::channel();
+        let mut failure = Some(failure);
+        let stream = self.docker.get_archive(&self.options.container, path).map(move |chunk| {
+            match &chunk {
+                Ok(chunk) => transfer.advance(chunk.len() as u64),
+                Err(error) => drop(failure.take().map(|failure| failure.send(error.to_string()))),
+            }
+            chunk.map_err(|error| io::Error::other(error.to_string()))
+        });
+        // Dropping the stream on a cancel ends the thread's reading too.
+        let stream = stream.take_until(cx.cancel.stop.clone().cancelled_owned());
+        let taken = tokio::task::spawn_blocking({
+            let reader = blocking(stream);
+            move || take(&mut tar::Archive::new(reader))
+        });
+        let taken = taken.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        if cx.cancel.is_stopped() {
+            return Err(crate::run::cancel::Cancelled.into());
+        }
+        match (taken, failed.await) {
+            (Err(_), Ok(reason)) => Err(CommunicatorError::Remote(reason)),
+            (Err(source), Err(_)) => Err(CommunicatorError::Local { path: String::new(), source }),
+            (Ok(()), _) => Ok(()),
+        }
+    }
+}
+
+fn blocking(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(SyncIoBridge::new(StreamReader::new(Box::pin(stream))))
+}
+
+/// Unpacks the contents of the archive's one folder into `target`. Nothing is written outside of it, whatever the
+/// container's names and links say.
+fn unpack(tar: &mut tar::Archive<Box<dyn Read + Send>>, target: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(target)?;
+    let target = target.canonicalize()?;
+    for entry in tar.entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.into_owned();
+        let inside: PathBuf = name.components().skip(1).collect();
+        let plain = inside.components().all(|part| matches!(part, Component::Normal(_)));
+        if inside.as_os_str().is_empty() || !plain {
+            continue;
+        }
+        let path = target.join(&inside);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+            if !parent.canonicalize()?.starts_with(&target) {
+                let text = format!("{} leads out of the destination", inside.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        }
+        if entry.header().entry_type().is_hard_link() {
+            // Its source is named within the archive: the same first part goes.
+            let source: PathBuf = entry.link_name()?.unwrap_or_default().components().skip(1).collect();
+            let _ = std::fs::remove_file(&path);
+            let source = target.join(source).canonicalize()?;
+            if source.starts_with(&target) {
+                std::fs::hard_link(source, &path)?;
+            }
+            continue;
+        }
+        entry.unpack(&path)?;
+    }
+    Ok(())
+}
+
+/// Names the local path in an error that does not know it.
+fn at(error: CommunicatorError, destination: &Path) -> CommunicatorError {
+    match error {
+        CommunicatorError::Local { source, .. } => {
+            CommunicatorError::Local { path: destination.display().to_string(), source }
+        }
+        other => other,
+    }
+}
