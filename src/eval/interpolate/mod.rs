@@ -1,41 +1,104 @@
-//! The `{{ }}` strings inside component options.
+//! The `{{ }}` strings inside component options: Go's text/template language over a tree of strings.
+//!
+//! [`Fields`](super::fields::Fields) renders an option when it is decoded; components render what they excluded
+//! (`execute_command`, tags) with their own data later and have it checked when decoded. A missing field is an error
+//! here, where Go prints `<no value>`. Pure but for `uuid`: the clock and the directory come in with
+//! [`Interpolation`].
 
-use std::collections::BTreeMap;
+mod builtins;
+mod data;
+mod functions;
+pub(crate) mod go_time;
+mod lex;
+mod literal;
+mod parse;
+mod printf;
+mod render;
+#[cfg(test)]
+mod tests;
+mod verbs;
+
 use std::path::PathBuf;
 
-#[derive(Debug, Clone)]
-pub(crate) enum Data {
-    Text(String),
-    Map(BTreeMap<String, Data>),
-}
+pub(crate) use data::{Data, data};
 
-pub(crate) fn data<const N: usize>(fields: [(&str, &str); N]) -> Data {
-    Data::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), Data::Text(v.to_owned()))).collect())
-}
+/// Blocks and parentheses inside each other.
+const MAX_DEPTH: usize = 64;
+/// Bytes of a rendered text, and of any text on the way to it.
+const MAX_OUTPUT: usize = 16 << 20;
+/// Rounds of all `range` loops of one text together.
+const MAX_ITERATIONS: usize = 100_000;
+/// Steps of one rendering: a node counts as one, as does a byte that a function reads or writes.
+const MAX_WORK: usize = 64 << 20;
 
+/// Facts the engine functions need; owned by the run, cheap to share.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpolation {
     pub build_name: Option<String>,
     pub build_type: Option<String>,
+    /// Start of the process, what `timestamp`, `isotime` and `strftime` show in UTC.
     pub started: std::time::SystemTime,
     pub cwd: PathBuf,
     pub version: String,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct InterpolateError {
+    /// Byte in the text where the trouble is.
     pub offset: usize,
     pub message: String,
     pub help: Option<String>,
 }
 
 impl Interpolation {
-    pub(crate) fn render(&self, text: &str, _data: &Data) -> Result<String, InterpolateError> {
-        Ok(text.to_owned())
+    /// Renders `text` with `data` as the dot.
+    pub(crate) fn render(&self, text: &str, data: &Data) -> Result<String, InterpolateError> {
+        if !text.contains("{{") {
+            return Ok(text.to_owned());
+        }
+        render::render(&parse::parse(text)?, text, self, data)
     }
 
-    pub(crate) fn check(&self, _text: &str) -> Result<(), InterpolateError> {
-        Ok(())
+    /// Checks syntax, names and numbers of arguments; fields are known only once the text is rendered.
+    pub(crate) fn check(&self, text: &str) -> Result<(), InterpolateError> {
+        if text.contains("{{") { parse::parse(text).map(drop) } else { Ok(()) }
+    }
+}
+
+/// What went wrong, before the place is known.
+#[derive(Debug)]
+struct Fault {
+    message: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    fn at(self, offset: usize) -> InterpolateError {
+        InterpolateError { offset, message: self.message, help: self.help }
+    }
+}
+
+/// How to write the action around `offset` so that it stays as it is.
+fn escape_help(text: &str, offset: usize) -> String {
+    let before = text.get(..offset + 2).or_else(|| text.get(..offset));
+    let around = before.and_then(|before| before.rfind("{{")).and_then(|start| {
+        let end = text[start..].find("}}")? + start + 2;
+        text.get(start..end).filter(|_| offset < end)
+    });
+    match around {
+        Some(action) if action.len() <= 80 && !action.contains(['`', '\n']) => {
+            format!("to keep it as text, write {{{{`{action}`}}}}")
+        }
+        _ => "to keep double braces as text, write {{ \"{{\" }} in place of {{".to_owned(),
     }
 }

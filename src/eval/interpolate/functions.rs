@@ -1,0 +1,263 @@
+//! The table of functions, and the engine's own: what Packer adds to Go's built-ins.
+//!
+//! Functions that read the environment or a secret store work in variables only and are refused with what to write
+//! there.
+
+use chrono::{DateTime, Utc};
+
+use super::data::{Data, Value};
+use super::{Fault, Interpolation, MAX_OUTPUT, builtins, go_time, printf};
+use crate::diagnostic::nearest;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    And,
+    Or,
+    Not,
+    Len,
+    Index,
+    Slice,
+    Print,
+    Printf,
+    Println,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Html,
+    Js,
+    Urlquery,
+    Build,
+    BuildName,
+    BuildType,
+    CleanResourceName,
+    Isotime,
+    Lower,
+    PackerVersion,
+    Pwd,
+    Replace,
+    ReplaceAll,
+    Split,
+    Strftime,
+    Timestamp,
+    Upper,
+    User,
+    Uuid,
+}
+
+/// A function that templates can call.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub word: &'static str,
+    pub name: Name,
+    least: usize,
+    most: usize,
+}
+
+pub(super) type Function = &'static Entry;
+
+const MANY: usize = usize::MAX;
+
+const fn entry(word: &'static str, name: Name, least: usize, most: usize) -> Entry {
+    Entry { word, name, least, most }
+}
+
+static FUNCTIONS: [Entry; 34] = [
+    entry("and", Name::And, 1, MANY),
+    entry("or", Name::Or, 1, MANY),
+    entry("not", Name::Not, 1, 1),
+    entry("len", Name::Len, 1, 1),
+    entry("index", Name::Index, 1, MANY),
+    entry("slice", Name::Slice, 1, 4),
+    entry("print", Name::Print, 0, MANY),
+    entry("printf", Name::Printf, 1, MANY),
+    entry("println", Name::Println, 0, MANY),
+    entry("eq", Name::Eq, 2, MANY),
+    entry("ne", Name::Ne, 2, 2),
+    entry("lt", Name::Lt, 2, 2),
+    entry("le", Name::Le, 2, 2),
+    entry("gt", Name::Gt, 2, 2),
+    entry("ge", Name::Ge, 2, 2),
+    entry("html", Name::Html, 0, MANY),
+    entry("js", Name::Js, 0, MANY),
+    entry("urlquery", Name::Urlquery, 0, MANY),
+    entry("build", Name::Build, 1, 1),
+    entry("build_name", Name::BuildName, 0, 0),
+    entry("build_type", Name::BuildType, 0, 0),
+    entry("clean_resource_name", Name::CleanResourceName, 1, 1),
+    entry("isotime", Name::Isotime, 0, 1),
+    entry("lower", Name::Lower, 1, 1),
+    entry("packer_version", Name::PackerVersion, 0, 0),
+    entry("pwd", Name::Pwd, 0, 0),
+    entry("replace", Name::Replace, 4, 4),
+    entry("replace_all", Name::ReplaceAll, 3, 3),
+    entry("split", Name::Split, 3, 3),
+    entry("strftime", Name::Strftime, 1, 1),
+    entry("timestamp", Name::Timestamp, 0, 0),
+    entry("upper", Name::Upper, 1, 1),
+    entry("user", Name::User, 1, 1),
+    entry("uuid", Name::Uuid, 0, 0),
+];
+
+/// Known names that cannot be used in an option, each with what to write in HCL.
+const REFUSED: [(&str, &str); 8] = [
+    ("aws_secretsmanager", "use `aws_secretsmanager(name, key)` in a local or in the default of a variable"),
+    ("aws_secretsmanager_raw", "use `aws_secretsmanager_raw(name)` in a local or in the default of a variable"),
+    ("call", "there are no function values"),
+    ("consul_key", "use `consul_key(key)` in a local or in the default of a variable"),
+    ("env", "declare a variable with `default = env(\"NAME\")` and write `${var.NAME}`"),
+    ("sed", "use `replace(text, \"/pattern/\", \"new\")` or `regex_replace` in HCL"),
+    ("template_dir", "write `${path.root}`"),
+    ("vault", "use `vault(path, key)` in a local or in the default of a variable"),
+];
+
+pub(super) fn lookup(word: &str) -> Result<Function, Fault> {
+    if let Some(function) = FUNCTIONS.iter().find(|function| function.word == word) {
+        return Ok(function);
+    }
+    if let Some((_, help)) = REFUSED.iter().find(|(name, _)| *name == word) {
+        return Err(Fault::new(format!("function \"{word}\" is not available in options of components")).help(*help));
+    }
+    let fault = Fault::new(format!("function \"{word}\" not defined"));
+    Err(match nearest(word, FUNCTIONS.iter().map(|function| function.word)) {
+        Some(known) => fault.help(format!("the nearest name is \"{known}\"")),
+        None => fault,
+    })
+}
+
+impl Entry {
+    /// Checks the number of arguments.
+    pub(super) fn accepts(&self, count: usize) -> Result<(), Fault> {
+        if (self.least..=self.most).contains(&count) {
+            return Ok(());
+        }
+        let plural = |count: usize| if count == 1 { "argument" } else { "arguments" };
+        let wanted = match (self.least, self.most) {
+            (least, MANY) => format!("at least {least} {}", plural(least)),
+            (least, most) if least == most => format!("{least} {}", plural(least)),
+            (least, most) => format!("{least} to {most} arguments"),
+        };
+        Err(Fault::new(format!("function \"{}\" takes {wanted}, not {count}", self.word)))
+    }
+}
+
+/// The arguments of one call, handed out by position with the type that is asked for.
+pub(super) struct Arguments<'c, 'a> {
+    pub word: &'static str,
+    pub values: &'c [Value<'a>],
+}
+
+impl<'c, 'a> Arguments<'c, 'a> {
+    pub(super) fn any(&self, index: usize) -> Result<&'c Value<'a>, Fault> {
+        self.values.get(index).ok_or_else(|| Fault::new(format!("an argument of \"{}\" is missing", self.word)))
+    }
+
+    pub(super) fn text(&self, index: usize) -> Result<&'c str, Fault> {
+        match self.any(index)? {
+            Value::Text(text) => Ok(text),
+            other => Err(self.wrong(index, "a text", other)),
+        }
+    }
+
+    pub(super) fn number(&self, index: usize) -> Result<i64, Fault> {
+        match self.any(index)? {
+            Value::Number(number) => Ok(*number),
+            other => Err(self.wrong(index, "a whole number", other)),
+        }
+    }
+
+    fn wrong(&self, index: usize, wanted: &str, value: &Value<'_>) -> Fault {
+        Fault::new(format!("argument {} of \"{}\" must be {wanted}, not {}", index + 1, self.word, value.describe()))
+    }
+}
+
+/// Calls a function other than `and` and `or`, which the renderer knows, since they leave arguments unevaluated.
+pub(super) fn call<'a>(
+    function: Function,
+    values: &[Value<'a>],
+    engine: &Interpolation,
+    root: &'a Data,
+) -> Result<Value<'a>, Fault> {
+    let given = Arguments { word: function.word, values };
+    let started = DateTime::<Utc>::from(engine.started);
+    let text = match function.name {
+        Name::Printf => printf::sprintf(given.text(0)?, values.get(1..).unwrap_or_default())?,
+        Name::Timestamp => started.timestamp().to_string(),
+        Name::Isotime if values.is_empty() => go_time::format(go_time::RFC3339, started),
+        Name::Isotime => go_time::format(given.text(0)?, started),
+        Name::Strftime => go_time::strftime(given.text(0)?, started).map_err(Fault::new)?,
+        Name::Uuid => uuid::Uuid::now_v7().to_string(),
+        Name::BuildName => known(engine.build_name.as_ref(), function.word)?,
+        Name::BuildType => known(engine.build_type.as_ref(), function.word)?,
+        Name::Build => build(given.text(0)?, root)?,
+        // Legacy user variables do not exist in HCL; the peer renders nothing.
+        Name::User => given.text(0).map(|_| String::new())?,
+        Name::Pwd => engine.cwd.display().to_string(),
+        Name::PackerVersion => engine.version.clone(),
+        Name::Upper => map_chars(given.text(0)?, |c| c.to_uppercase()),
+        Name::Lower => map_chars(given.text(0)?, |c| c.to_lowercase()),
+        Name::Replace => replace(given.text(3)?, given.text(0)?, given.text(1)?, given.number(2)?)?,
+        Name::ReplaceAll => replace(given.text(2)?, given.text(0)?, given.text(1)?, -1)?,
+        Name::Split => split(given.text(0)?, given.text(1)?, given.number(2)?)?,
+        Name::CleanResourceName => clean_resource_name(given.text(0)?),
+        _ => return builtins::call(function.name, &given),
+    };
+    Ok(text.into())
+}
+
+fn known(name: Option<&String>, word: &str) -> Result<String, Fault> {
+    name.cloned().ok_or_else(|| Fault::new(format!("{word} is not known here")))
+}
+
+/// Facts of the build are among the data of options that are rendered while it runs.
+fn build(id: &str, root: &Data) -> Result<String, Fault> {
+    match root {
+        Data::Map(entries) if entries.contains_key(id) => Ok(Value::from(&entries[id]).to_string()),
+        _ => {
+            Err(Fault::new(format!("{{{{ build {id:?} }}}} is not known here"))
+                .help(format!("write `${{build.{id}}}`")))
+        }
+    }
+}
+
+/// Maps character by character as Go does: one that would become several stays as it is.
+fn map_chars<I: Iterator<Item = char> + ExactSizeIterator>(text: &str, map: fn(char) -> I) -> String {
+    text.chars()
+        .map(|c| {
+            let mut mapped = map(c);
+            if mapped.len() == 1 { mapped.next().unwrap_or(c) } else { c }
+        })
+        .collect()
+}
+
+/// Replaces up to `count` matches, all if it is negative. An empty `old` matches between all characters, as in Go.
+fn replace(source: &str, old: &str, new: &str, count: i64) -> Result<String, Fault> {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let matches = if old.is_empty() { source.len() + 1 } else { source.len() / old.len() }.min(count);
+    // The bound is on the worst case, to know it before the memory is taken; only then matches are counted.
+    let too_long = |matches: usize| matches.saturating_mul(new.len()).saturating_add(source.len()) > MAX_OUTPUT;
+    if too_long(matches) && too_long(source.matches(old).count().min(count)) {
+        return Err(Fault::new("the result of the replacement is too long"));
+    }
+    Ok(source.replacen(old, new, count))
+}
+
+fn split(source: &str, separator: &str, index: i64) -> Result<String, Fault> {
+    let wanted = usize::try_from(index).ok();
+    let piece = wanted.and_then(|wanted| {
+        if separator.is_empty() {
+            // Go splits into characters; Rust would add empty ends.
+            return source.chars().nth(wanted).map(String::from);
+        }
+        source.split(separator).nth(wanted).map(str::to_owned)
+    });
+    piece.ok_or_else(|| Fault::new(format!("{source:?} split at {separator:?} has no piece {index}")))
+}
+
+/// Amazon's rule: what an image name cannot hold becomes a hyphen, byte by byte.
+fn clean_resource_name(name: &str) -> String {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"()[] ./-'@_".contains(&byte);
+    name.bytes().map(|byte| if allowed(byte) { char::from(byte) } else { '-' }).collect()
+}
