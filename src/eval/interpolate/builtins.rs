@@ -6,25 +6,25 @@ use std::fmt::Write;
 
 use super::Fault;
 use super::data::Value;
-use super::functions::{Arguments, Name};
+use super::functions::{Arguments, Op};
 
-pub(super) fn call<'a>(name: Name, given: &Arguments<'_, 'a>) -> Result<Value<'a>, Fault> {
-    Ok(match name {
-        Name::Not => Value::Bool(!given.any(0)?.is_true()),
-        Name::Len => Value::Number(length(given.any(0)?)?),
-        Name::Index => index(given)?,
-        Name::Slice => slice(given)?,
-        Name::Print => print(given.values).into(),
-        Name::Println => println(given.values).into(),
-        Name::Html => escape(&print(given.values), html).into(),
-        Name::Js => escape(&print(given.values), js).into(),
-        Name::Urlquery => escape(&print(given.values), urlquery).into(),
-        Name::Eq => Value::Bool(equals_any(given)?),
-        Name::Ne => Value::Bool(!equal(given.any(0)?, given.any(1)?)?),
-        Name::Lt => Value::Bool(compare(given)? == Ordering::Less),
-        Name::Le => Value::Bool(compare(given)? != Ordering::Greater),
-        Name::Gt => Value::Bool(compare(given)? == Ordering::Greater),
-        Name::Ge => Value::Bool(compare(given)? != Ordering::Less),
+pub(super) fn call<'a>(op: Op, given: &Arguments<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(match op {
+        Op::Not => Value::Bool(!given.any(0)?.is_true()),
+        Op::Len => Value::Number(length(given.any(0)?)?),
+        Op::Index => index(given)?,
+        Op::Slice => slice(given)?,
+        Op::Print => print(given.values).into(),
+        Op::Println => println(given.values).into(),
+        Op::Html => escape(&print(given.values), html).into(),
+        Op::Js => escape(&print(given.values), js).into(),
+        Op::Urlquery => escape(&print(given.values), urlquery).into(),
+        Op::Eq => Value::Bool(equals_any(given)?),
+        Op::Ne => Value::Bool(!equal(given.any(0)?, given.any(1)?)?),
+        Op::Lt => Value::Bool(compare(given)? == Ordering::Less),
+        Op::Le => Value::Bool(compare(given)? != Ordering::Greater),
+        Op::Gt => Value::Bool(compare(given)? == Ordering::Greater),
+        Op::Ge => Value::Bool(compare(given)? != Ordering::Less),
         _ => return Err(Fault::new(format!("function \"{}\" not defined", given.word))),
     })
 }

@@ -10,7 +10,7 @@ use super::{Fault, Interpolation, MAX_OUTPUT, builtins, go_time, printf};
 use crate::diagnostic::nearest;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum Op {
     And,
     Or,
     Not,
@@ -51,7 +51,7 @@ pub(super) enum Name {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub word: &'static str,
-    pub name: Name,
+    pub op: Op,
     least: usize,
     most: usize,
 }
@@ -60,45 +60,45 @@ pub(super) type Function = &'static Entry;
 
 const MANY: usize = usize::MAX;
 
-const fn entry(word: &'static str, name: Name, least: usize, most: usize) -> Entry {
-    Entry { word, name, least, most }
+const fn entry(word: &'static str, op: Op, least: usize, most: usize) -> Entry {
+    Entry { word, op, least, most }
 }
 
 static FUNCTIONS: [Entry; 34] = [
-    entry("and", Name::And, 1, MANY),
-    entry("or", Name::Or, 1, MANY),
-    entry("not", Name::Not, 1, 1),
-    entry("len", Name::Len, 1, 1),
-    entry("index", Name::Index, 1, MANY),
-    entry("slice", Name::Slice, 1, 4),
-    entry("print", Name::Print, 0, MANY),
-    entry("printf", Name::Printf, 1, MANY),
-    entry("println", Name::Println, 0, MANY),
-    entry("eq", Name::Eq, 2, MANY),
-    entry("ne", Name::Ne, 2, 2),
-    entry("lt", Name::Lt, 2, 2),
-    entry("le", Name::Le, 2, 2),
-    entry("gt", Name::Gt, 2, 2),
-    entry("ge", Name::Ge, 2, 2),
-    entry("html", Name::Html, 0, MANY),
-    entry("js", Name::Js, 0, MANY),
-    entry("urlquery", Name::Urlquery, 0, MANY),
-    entry("build", Name::Build, 1, 1),
-    entry("build_name", Name::BuildName, 0, 0),
-    entry("build_type", Name::BuildType, 0, 0),
-    entry("clean_resource_name", Name::CleanResourceName, 1, 1),
-    entry("isotime", Name::Isotime, 0, 1),
-    entry("lower", Name::Lower, 1, 1),
-    entry("packer_version", Name::PackerVersion, 0, 0),
-    entry("pwd", Name::Pwd, 0, 0),
-    entry("replace", Name::Replace, 4, 4),
-    entry("replace_all", Name::ReplaceAll, 3, 3),
-    entry("split", Name::Split, 3, 3),
-    entry("strftime", Name::Strftime, 1, 1),
-    entry("timestamp", Name::Timestamp, 0, 0),
-    entry("upper", Name::Upper, 1, 1),
-    entry("user", Name::User, 1, 1),
-    entry("uuid", Name::Uuid, 0, 0),
+    entry("and", Op::And, 1, MANY),
+    entry("or", Op::Or, 1, MANY),
+    entry("not", Op::Not, 1, 1),
+    entry("len", Op::Len, 1, 1),
+    entry("index", Op::Index, 1, MANY),
+    entry("slice", Op::Slice, 1, 4),
+    entry("print", Op::Print, 0, MANY),
+    entry("printf", Op::Printf, 1, MANY),
+    entry("println", Op::Println, 0, MANY),
+    entry("eq", Op::Eq, 2, MANY),
+    entry("ne", Op::Ne, 2, 2),
+    entry("lt", Op::Lt, 2, 2),
+    entry("le", Op::Le, 2, 2),
+    entry("gt", Op::Gt, 2, 2),
+    entry("ge", Op::Ge, 2, 2),
+    entry("html", Op::Html, 0, MANY),
+    entry("js", Op::Js, 0, MANY),
+    entry("urlquery", Op::Urlquery, 0, MANY),
+    entry("build", Op::Build, 1, 1),
+    entry("build_name", Op::BuildName, 0, 0),
+    entry("build_type", Op::BuildType, 0, 0),
+    entry("clean_resource_name", Op::CleanResourceName, 1, 1),
+    entry("isotime", Op::Isotime, 0, 1),
+    entry("lower", Op::Lower, 1, 1),
+    entry("packer_version", Op::PackerVersion, 0, 0),
+    entry("pwd", Op::Pwd, 0, 0),
+    entry("replace", Op::Replace, 4, 4),
+    entry("replace_all", Op::ReplaceAll, 3, 3),
+    entry("split", Op::Split, 3, 3),
+    entry("strftime", Op::Strftime, 1, 1),
+    entry("timestamp", Op::Timestamp, 0, 0),
+    entry("upper", Op::Upper, 1, 1),
+    entry("user", Op::User, 1, 1),
+    entry("uuid", Op::Uuid, 0, 0),
 ];
 
 /// Known names that cannot be used in an option, each with what to write in HCL.
@@ -182,27 +182,27 @@ pub(super) fn call<'a>(
 ) -> Result<Value<'a>, Fault> {
     let given = Arguments { word: function.word, values };
     let started = DateTime::<Utc>::from(engine.started);
-    let text = match function.name {
-        Name::Printf => printf::sprintf(given.text(0)?, values.get(1..).unwrap_or_default())?,
-        Name::Timestamp => started.timestamp().to_string(),
-        Name::Isotime if values.is_empty() => go_time::format(go_time::RFC3339, started),
-        Name::Isotime => go_time::format(given.text(0)?, started),
-        Name::Strftime => go_time::strftime(given.text(0)?, started).map_err(Fault::new)?,
-        Name::Uuid => uuid::Uuid::now_v7().to_string(),
-        Name::BuildName => known(engine.build_name.as_ref(), function.word)?,
-        Name::BuildType => known(engine.build_type.as_ref(), function.word)?,
-        Name::Build => build(given.text(0)?, root)?,
+    let text = match function.op {
+        Op::Printf => printf::sprintf(given.text(0)?, values.get(1..).unwrap_or_default())?,
+        Op::Timestamp => started.timestamp().to_string(),
+        Op::Isotime if values.is_empty() => go_time::format(go_time::RFC3339, started),
+        Op::Isotime => go_time::format(given.text(0)?, started),
+        Op::Strftime => go_time::strftime(given.text(0)?, started).map_err(Fault::new)?,
+        Op::Uuid => uuid::Uuid::now_v7().to_string(),
+        Op::BuildName => known(engine.build_name.as_ref(), function.word)?,
+        Op::BuildType => known(engine.build_type.as_ref(), function.word)?,
+        Op::Build => build(given.text(0)?, root)?,
         // Legacy user variables do not exist in HCL; the peer renders nothing.
-        Name::User => given.text(0).map(|_| String::new())?,
-        Name::Pwd => engine.cwd.display().to_string(),
-        Name::PackerVersion => engine.version.clone(),
-        Name::Upper => map_chars(given.text(0)?, |c| c.to_uppercase()),
-        Name::Lower => map_chars(given.text(0)?, |c| c.to_lowercase()),
-        Name::Replace => replace(given.text(3)?, given.text(0)?, given.text(1)?, given.number(2)?)?,
-        Name::ReplaceAll => replace(given.text(2)?, given.text(0)?, given.text(1)?, -1)?,
-        Name::Split => split(given.text(0)?, given.text(1)?, given.number(2)?)?,
-        Name::CleanResourceName => clean_resource_name(given.text(0)?),
-        _ => return builtins::call(function.name, &given),
+        Op::User => given.text(0).map(|_| String::new())?,
+        Op::Pwd => engine.cwd.display().to_string(),
+        Op::PackerVersion => engine.version.clone(),
+        Op::Upper => map_chars(given.text(0)?, |c| c.to_uppercase()),
+        Op::Lower => map_chars(given.text(0)?, |c| c.to_lowercase()),
+        Op::Replace => replace(given.text(3)?, given.text(0)?, given.text(1)?, given.number(2)?)?,
+        Op::ReplaceAll => replace(given.text(2)?, given.text(0)?, given.text(1)?, -1)?,
+        Op::Split => split(given.text(0)?, given.text(1)?, given.number(2)?)?,
+        Op::CleanResourceName => clean_resource_name(given.text(0)?),
+        _ => return builtins::call(function.op, &given),
     };
     Ok(text.into())
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::data::{Data, Value};
-use super::functions::{self, Function, Name};
+use super::functions::{self, Function, Op};
 use super::parse::{Node, Operand, Pipeline, Term};
 use super::{Fault, InterpolateError, Interpolation, MAX_ITERATIONS, MAX_OUTPUT, MAX_WORK, escape_help};
 
@@ -206,10 +206,10 @@ impl<'a> Renderer<'a> {
         piped: Option<Value<'a>>,
         offset: usize,
     ) -> Rendered<Value<'a>> {
-        if matches!(function.name, Name::And | Name::Or) {
-            return self.junction(dot, function.name == Name::Or, arguments, piped);
+        if matches!(function.op, Op::And | Op::Or) {
+            return self.junction(dot, function.op == Op::Or, arguments, piped);
         }
-        let asks = function.name == Name::Not;
+        let asks = function.op == Op::Not;
         let mut values = Vec::with_capacity(arguments.len() + 1);
         for argument in arguments {
             values.push(self.operand(dot, argument, None, asks)?);
