@@ -34,6 +34,7 @@ pub(crate) fn resolve(
         root: template.root.clone(),
         cwd: environment.cwd.clone(),
         started: environment.started,
+        in_template: false,
     });
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
     let assigned = collect(given, input, &|name| names.contains(&name), &names, sources, diagnostics);

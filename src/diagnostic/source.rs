@@ -21,6 +21,12 @@ impl Span {
         Self { file, start: clamp(range.start), end: clamp(range.end) }
     }
 
+    /// The place of a node of the parser's tree. The parser gives every node a range; one without falls on the start
+    /// of the file.
+    pub(crate) fn of(file: FileId, range: Option<std::ops::Range<usize>>) -> Self {
+        Self::new(file, range.unwrap_or(0..0))
+    }
+
     pub(crate) fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }

@@ -3,19 +3,21 @@
 
 pub(crate) mod block;
 pub(crate) mod body;
+mod call;
+mod collection;
 pub(crate) mod duration;
+mod expression;
 pub(crate) mod fields;
 pub(crate) mod functions;
 pub(crate) mod interpolate;
+mod operators;
+pub(crate) mod scope;
+mod template;
 #[cfg(test)]
 pub(crate) mod testing;
-pub(crate) mod scope;
+#[cfg(test)]
+mod tests;
+mod traversal;
 pub(crate) mod types;
-pub(crate) fn evaluate(
-    _: &hcl_edit::expr::Expression,
-    _: crate::diagnostic::FileId,
-    _: &scope::Scope,
-    _: &mut crate::diagnostic::Diagnostics,
-) -> crate::value::Value {
-    crate::value::Value::null()
-}
+
+pub(crate) use expression::evaluate;

@@ -10,7 +10,6 @@ use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 use crate::eval::body::{Pending, expand};
 use crate::eval::evaluate;
 use crate::eval::scope::Scope;
-use crate::template::syntax::span;
 use crate::template::{Build, Source, Template};
 use crate::value::{Type, Value, convert};
 
@@ -78,7 +77,7 @@ impl<'a> BuildBlock<'a> {
         scope: &Scope,
         diagnostics: &mut Diagnostics,
     ) {
-        let place = span(file, attribute.value.span());
+        let place = Span::of(file, attribute.value.span());
         match attribute.key.as_str() {
             "name" => {
                 let name = text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
@@ -90,7 +89,7 @@ impl<'a> BuildBlock<'a> {
             "sources" => self.references(&attribute.value, file, template, scope, diagnostics),
             other => diagnostics.push(
                 Diagnostic::error(format!("unknown argument \"{other}\""))
-                    .at(span(file, attribute.key.span()))
+                    .at(Span::of(file, attribute.key.span()))
                     .detail("not expected in block \"build\"")
                     .suggest(other, ARGUMENTS.into_iter().chain(BLOCKS)),
             ),
@@ -106,11 +105,11 @@ impl<'a> BuildBlock<'a> {
         scope: &Scope,
         diagnostics: &mut Diagnostics,
     ) {
-        let whole = span(file, value.span());
+        let whole = Span::of(file, value.span());
         let entries: Vec<(Value, Span)> = match value {
             Expression::Array(items) => {
                 let items = items.iter();
-                items.map(|item| (evaluate(item, file, scope, diagnostics), span(file, item.span()))).collect()
+                items.map(|item| (evaluate(item, file, scope, diagnostics), Span::of(file, item.span()))).collect()
             }
             other => match convert(&evaluate(other, file, scope, diagnostics), &Type::list(Type::String)) {
                 Ok(list) => list.children().map(|item| (item.clone(), whole)).collect(),
@@ -177,7 +176,7 @@ impl<'a> BuildBlock<'a> {
         let file = outer.span.file;
         for attribute in outer.body.iter().filter_map(Structure::as_attribute) {
             let diagnostic = Diagnostic::error(format!("unknown argument \"{}\"", attribute.key.as_str()));
-            let diagnostic = diagnostic.at(span(file, attribute.key.span()));
+            let diagnostic = diagnostic.at(Span::of(file, attribute.key.span()));
             diagnostics.push(diagnostic.detail("block \"post-processors\" holds post-processor blocks only"));
         }
         let mut sequence = Vec::new();

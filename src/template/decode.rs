@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hcl_edit::Span as _;
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
-use super::syntax::{expr, header, is_identifier, label_span, labels, literal_bool, literal_text, parts, span};
+use super::syntax::{expr, header, is_identifier, label_span, labels, literal_bool, literal_text, parts};
 use super::{Build, Local, Source, Template, Validation, Variable, packer_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::eval::types::type_expression;
@@ -21,7 +21,7 @@ pub(super) fn file(file: FileId, body: Body, template: &mut Template, diagnostic
             Structure::Attribute(attribute) => {
                 let name = attribute.key.as_str();
                 let diagnostic = Diagnostic::error(format!("unknown argument \"{name}\""))
-                    .at(span(file, attribute.key.span()))
+                    .at(Span::of(file, attribute.key.span()))
                     .detail("a template holds blocks only")
                     .suggest(name, BLOCKS);
                 diagnostics.push(diagnostic);
@@ -40,7 +40,7 @@ fn top_level(file: FileId, block: Block, template: &mut Template, diagnostics: &
             for attribute in lines(file, block, "variables", diagnostics) {
                 let name = name(file, &attribute, diagnostics);
                 let default = Some(expr(file, attribute.value));
-                let span = span(file, attribute.key.span());
+                let span = Span::of(file, attribute.key.span());
                 let variable = Variable { name, span, ty: None, default, sensitive: false, validations: Vec::new() };
                 template.variables.push(variable);
             }
@@ -49,7 +49,7 @@ fn top_level(file: FileId, block: Block, template: &mut Template, diagnostics: &
         "locals" => {
             for attribute in lines(file, block, "locals", diagnostics) {
                 let name = name(file, &attribute, diagnostics);
-                let span = span(file, attribute.key.span());
+                let span = Span::of(file, attribute.key.span());
                 template.locals.push(Local { name, span, value: expr(file, attribute.value), sensitive: false });
             }
         }
@@ -108,7 +108,7 @@ fn lines(file: FileId, block: Block, kind: &str, diagnostics: &mut Diagnostics) 
 
 fn name(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) -> String {
     let name = attribute.key.as_str().to_owned();
-    check_name(&name, span(file, attribute.key.span()), diagnostics);
+    check_name(&name, Span::of(file, attribute.key.span()), diagnostics);
     name
 }
 

@@ -6,7 +6,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Attribute, Block};
 
 use super::PEER_VERSION;
-use super::syntax::{header, labels, literal_text, parts, span};
+use super::syntax::{header, labels, literal_text, parts};
 use super::version::{Constraint, Version};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 
@@ -27,7 +27,7 @@ pub(super) fn check(file: FileId, block: Block, diagnostics: &mut Diagnostics) {
                     let name = attribute.key.as_str().to_owned();
                     if seen.contains(&name) {
                         let diagnostic = Diagnostic::error(format!("plugin \"{name}\" is required twice"));
-                        diagnostics.push(diagnostic.at(span(file, attribute.key.span())));
+                        diagnostics.push(diagnostic.at(Span::of(file, attribute.key.span())));
                     }
                     seen.push(name);
                     required_plugin(file, &attribute, diagnostics);
@@ -44,7 +44,7 @@ pub(super) fn check(file: FileId, block: Block, diagnostics: &mut Diagnostics) {
 
 fn required_version(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) {
     let Some(text) = literal_text(file, "\"required_version\"", &attribute.value, diagnostics) else { return };
-    let place = span(file, attribute.value.span());
+    let place = Span::of(file, attribute.value.span());
     let constraint = text.parse::<Constraint>();
     match (constraint, PEER_VERSION.parse::<Version>()) {
         (Ok(constraint), Ok(version)) if constraint.allows(version) => {}
@@ -67,7 +67,7 @@ fn bad_constraint(place: Span, error: &dyn std::error::Error) -> Diagnostic {
 
 fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) {
     let name = attribute.key.as_str();
-    let place = span(file, attribute.key.span());
+    let place = Span::of(file, attribute.key.span());
     if name.contains('.') || name.contains("--") || name != name.to_lowercase() {
         let diagnostic = Diagnostic::error(format!("{name:?} is not a name for a plugin"));
         diagnostics.push(diagnostic.at(place).detail("it is lower case, without dots and double dashes"));
@@ -75,7 +75,7 @@ fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagno
     let long_form = format!("write {name} = {{ version = \">= 1.0.0\", source = \"github.com/owner/{name}\" }}");
     let Expression::Object(object) = &attribute.value else {
         let diagnostic = Diagnostic::error(format!("plugin \"{name}\" needs a version and a source"));
-        diagnostics.push(diagnostic.at(span(file, attribute.value.span())).help(long_form));
+        diagnostics.push(diagnostic.at(Span::of(file, attribute.value.span())).help(long_form));
         return;
     };
     let (mut version, mut source) = (false, false);
@@ -88,13 +88,13 @@ fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagno
             "version" | "source" => literal_text(file, &format!("\"{key}\""), value.expr(), diagnostics),
             _ => {
                 let diagnostic = Diagnostic::error(format!("unknown argument {key:?}"));
-                diagnostics.push(diagnostic.at(span(file, at)).detail("a plugin has a version and a source"));
+                diagnostics.push(diagnostic.at(Span::of(file, at)).detail("a plugin has a version and a source"));
                 continue;
             }
         }) else {
             continue;
         };
-        let value_span = span(file, value.expr().span());
+        let value_span = Span::of(file, value.expr().span());
         if key == "version" {
             version = true;
             if let Err(error) = text.parse::<Constraint>() {

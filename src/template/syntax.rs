@@ -1,7 +1,5 @@
 //! Small readers over the parser's tree: places of nodes, literal texts, and blocks with a fixed set of attributes.
 
-use std::ops::Range;
-
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
@@ -9,26 +7,21 @@ use hcl_edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
 use super::Expr;
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 
-/// The place of a node in `file`. The parser gives every node a range; one without falls on the file's start.
-pub(crate) fn span(file: FileId, range: Option<Range<usize>>) -> Span {
-    Span::new(file, range.unwrap_or(0..0))
-}
-
 /// The place of a block's type and labels.
 pub(crate) fn header(file: FileId, block: &Block) -> Span {
-    let start = span(file, block.ident.span());
+    let start = Span::of(file, block.ident.span());
     block.labels.last().map_or(start, |label| start.to(label_span(file, label)))
 }
 
 pub(crate) fn label_span(file: FileId, label: &BlockLabel) -> Span {
     match label {
-        BlockLabel::Ident(ident) => span(file, ident.span()),
-        BlockLabel::String(text) => span(file, text.span()),
+        BlockLabel::Ident(ident) => Span::of(file, ident.span()),
+        BlockLabel::String(text) => Span::of(file, text.span()),
     }
 }
 
 pub(crate) fn expr(file: FileId, node: Expression) -> Expr {
-    let span = span(file, node.span());
+    let span = Span::of(file, node.span());
     Expr { file, node, span }
 }
 
@@ -57,7 +50,7 @@ pub(crate) fn parts(
             Structure::Attribute(attribute) => {
                 let name = attribute.key.as_str();
                 let mut diagnostic =
-                    Diagnostic::error(format!("unknown argument \"{name}\"")).at(span(file, attribute.key.span()));
+                    Diagnostic::error(format!("unknown argument \"{name}\"")).at(Span::of(file, attribute.key.span()));
                 diagnostic = match blocks.contains(&name) {
                     true => diagnostic
                         .detail("this is a block")
@@ -92,7 +85,7 @@ pub(crate) fn literal_text(
         return Some(text.as_str().to_owned());
     }
     let diagnostic = Diagnostic::error(format!("{what} must be a literal text"))
-        .at(span(file, value.span()))
+        .at(Span::of(file, value.span()))
         .detail("variables and functions are not allowed here");
     diagnostics.push(diagnostic);
     None
@@ -109,7 +102,7 @@ pub(crate) fn literal_bool(
         return Some(**flag);
     }
     let diagnostic = Diagnostic::error(format!("{what} must be true or false"))
-        .at(span(file, value.span()))
+        .at(Span::of(file, value.span()))
         .detail("variables and functions are not allowed here");
     diagnostics.push(diagnostic);
     None

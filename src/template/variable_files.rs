@@ -8,7 +8,7 @@ use hcl_edit::Span as _;
 use hcl_edit::structure::Structure;
 
 use super::load::{files_ending, parse, read};
-use super::syntax::{expr, header, span};
+use super::syntax::{expr, header};
 use super::{Expr, Input};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
 
@@ -136,7 +136,7 @@ fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics
     for structure in body {
         match structure {
             Structure::Attribute(attribute) => {
-                let place = span(file, attribute.key.span());
+                let place = Span::of(file, attribute.key.span());
                 values.push((attribute.key.as_str().to_owned(), place, expr(file, attribute.value)));
             }
             Structure::Block(block) => {
@@ -181,7 +181,7 @@ fn from_json(
     let mut values = Vec::new();
     for (key, value) in object {
         let hcl_edit::expr::ObjectKey::Expression(key) = key else { continue };
-        let place = span(file, key.span());
+        let place = Span::of(file, key.span());
         if let Some(name) = key.as_str()
             && !name.starts_with("//")
         {
