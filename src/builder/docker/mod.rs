@@ -7,6 +7,8 @@ mod changes;
 mod config;
 mod run_command;
 mod run_values;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -53,7 +53,8 @@ impl Docker {
 
         let id_file = work.join("image-id");
         let mut command = Command::new("docker");
-        command.arg("build").arg("--iidfile").arg(&id_file).arg("-f").arg(build.dockerfile);
+        // Without it, the classic builder leaves the container of a failed step behind.
+        command.arg("build").arg("--force-rm").arg("--iidfile").arg(&id_file).arg("-f").arg(build.dockerfile);
         if !build.platform.is_empty() {
             command.arg(format!("--platform={}", build.platform));
         }
@@ -134,7 +135,11 @@ impl Docker {
         std::fs::write(&path, text).map_err(|source| DockerError::local("write", &path, source))
     }
 
-    async fn build_by_engine(&self, build: &ImageBuild<'_>, cx: &BuildContext) -> Result<String, DockerError> {
+    pub(crate) async fn build_by_engine(
+        &self,
+        build: &ImageBuild<'_>,
+        cx: &BuildContext,
+    ) -> Result<String, DockerError> {
         let failed = |reason: String| DockerError::Call { action: build.action(), reason };
         let mut logins = std::collections::HashMap::new();
         for server in auth::known_servers(self.env.config_dir.as_deref())? {

@@ -14,6 +14,8 @@ mod exec;
 mod image;
 mod reference;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::sync::Arc;

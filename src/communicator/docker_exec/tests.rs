@@ -7,11 +7,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::client::docker::ContainerSpec;
 use crate::run::RunInfo;
-use crate::run::cancel::Cancel;
-use crate::run::cleanup::CleanupStack;
-use crate::run::event::{EventKind, EventReceiver, channel};
-use crate::run::journal::Journal;
-use crate::secret::Redactor;
+use crate::run::event::{EventKind, EventReceiver};
+use crate::run::testing::context;
 
 struct Lab {
     docker: Docker,
@@ -25,17 +22,8 @@ impl Lab {
     async fn start(user: &str) -> Self {
         let image = std::env::var("FORGE_TEST_BUSYBOX").expect("FORGE_TEST_BUSYBOX is not set: run script/test");
         let folder = tempfile::tempdir().unwrap();
-        let (sender, events) = channel(Redactor::new());
-        let run = RunInfo { id: uuid::Uuid::new_v4().to_string(), force: false, cwd: folder.path().to_owned() };
-        let cx = BuildContext {
-            run: Arc::new(run),
-            build: "docker.lab".to_owned(),
-            source_name: "lab".to_owned(),
-            builder_type: "docker".to_owned(),
-            events: sender,
-            cancel: Cancel::default(),
-            cleanup: CleanupStack::new(Journal::new(folder.path(), "lab")),
-        };
+        let (mut cx, events) = context(folder.path());
+        cx.run = Arc::new(RunInfo { id: uuid::Uuid::new_v4().to_string(), ..(*cx.run).clone() });
         let docker = Docker::connect().await.unwrap();
         let spec = ContainerSpec {
             image,
