@@ -72,6 +72,17 @@ impl Redactor {
         }
     }
 
+    /// The last place up to `at` where text can be cut without cutting a secret or a character in two.
+    pub(crate) fn place_to_cut(&self, text: &[u8], at: usize) -> usize {
+        let Ok(state) = self.state.read() else { return at };
+        let matches = state.matcher.iter().flat_map(|matcher| matcher.find_iter(text));
+        let split = matches.take_while(|found| found.start() < at).find(|found| found.end() > at);
+        let cut = split.map_or(at, |found| found.start());
+        // Bytes 10xxxxxx go on with a character; no character has more than three of them.
+        let starts = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+        (cut.saturating_sub(3)..=cut).rev().find(starts).unwrap_or(cut)
+    }
+
     /// Secrets as they were given, for `::add-mask::`.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.state.read().map(|state| state.given.clone()).unwrap_or_default()

@@ -1,5 +1,12 @@
 //! Post-processors: what is done with an artifact after the machine is gone, in sequences.
 
+mod artifice;
+mod checksum;
+mod compress;
+mod manifest;
+mod shell_local;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +17,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::journal::JournalError;
+use crate::run::output_file::OutputError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PostProcessError {
@@ -21,6 +29,16 @@ pub(crate) enum PostProcessError {
     Failed(String),
 }
 
+impl From<OutputError> for PostProcessError {
+    fn from(error: OutputError) -> Self {
+        match error {
+            OutputError::Cancelled(cancelled) => cancelled.into(),
+            OutputError::Journal(journal) => journal.into(),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
 /// What a post-processor makes of its input.
 #[derive(Debug)]
 pub(crate) struct Processed {
@@ -30,6 +48,13 @@ pub(crate) struct Processed {
     pub keep_input: bool,
     /// The input must stay whatever the template says.
     pub force_keep: bool,
+}
+
+impl Processed {
+    /// The input goes on as it is, and has to stay for that.
+    fn passing(input: &Artifact) -> Self {
+        Self { artifact: Some(input.clone()), keep_input: true, force_keep: true }
+    }
 }
 
 /// A post-processor with its decoded configuration.
@@ -44,4 +69,15 @@ pub(crate) trait PostProcessor: Send + Sync {
 pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn PostProcessor>>;
 
 /// Every post-processor by component type.
-pub(crate) const TABLE: &[(&str, Decode)] = &[];
+pub(crate) const TABLE: &[(&str, Decode)] = &[
+    ("artifice", artifice::decode),
+    ("checksum", checksum::decode),
+    ("compress", compress::decode),
+    ("manifest", manifest::decode),
+    ("shell-local", shell_local::decode),
+];
+
+/// The last part of a path, as lists and archives show it.
+fn base_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -46,6 +46,12 @@ impl Artifact {
         }
     }
 
+    /// Describes an artifact that is nothing but its files, in the peer's words.
+    pub(crate) fn describe_files(&mut self) {
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        self.description = format!("Created artifact from files: {}", files.join(", "));
+    }
+
     pub(super) fn redact(&mut self, redactor: &Redactor) {
         self.id = redactor.redact(&self.id);
         self.description = redactor.redact(&self.description);

@@ -28,24 +28,15 @@ impl LineWriter {
             self.send(&line);
         }
         self.held.extend_from_slice(chunk);
-        while self.held.len() > LONGEST + self.events.redactor().longest() {
-            // Cut so that a secret never straddles two pieces: hide first, cut afterwards. Text is hidden again at
-            // the gate, which changes nothing.
-            let keep = self.events.redactor().longest();
-            let cut = self.held.len() - keep;
-            let whole = self.events.redactor().redact(&String::from_utf8_lossy(&self.held));
-            let tail = self.events.redactor().redact(&String::from_utf8_lossy(&self.held[cut..]));
-            match whole.strip_suffix(&tail) {
-                Some(head) => {
-                    let head = head.to_owned();
-                    self.held.drain(..cut);
-                    self.send(head.as_bytes());
-                }
-                None => {
-                    self.held.clear();
-                    self.send(whole.as_bytes());
-                }
+        // What is kept back holds the start of any secret that the next chunk may complete.
+        let keep = self.events.redactor().longest();
+        while self.held.len() > LONGEST + keep {
+            let cut = self.events.redactor().place_to_cut(&self.held, self.held.len() - keep);
+            if cut == 0 {
+                break;
             }
+            let piece: Vec<u8> = self.held.drain(..cut).collect();
+            self.send(&piece);
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod lines;
 pub(crate) mod local_command;
+pub(crate) mod output_file;
 #[cfg(test)]
 pub(crate) mod testing;
 
