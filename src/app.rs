@@ -21,6 +21,9 @@ use crate::secret::Redactor;
 use crate::template::load;
 use crate::template::variable_files::Given;
 
+/// Reporters have so long to finish once a second signal has ended all waiting.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// What the process was started with: read once, passed down.
 pub(crate) struct Process {
     pub environment: Vec<(String, String)>,
@@ -165,8 +168,8 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
         machine_readable: args.machine_readable,
         timestamps: args.timestamp_ui,
         colour: args.color && process.var("NO_COLOR").is_none() && process.var("PACKER_NO_COLOR").is_none(),
-        terminal: std::io::stdout().is_terminal() && !args.machine_readable,
-        actions: process.var("GITHUB_ACTIONS") == Some("true") && !args.machine_readable,
+        terminal: std::io::stdout().is_terminal() && process.var("TERM") != Some("dumb"),
+        actions: process.var("GITHUB_ACTIONS") == Some("true"),
     });
     let (tally, _) = execute(front, args, process, redactor, vec![console]).await;
     exit_code(tally)
@@ -195,15 +198,21 @@ pub(crate) async fn execute(
         events: events.clone(),
         cancel: cancel.clone(),
     };
+    let kill = cancel.kill.clone();
     let signals = tokio::spawn(signals(cancel, events.clone()));
     drop(events);
-    let reports = tokio::spawn(report::run(receiver, reporters));
+    // Writing may block on a pipe that nobody reads: not on a thread that builds need.
+    let runtime = tokio::runtime::Handle::current();
+    let reports = tokio::task::spawn_blocking(move || runtime.block_on(report::run(receiver, reporters)));
     let tally = engine::run(front.plan, &shop).await;
     signals.abort();
     let _ = signals.await;
     // The reporters end when the last sender is gone.
     drop(shop);
-    let view = reports.await.unwrap_or_default();
+    let view = tokio::select! {
+        view = reports => view.unwrap_or_default(),
+        () = async { kill.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => RunView::default(),
+    };
     (tally, view)
 }
 
@@ -270,9 +279,8 @@ impl Signals {
     }
 }
 
-/// Asks on the terminal; nothing when it cannot be read.
-fn ask(question: &str) -> Option<String> {
-    print(question);
+/// A line from the terminal; nothing when it cannot be read.
+fn ask() -> Option<String> {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer).ok()?;
     (read > 0).then_some(answer)

@@ -24,6 +24,7 @@ mod script;
 mod secret;
 mod template;
 mod value;
+mod workflow_command;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Diagnostic, Severity, SourceMap};
+use crate::workflow_command::command;
 
 /// Whether an excerpt carries terminal colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,27 +87,18 @@ pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap) -> String
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut properties = String::new();
-    if let Some(span) = diagnostic.span {
-        let at = sources.position(span);
-        let file = property(&sources.path(span.file).to_string_lossy());
-        properties = format!(" file={file},line={},endLine={}", at.line, at.end_line);
-        // The runner drops columns of a range over several lines; it wants them within one line only.
-        if at.line == at.end_line {
-            properties.push_str(&format!(",col={},endColumn={}", at.column, at.end_column));
-        }
-    }
+    let at = diagnostic.span.map(|span| (sources.path(span.file), sources.position(span)));
+    // The runner drops columns of a range over several lines; it wants them within one line only.
+    let columns = at.as_ref().map(|(_, at)| at).filter(|at| at.line == at.end_line);
+    let properties = [
+        ("file", at.as_ref().map(|(path, _)| path.to_string_lossy().into_owned())),
+        ("line", at.as_ref().map(|(_, at)| at.line.to_string())),
+        ("endLine", at.as_ref().map(|(_, at)| at.end_line.to_string())),
+        ("col", columns.map(|at| at.column.to_string())),
+        ("endColumn", columns.map(|at| at.end_column.to_string())),
+    ];
     let parts = [Some(diagnostic.summary.as_str()), diagnostic.detail.as_deref(), diagnostic.help.as_deref()];
-    let text = parts.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    format!("::{name}{properties}::{}", data(&text))
-}
-
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    command(name, &properties, &parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ pub(crate) enum OnError {
     RunCleanupProvisioner,
 }
 
-/// A question to the person at the terminal, answered with a line.
-pub(crate) type Ask = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Reads a line from the person at the terminal, whom an event has asked.
+pub(crate) type Ask = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// How to run.
 #[derive(Clone)]

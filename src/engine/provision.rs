@@ -167,13 +167,13 @@ pub(super) async fn judge(error: String, cx: &BuildContext, shop: &Workshop) -> 
         return Verdict::Stands(BuildError::Failed(error));
     };
     cx.error(error.as_str());
-    let question = format!(
-        "{}: [c] Clean up and exit, [a] abort without cleanup, or [r] retry step (build may fail even if retry succeeds)? ",
-        cx.build
-    );
+    let text =
+        "[c] Clean up and exit, [a] abort without cleanup, or [r] retry step (build may fail even if retry succeeds)?";
+    cx.events.send(EventKind::Question { text: text.to_owned() });
     let ask = std::sync::Arc::clone(ask);
-    let answer = tokio::task::spawn_blocking(move || ask(&question));
-    let answer = match cx.cancel.unless_stopped(answer).await {
+    let answer = cx.cancel.unless_stopped(tokio::task::spawn_blocking(move || ask())).await;
+    cx.events.send(EventKind::Answered);
+    let answer = match answer {
         Ok(Ok(Some(answer))) => answer.trim().to_lowercase(),
         _ => String::new(),
     };

@@ -10,6 +10,7 @@ use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::cancel::Cancelled;
+use crate::run::event::EventKind;
 
 struct Breakpoint {
     note: String,
@@ -40,10 +41,12 @@ impl Provisioner for Breakpoint {
                 "there is no terminal to wait at: {error}; set disable = true for runs without one"
             ))
         })?;
-        cx.say("Press enter to continue.");
+        cx.events.send(EventKind::Question { text: "Press enter to continue.".to_owned() });
         let stop = cx.cancel.stop.clone();
         let waiting = tokio::task::spawn_blocking(move || wait_for_enter(&terminal, &|| stop.is_cancelled()));
-        match waiting.await {
+        let waited = waiting.await;
+        cx.events.send(EventKind::Answered);
+        match waited {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(Cancelled.into()),
             Ok(Err(error)) => Err(ProvisionError::Failed(format!("could not read from the terminal: {error}"))),

@@ -1,21 +1,50 @@
-//! stub
-use crate::run::event::*;
-#[derive(Default)]
-pub(crate) struct RunView;
-pub(crate) trait Reporter {}
-pub(crate) struct ConsoleOptions {
-    pub machine_readable: bool,
-    pub timestamps: bool,
-    pub colour: bool,
-    pub terminal: bool,
-    pub actions: bool,
+//! What people and programs see of a run: events fold into a [`RunView`], and reporters show events and view.
+//!
+//! One task reads the run's channel and feeds every reporter in order. A reporter that cannot write goes on without
+//! it: a closed pipe or a full disk never ends a build.
+
+mod console;
+mod duration;
+mod view;
+
+use std::time::Duration;
+
+pub(crate) use console::{ConsoleOptions, console};
+pub(crate) use view::RunView;
+
+use crate::run::event::{Event, EventReceiver};
+
+/// Reporters with something to draw between events do it this often.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A way to show a run.
+pub(crate) trait Reporter {
+    /// Takes an event; the view holds it already.
+    fn event(&mut self, event: &Event, view: &RunView);
+
+    /// No event is waiting: write what is held back.
+    fn flush(&mut self, _: &RunView) {}
+
+    /// Time passes without events.
+    fn tick(&mut self, _: &RunView) {}
 }
-pub(crate) struct C;
-impl Reporter for C {}
-pub(crate) fn console(_: &ConsoleOptions) -> Box<dyn Reporter + Send> {
-    Box::new(C)
-}
-pub(crate) async fn run(mut r: EventReceiver, _: Vec<Box<dyn Reporter + Send>>) -> RunView {
-    while r.next().await.is_some() {}
-    RunView
+
+/// Feeds every event to the view and the reporters, until the last sender is gone.
+pub(crate) async fn run(mut receiver: EventReceiver, mut reporters: Vec<Box<dyn Reporter + Send>>) -> RunView {
+    let mut view = RunView::default();
+    loop {
+        match tokio::time::timeout(TICK, receiver.next()).await {
+            Ok(Some(event)) => {
+                view.apply(&event);
+                reporters.iter_mut().for_each(|reporter| reporter.event(&event, &view));
+                if receiver.is_empty() {
+                    reporters.iter_mut().for_each(|reporter| reporter.flush(&view));
+                }
+            }
+            Ok(None) => break,
+            Err(_) => reporters.iter_mut().for_each(|reporter| reporter.tick(&view)),
+        }
+    }
+    reporters.iter_mut().for_each(|reporter| reporter.flush(&view));
+    view
 }

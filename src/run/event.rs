@@ -118,6 +118,11 @@ pub(crate) enum EventKind {
     Error {
         text: String,
     },
+    /// Somebody at the terminal is asked; nothing is drawn over it until [`EventKind::Answered`].
+    Question {
+        text: String,
+    },
+    Answered,
     /// One line printed by a remote or local command, without its line end.
     Output {
         stream: Stream,
@@ -160,7 +165,11 @@ impl EventKind {
     fn redact(&mut self, redactor: &Redactor) {
         let hide = |text: &mut String| *text = redactor.redact(text);
         match self {
-            Self::Say { text } | Self::Detail { text } | Self::Warning { text } | Self::Error { text } => hide(text),
+            Self::Say { text }
+            | Self::Detail { text }
+            | Self::Warning { text }
+            | Self::Error { text }
+            | Self::Question { text } => hide(text),
             Self::Output { line, .. } => hide(line),
             Self::Progress { label, .. } => hide(label),
             Self::Leftover { resource, error } => {
@@ -240,6 +249,11 @@ impl EventSender {
 }
 
 impl EventReceiver {
+    /// Whether no event is waiting.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.channel.is_empty()
+    }
+
     /// The next event; nothing once every sender is gone.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         let event = self.channel.recv().await?;
