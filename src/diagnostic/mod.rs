@@ -126,7 +126,7 @@ impl Diagnostics {
 
 /// The known name closest to `name`, if it is close enough to be a slip of the finger.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).max(1);
+    let allowed = ((name.chars().count() + 1) / 3).max(1);
     known
         .into_iter()
         .filter(|k| *k != name)

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::unclosed::{Unclosed, unclosed};
 use super::{Template, decode};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 
@@ -51,22 +52,25 @@ impl Input {
     }
 }
 
-/// Reads and decodes the template at `path`. Whatever is wrong is in `diagnostics`; the template then lacks it.
+/// Reads and decodes the template at `path`. Whatever is wrong is in `diagnostics`; the template then lacks it. When
+/// a file cannot be parsed there is no template: what it defines would be missed everywhere.
 pub(crate) fn load(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<(Input, Template)> {
     let input = Input::classify(path).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
     let files = match &input {
         Input::File(file) => vec![file.clone()],
         Input::Folder(folder) => in_folder(folder, diagnostics)?,
     };
+    let mut complete = true;
     let mut template = Template { root: input.root(), ..Template::default() };
     for file in files {
-        let Some(id) = read(&file, sources, diagnostics) else { continue };
-        if let Some(body) = parse(id, sources, diagnostics) {
-            decode::file(id, body, &mut template, diagnostics);
+        let body = read(&file, sources, diagnostics).and_then(|id| Some((id, parse(id, sources, diagnostics)?)));
+        match body {
+            Some((id, body)) => decode::file(id, body, &mut template, diagnostics),
+            None => complete = false,
         }
     }
     decode::duplicates(&template, sources, diagnostics);
-    Some((input, template))
+    complete.then_some((input, template))
 }
 
 fn in_folder(folder: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<PathBuf>> {
@@ -135,19 +139,30 @@ pub(super) fn parse(
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<hcl_edit::structure::Body> {
-    match hcl_edit::parser::parse_body(sources.text(file)) {
-        Ok(body) => Some(body),
-        Err(error) => {
-            let text = sources.text(file);
-            let at = error.location().offset().min(text.len());
-            let width = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-            let mut diagnostic = Diagnostic::error("syntax error").at(Span::new(file, at..at + width));
-            diagnostic = diagnostic.detail(error.message().replace('`', "\""));
-            if at >= text.trim_end().len() {
-                diagnostic = diagnostic.help("the file ends here; a brace, bracket or quote may be unclosed");
-            }
-            diagnostics.push(diagnostic);
-            None
+    let text = sources.text(file);
+    let open = unclosed(text);
+    let error = match (hcl_edit::parser::parse_body(text), open) {
+        (Ok(body), open) if open.is_none_or(|open| open.opener != '"') => return Some(body),
+        (Ok(_), _) => None,
+        (Err(error), _) => Some(error),
+    };
+    diagnostics.push(match (open, error) {
+        (Some(Unclosed { opener: '"', at, until }), _) => Diagnostic::error("the quote is not closed on its line")
+            .at(Span::new(file, at..until))
+            .help("texts of several lines are written as <<EOT ... EOT"),
+        (Some(Unclosed { opener, at, .. }), _) => {
+            Diagnostic::error(format!("unclosed \"{opener}\"")).at(Span::new(file, at..at + 1)).detail("never closed")
         }
-    }
+        (None, error) => {
+            let at = error.as_ref().map_or(0, |error| error.location().offset()).min(text.len());
+            let width = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            let message = error.map(|error| error.message().replace('`', "\"")).unwrap_or_default();
+            let message = match message.split_once(';') {
+                Some(("invalid expression", _)) => "a value is expected here".to_owned(),
+                _ => message,
+            };
+            Diagnostic::error("syntax error").at(Span::new(file, at..at + width)).detail(message)
+        }
+    });
+    None
 }

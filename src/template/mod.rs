@@ -7,6 +7,7 @@ pub(crate) mod decode;
 mod load;
 mod packer_block;
 pub(crate) mod syntax;
+mod unclosed;
 pub(crate) mod variable_files;
 pub(crate) mod variables;
 mod version;

@@ -227,10 +227,10 @@ pub(crate) fn docker(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Containers (running or not) that carry the label of run `run`, or of any run when empty.
+/// Containers (running or not) of run `run`, which stands in their names, or of any run when empty.
 pub(crate) fn containers_of(run: &str) -> String {
-    let filter = if run.is_empty() { "label=forge.run".to_owned() } else { format!("label=forge.run={run}") };
-    docker(&["ps", "-a", "--no-trunc", "--filter", &filter, "--format", "{{.Names}}"])
+    let short: String = run.chars().filter(|c| *c != '-').take(12).collect();
+    docker(&["ps", "-a", "--no-trunc", "--filter", &format!("name=^/forge-{short}"), "--format", "{{.Names}}"])
 }
 
 /// An image on the engine, removed at the end of the test.
