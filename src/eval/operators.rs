@@ -111,7 +111,7 @@ fn equality(left: &Value, right: &Value, negated: bool) -> Value {
 
 /// Whether two values are equal; nothing when that depends on something unknown. Values of different types are not
 /// equal: a text is no number, a list is no tuple.
-pub(super) fn equal(left: &Value, right: &Value) -> Option<bool> {
+pub(in crate::eval) fn equal(left: &Value, right: &Value) -> Option<bool> {
     match (&left.kind, &right.kind) {
         (Kind::Null(_), Kind::Null(_)) => Some(true),
         (Kind::Unknown(_), _) | (_, Kind::Unknown(_)) => None,

@@ -30,10 +30,7 @@ fn commit_makes_an_image_with_the_changes() {
     assert_eq!(image.sh("cat /made"), "content");
     assert!(image.inspect("{{json .Config.Env}}").contains("COLOUR=blue"));
     assert_eq!(image.inspect("{{index .Config.Labels \"team\"}}"), "web");
-    assert_eq!(
-        image.inspect("{{.Config.WorkingDir}} {{.Config.User}} {{.Author}}"),
-        "/srv 1000 Ann <ann@example.org>"
-    );
+    assert_eq!(image.inspect("{{.Config.WorkingDir}} {{.Config.User}} {{.Author}}"), "/srv 1000 Ann <ann@example.org>");
     // The base image's own command, not the shell that kept the container alive.
     assert_eq!(
         image.inspect("{{json .Config.Cmd}}"),

@@ -1,0 +1,72 @@
+//! What functions know of the world: folders to read from and the time the run began.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The surroundings of a call.
+#[derive(Debug, Clone)]
+pub(crate) struct FunctionContext {
+    /// `path.root`: what `file`, `fileexists`, `fileset` and `templatefile` are relative to.
+    pub root: PathBuf,
+    /// The working directory: what `filebase64` and `abspath` are relative to.
+    pub cwd: PathBuf,
+    /// When the run began.
+    pub started: SystemTime,
+    /// Inside of a file that `templatefile` renders.
+    pub in_template: bool,
+}
+
+impl FunctionContext {
+    /// Without folders and clock, for expressions that call nothing.
+    pub(crate) fn detached() -> Self {
+        Self { root: PathBuf::new(), cwd: PathBuf::new(), started: SystemTime::UNIX_EPOCH, in_template: false }
+    }
+
+    pub(crate) fn inside_template(&self) -> Self {
+        Self { in_template: true, ..self.clone() }
+    }
+
+    /// `path` seen from `path.root`, `~` being the user's home.
+    pub(super) fn from_root(&self, path: &str) -> Result<PathBuf, String> {
+        Ok(self.root.join(expand_home(path)?))
+    }
+
+    /// Reads a text file; `path` is relative to `path.root`.
+    pub(crate) fn read_text(&self, path: &Path, largest: u64) -> Result<String, String> {
+        let shown = path.display();
+        let place = self.from_root(&path.to_string_lossy())?;
+        let bytes = read(&place, largest).map_err(|error| format!("{shown} {error}"))?;
+        let invalid = |error: std::string::FromUtf8Error| {
+            let at = error.utf8_error().valid_up_to();
+            format!("{shown} is not UTF-8 text (byte {at}); use filebase64 for other files")
+        };
+        String::from_utf8(bytes).map_err(invalid)
+    }
+}
+
+/// A whole file of at most `largest` bytes; the error reads on after the file's name.
+pub(super) fn read(path: &Path, largest: u64) -> Result<Vec<u8>, String> {
+    let cannot = |error: std::io::Error| format!("cannot be read: {error}");
+    let meta = std::fs::metadata(path).map_err(cannot)?;
+    // A pipe or device could keep us waiting for ever.
+    if !meta.is_file() {
+        return Err(if meta.is_dir() { "is a folder, not a file" } else { "is no regular file" }.to_owned());
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(largest + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    if bytes.len() as u64 > largest {
+        return Err(format!("is larger than {} MiB", largest >> 20));
+    }
+    Ok(bytes)
+}
+
+/// A leading `~` is the user's home folder; other users' homes are not known.
+pub(super) fn expand_home(path: &str) -> Result<PathBuf, String> {
+    let Some(rest) = path.strip_prefix('~') else { return Ok(path.into()) };
+    if !rest.is_empty() && !rest.starts_with(['/', '\\']) {
+        return Err("only the own home folder (~/) can be expanded".to_owned());
+    }
+    let home = std::env::home_dir().ok_or("there is no home folder")?;
+    Ok(home.join(rest.trim_start_matches(['/', '\\'])))
+}
