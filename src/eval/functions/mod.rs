@@ -6,10 +6,18 @@
 
 mod collection;
 mod context;
+mod encoding;
+mod file;
+mod hash;
+mod ip;
+pub(in crate::eval) mod json;
 mod number;
 mod regular;
 mod sequence;
 mod string;
+mod time;
+mod yaml;
+mod yaml_encode;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -104,8 +112,19 @@ const fn variadic(
     Function { name, needs, may: &[], rest: Some(rest), run }
 }
 
-const FAMILIES: [&[Function]; 5] =
-    [collection::FUNCTIONS, number::FUNCTIONS, regular::FUNCTIONS, sequence::FUNCTIONS, string::FUNCTIONS];
+const FAMILIES: [&[Function]; 11] = [
+    collection::FUNCTIONS,
+    encoding::FUNCTIONS,
+    file::FUNCTIONS,
+    hash::FUNCTIONS,
+    ip::FUNCTIONS,
+    number::FUNCTIONS,
+    regular::FUNCTIONS,
+    sequence::FUNCTIONS,
+    string::FUNCTIONS,
+    time::FUNCTIONS,
+    yaml::FUNCTIONS,
+];
 
 /// Functions that ask a service.
 const SERVICES: [&str; 4] = ["aws_secretsmanager", "aws_secretsmanager_raw", "consul_key", "vault"];
