@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::action_command;
 use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, TemplateArgs, ValidateArgs};
 use crate::client::Services;
-use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style};
+use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
 use crate::exit_code::ExitCode;
 use crate::plan::{Context, Plan, Selection, plan};
@@ -20,6 +21,7 @@ use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::template::load;
 use crate::template::variable_files::Given;
+use crate::workflow_command::{command, neutral};
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
@@ -42,6 +44,17 @@ impl Process {
         self.environment.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// Whether GitHub's runner reads what we print.
+    pub(crate) fn on_actions(&self) -> bool {
+        self.var("GITHUB_ACTIONS") == Some("true")
+    }
+
+    /// The working directory seen from the checkout: annotations name files from there.
+    fn below_workspace(&self) -> PathBuf {
+        let below = self.var("GITHUB_WORKSPACE").and_then(|root| self.cwd.strip_prefix(root).ok());
+        below.map(Path::to_owned).unwrap_or_default()
+    }
+
     /// Where journals live: `FORGE_STATE_DIR`, else the user's state folder.
     pub(crate) fn state_folder(&self) -> PathBuf {
         if let Some(folder) = self.var("FORGE_STATE_DIR") {
@@ -59,7 +72,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
         Command::Build(args) => build(&args, process, redactor).await,
         Command::Validate(args) => validate(&args, process, redactor),
         Command::Sweep(args) => sweep(&args, process).await,
-        Command::Action => ExitCode::Success,
+        Command::Action => action_command::run(process, redactor).await,
         Command::Version => {
             print(&format!("forge {}\n", cli::version()));
             ExitCode::Success
@@ -82,6 +95,16 @@ pub(crate) struct Front {
 }
 
 impl Front {
+    /// Nothing read yet.
+    pub(crate) fn empty() -> Self {
+        Self {
+            sources: SourceMap::new(),
+            diagnostics: Diagnostics::new(),
+            plan: Plan::default(),
+            services: Arc::new(Services::default()),
+        }
+    }
+
     /// Loads, resolves and plans. With `syntax_only` it stops before components are decoded.
     pub(crate) fn new(
         args: &TemplateArgs,
@@ -90,12 +113,7 @@ impl Front {
         process: &Process,
         redactor: &Redactor,
     ) -> Self {
-        let mut front = Self {
-            sources: SourceMap::new(),
-            diagnostics: Diagnostics::new(),
-            plan: Plan::default(),
-            services: Arc::new(Services::default()),
-        };
+        let mut front = Self::empty();
         let Front { sources, diagnostics, .. } = &mut front;
         let selection = Selection::new(&args.only, &args.except, diagnostics);
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
@@ -107,8 +125,8 @@ impl Front {
             arguments: args.var.clone(),
             warn_undeclared,
         };
-        let environment = Environment { cwd: process.cwd.clone(), started: process.started };
-        let scope = resolve(&template, &input, &given, &environment, redactor, sources, diagnostics);
+        let environment = Environment { cwd: process.cwd.clone(), started: process.started, given };
+        let scope = resolve(&template, &input, &environment, redactor, sources, diagnostics);
         if !syntax_only {
             let (services, cwd) = (&front.services, process.cwd.as_path());
             let cx = Context { sources: &front.sources, services, cwd, started: process.started };
@@ -117,8 +135,14 @@ impl Front {
         front
     }
 
-    /// Prints what was found, redacted. Whether there are errors.
-    pub(crate) fn show(&self, style: Style, redactor: &Redactor) -> bool {
+    /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
+    pub(crate) fn show(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
+        let actions = process.on_actions();
+        if actions {
+            // The runner hides these whoever prints them, from here on.
+            let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
+            print(&masks.collect::<String>());
+        }
         let mut text = String::new();
         for diagnostic in self.diagnostics.iter() {
             text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
@@ -129,8 +153,16 @@ impl Front {
         if errors > 0 {
             text.push_str(&format!("{} in the template; nothing was started.\n", counted(errors, warnings)));
         }
-        print(&redactor.redact(&text));
-        errors > 0
+        let text = redactor.redact(&text);
+        if !actions {
+            print(&text);
+            return (errors > 0).then_some(text);
+        }
+        let base = process.below_workspace();
+        let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
+        let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
+        print(&(neutral(&text) + &annotations.collect::<String>()));
+        (errors > 0).then_some(text)
     }
 }
 
@@ -149,7 +181,7 @@ fn style(process: &Process, wanted: bool) -> Style {
 
 fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let front = Front::new(&args.template, !args.no_warn_undeclared_var, args.syntax_only, process, redactor);
-    if front.show(style(process, true), redactor) {
+    if front.show(style(process, true), process, redactor).is_some() {
         return ExitCode::Failed;
     }
     print(match args.syntax_only {
@@ -161,18 +193,22 @@ fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> Exit
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let front = Front::new(&args.template, args.warn_on_undeclared_var, false, process, redactor);
-    if front.show(style(process, args.color && !args.machine_readable), redactor) {
+    if front.show(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let console = report::console(&report::ConsoleOptions {
+    let (tally, _) = execute(front, args, process, redactor, vec![console(args, process)]).await;
+    exit_code(tally)
+}
+
+/// The reporter for stdout.
+pub(crate) fn console(args: &BuildArgs, process: &Process) -> Box<dyn Reporter + Send> {
+    report::console(&report::ConsoleOptions {
         machine_readable: args.machine_readable,
         timestamps: args.timestamp_ui,
         colour: args.color && process.var("NO_COLOR").is_none() && process.var("PACKER_NO_COLOR").is_none(),
         terminal: std::io::stdout().is_terminal() && process.var("TERM") != Some("dumb"),
-        actions: process.var("GITHUB_ACTIONS") == Some("true"),
-    });
-    let (tally, _) = execute(front, args, process, redactor, vec![console]).await;
-    exit_code(tally)
+        actions: process.on_actions(),
+    })
 }
 
 /// Runs the plan with signals, journal and reporters around it.

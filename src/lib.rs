@@ -4,12 +4,16 @@
 //! every component and yields builds; `engine` runs them with the only effects, as events; `report` folds the events
 //! into a view and shows it. `app` is that sentence in code.
 
+mod action;
+mod action_command;
 mod app;
 mod builder;
 mod cli;
 mod client;
 mod communicator;
 mod diagnostic;
+#[cfg(feature = "docker")]
+mod docker;
 mod engine;
 mod eval;
 mod exit_code;
@@ -31,6 +35,9 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+/// Stack of a thread, in bytes: expressions are evaluated by recursion, as deep as the parser lets them be.
+const STACK: usize = 8 << 20;
+
 /// Runs the program with the process's arguments.
 pub fn run() -> ExitCode {
     use exit_code::ExitCode as Code;
@@ -47,7 +54,8 @@ pub fn run() -> ExitCode {
         }
     };
     let redactor = secret::Redactor::new();
-    let started = tokio::runtime::Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let started = builder.thread_stack_size(STACK).enable_all().build().and_then(|runtime| {
         let process = app::Process::current()?;
         log::start(&process.environment, &redactor)?;
         Ok((runtime, process))

@@ -13,18 +13,19 @@ use crate::template::variable_files::{Given, collect};
 use crate::template::{Input, PEER_VERSION, Template, variables};
 use crate::value::{Type, Value};
 
-/// Facts of the process that expressions can see.
+/// What the process hands to the template: the facts that expressions can see, and variables.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     pub cwd: std::path::PathBuf,
     pub started: SystemTime,
+    /// What variables are set to.
+    pub given: Given,
 }
 
 /// The scope with `var`, `local`, `path` and `packer`. Sensitive texts are registered with the redactor on the way.
 pub(crate) fn resolve(
     template: &Template,
     input: &Input,
-    given: &Given,
     environment: &Environment,
     redactor: &Redactor,
     sources: &mut SourceMap,
@@ -37,7 +38,7 @@ pub(crate) fn resolve(
         in_template: false,
     });
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
-    let assigned = collect(given, input, &|name| names.contains(&name), &names, sources, diagnostics);
+    let assigned = collect(&environment.given, input, &|name| names.contains(&name), &names, sources, diagnostics);
     let mut scope = Scope::new(Arc::clone(&functions));
     for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
         hide(&value, redactor);

@@ -7,7 +7,7 @@ mod render;
 mod source;
 
 pub(crate) use render::{Style, annotation, render};
-pub(crate) use source::{FileId, Position, SourceMap, Span};
+pub(crate) use source::{FileId, SourceMap, Span};
 
 /// How much a diagnostic matters: only errors stop a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +47,16 @@ impl Diagnostic {
 
     fn new(severity: Severity, summary: String) -> Self {
         Self { severity, summary, detail: None, span: None, labels: Vec::new(), help: None }
+    }
+
+    /// The same with every text changed, such as redacted.
+    pub(crate) fn rewritten(&self, change: impl Fn(&str) -> String) -> Self {
+        let mut copy = self.clone();
+        copy.summary = change(&self.summary);
+        copy.detail = self.detail.as_deref().map(&change);
+        copy.help = self.help.as_deref().map(&change);
+        copy.labels.iter_mut().for_each(|label| label.text = change(&label.text));
+        copy
     }
 
     pub(crate) fn at(mut self, span: Span) -> Self {
@@ -101,22 +111,12 @@ impl Diagnostics {
         }
     }
 
-    pub(crate) fn extend(&mut self, other: Diagnostics) {
-        for diagnostic in other.items {
-            self.push(diagnostic);
-        }
-    }
-
     pub(crate) fn has_errors(&self) -> bool {
         self.error_count() > 0
     }
 
     pub(crate) fn error_count(&self) -> usize {
         self.items.iter().filter(|d| d.severity == Severity::Error).count()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {

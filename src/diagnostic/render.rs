@@ -1,5 +1,7 @@
 //! Diagnostics as text: the excerpt a person reads, and the workflow command GitHub turns into an annotation.
 
+use std::path::{Component, Path, PathBuf};
+
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Diagnostic, Severity, SourceMap};
@@ -81,8 +83,8 @@ fn within(span: super::Span, sources: &SourceMap) -> std::ops::Range<usize> {
 }
 
 /// The diagnostic as a workflow command: `::error file=..,line=..::text`. Escaped as the runner reads it; the
-/// runner cuts messages at 4,096 characters.
-pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+/// runner cuts messages at 4,096 characters. `base` is the folder that relative paths are in, as the runner sees it.
+pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap, base: &Path) -> String {
     let name = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -91,7 +93,7 @@ pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap) -> String
     // The runner drops columns of a range over several lines; it wants them within one line only.
     let columns = at.as_ref().map(|(_, at)| at).filter(|at| at.line == at.end_line);
     let properties = [
-        ("file", at.as_ref().map(|(path, _)| path.to_string_lossy().into_owned())),
+        ("file", at.as_ref().map(|(path, _)| from_base(base, path))),
         ("line", at.as_ref().map(|(_, at)| at.line.to_string())),
         ("endLine", at.as_ref().map(|(_, at)| at.end_line.to_string())),
         ("col", columns.map(|at| at.column.to_string())),
@@ -99,6 +101,12 @@ pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap) -> String
     ];
     let parts = [Some(diagnostic.summary.as_str()), diagnostic.detail.as_deref(), diagnostic.help.as_deref()];
     command(name, &properties, &parts.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+}
+
+/// Without the `.` parts, which the runner takes for folders.
+fn from_base(base: &Path, path: &Path) -> String {
+    let plain = |part: &Component<'_>| *part != Component::CurDir;
+    base.join(path).components().filter(plain).collect::<PathBuf>().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -132,8 +140,8 @@ mod tests {
         let (mut diagnostic, sources) = sample();
         diagnostic.summary = "50% off\n::add-mask::x".to_owned();
         assert_eq!(
-            annotation(&diagnostic, &sources),
-            "::error file=a%2Cb.pkr.hcl,line=2,endLine=2,col=3,endColumn=8::50%25 off%0A::add-mask::x%0Anot an \
+            annotation(&diagnostic, &sources, Path::new("./images")),
+            "::error file=images/a%2Cb.pkr.hcl,line=2,endLine=2,col=3,endColumn=8::50%25 off%0A::add-mask::x%0Anot an \
              option of builder \"docker\"%0Adid you mean \"commit\"?"
         );
     }

@@ -27,10 +27,6 @@ impl Span {
         Self::new(file, range.unwrap_or(0..0))
     }
 
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.end as usize
-    }
-
     /// From the start of `self` to the end of `other`, which must be in the same file.
     pub(crate) fn to(self, other: Span) -> Span {
         Span { end: other.end.max(self.end), ..self }
@@ -76,11 +72,6 @@ impl SourceMap {
         &self.files[file.0 as usize].text
     }
 
-    /// The text under `span`, or nothing when the span does not fall on character borders.
-    pub(crate) fn snippet(&self, span: Span) -> &str {
-        self.text(span.file).get(span.range()).unwrap_or_default()
-    }
-
     pub(crate) fn position(&self, span: Span) -> Position {
         let text = self.text(span.file);
         let (line, column) = line_column(text, span.start as usize);
@@ -110,7 +101,6 @@ mod tests {
         let position = map.position(Span::new(file, 7..9));
         assert_eq!((position.line, position.column), (2, 1));
         assert_eq!((position.end_line, position.end_column), (2, 3));
-        assert_eq!(map.snippet(Span::new(file, 7..9)), "bb");
         assert_eq!(map.position(Span::new(file, 900..901)).line, 3);
     }
 }

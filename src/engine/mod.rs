@@ -89,7 +89,6 @@ pub(crate) async fn run(plan: Plan, shop: &Workshop) -> Tally {
         };
         let cx = BuildContext {
             run: Arc::clone(&shop.run),
-            build: build.title.name.clone(),
             source_name: build.source_name.clone(),
             builder_type: build.title.builder.clone(),
             events,

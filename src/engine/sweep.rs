@@ -26,7 +26,7 @@ pub(crate) async fn sweep(folder: &Path, services: &dyn Release) -> Result<Vec<S
                 report.push(Swept::Alive(path.display().to_string()));
                 continue;
             }
-            Left::Open { path, entries, file, .. } => (path, entries, file),
+            Left::Open { path, entries, file } => (path, entries, file),
         };
         let mut open = 0;
         for (entry, resource) in entries {

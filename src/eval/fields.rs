@@ -162,6 +162,11 @@ impl<'a> Fields<'a> {
         self.known_blocks.push(kind);
         let (found, rest) = std::mem::take(&mut self.body.blocks).into_iter().partition(|b| b.kind == kind);
         self.body.blocks = rest;
+        let found: Vec<Block> = found;
+        for block in found.iter().filter(|block| !block.labels.is_empty()) {
+            let summary = format!("block \"{kind}\" takes no label");
+            self.diagnostics.push(Diagnostic::error(summary).at(block.span).help(format!("write {kind} {{ ... }}")));
+        }
         found
     }
 

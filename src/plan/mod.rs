@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub(crate) use select::Selection;
-pub(crate) use step::{Meta, PostProcessorStep, ProvisionerStep};
+pub(crate) use step::{PostProcessorStep, ProvisionerStep};
 
 use crate::builder::{self, Builder};
 use crate::client::Services;
@@ -69,10 +69,10 @@ pub(crate) fn plan(
         let Some(block) = BuildBlock::read(block, template, scope, diagnostics) else { continue };
         for used in &block.sources {
             let name = block.full_name(used);
-            names.push(name.clone());
             if selection.selects(&name) {
-                plan.builds.extend(build(&block, used, name, scope, selection, cx, diagnostics));
+                plan.builds.extend(build(&block, used, scope, selection, cx, diagnostics));
             }
+            names.push(name);
         }
     }
     selection.report_unmatched(&names, diagnostics);
@@ -86,7 +86,6 @@ pub(crate) fn plan(
 fn build(
     block: &BuildBlock<'_>,
     used: &SourceUse<'_>,
-    name: String,
     scope: &Scope,
     selection: &Selection,
     cx: &Context<'_>,
@@ -120,19 +119,22 @@ fn build(
     let error_cleanup = error_cleanup.and_then(|pending| ProvisionerStep::plan(pending, &site, true, cx, diagnostics));
     let mut sequences = Vec::new();
     for sequence in &block.sequences {
-        let mut steps = Vec::new();
+        let (mut steps, mut added_facts) = (Vec::new(), Vec::new());
         for pending in sequence {
             // `-except` of a post-processor cuts the rest of its sequence, as in the peer.
             if selection.excludes_post_processor(&step::shown_name(pending)) {
                 break;
             }
-            steps.extend(PostProcessorStep::plan(pending, &site, cx, diagnostics));
+            if let Some(step) = PostProcessorStep::plan(pending, &site, &added_facts, cx, diagnostics) {
+                added_facts.extend(step.added_facts);
+                steps.push(step);
+            }
         }
         if !steps.is_empty() {
             sequences.push(steps);
         }
     }
-    let title = BuildTitle { name, builder: source.kind.clone() };
+    let title = BuildTitle { name: block.full_name(used), builder: source.kind.clone() };
     let build = PlannedBuild {
         title,
         source_name: source.name.clone(),

@@ -101,6 +101,8 @@ pub(crate) struct PostProcessorStep {
     pub title: StepTitle,
     /// `keep_input_artifact`, when the template says.
     pub keep_input: Option<bool>,
+    /// Keys of `build.*` that later steps of the sequence have in addition.
+    pub added_facts: &'static [&'static str],
     decode: post_processor::Decode,
     source: Source,
 }
@@ -170,10 +172,12 @@ impl ProvisionerStep {
 }
 
 impl PostProcessorStep {
-    /// Decodes with `build.*` unknown. Nothing when the step is not for this build, or is wrong.
+    /// Decodes with `build.*` unknown, with the keys that `earlier` steps add. Nothing when the step is not for this
+    /// build, or is wrong.
     pub(super) fn plan(
         pending: &Pending<'_>,
         site: &Site<'_>,
+        earlier: &[&'static str],
         cx: &Context<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
@@ -184,7 +188,8 @@ impl PostProcessorStep {
             return None;
         };
         let owner = format!("post-processor \"{component}\"");
-        let source = Source::new(owner, pending, site, &POST_PROCESSOR_META);
+        let mut source = Source::new(owner, pending, site, &POST_PROCESSOR_META);
+        source.own_facts.extend(earlier);
         let (meta, options) = source.evaluate(None, diagnostics);
         let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
         let name = fields.text("name");
@@ -194,13 +199,12 @@ impl PostProcessorStep {
             return None;
         }
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
-        let decoded = decode(&mut fields, cx.services).is_some();
-        if !fields.finish() || !decoded {
-            return None;
-        }
+        let decoded = decode(&mut fields, cx.services);
+        let complete = fields.finish();
+        let added_facts = decoded.filter(|_| complete)?.added_facts();
         let place = Some(place(cx, pending.span));
         let title = StepTitle { kind: StepKind::PostProcessor, component, name, place };
-        Some(Self { title, keep_input, decode: *decode, source })
+        Some(Self { title, keep_input, added_facts, decode: *decode, source })
     }
 
     /// Decodes once more, now with the artifact's facts.

@@ -15,6 +15,7 @@ use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Data, Interpolation};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
+use crate::run::event::EventKind;
 use crate::run::output_file::{self, OutputError};
 
 struct Manifest {
@@ -116,6 +117,7 @@ impl PostProcessor for Manifest {
             })
         };
         output_file::update(&path, cx, change).await?;
+        cx.events.send(EventKind::Manifest { path });
         Ok(Processed::passing(input))
     }
 }
@@ -182,7 +184,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (cx, _receiver) = context(folder.path());
         let plain = ("strip_time", true.into());
-        assert_eq!(write(&cx, &[plain.clone()], &image()).await.unwrap(), ONE);
+        assert_eq!(write(&cx, std::slice::from_ref(&plain), &image()).await.unwrap(), ONE);
 
         std::fs::create_dir(folder.path().join("out")).unwrap();
         std::fs::write(folder.path().join("out/t.txt"), "hello").unwrap();

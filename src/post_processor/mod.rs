@@ -3,6 +3,8 @@
 mod artifice;
 mod checksum;
 mod compress;
+#[cfg(feature = "docker")]
+mod docker;
 mod manifest;
 mod shell_local;
 
@@ -60,6 +62,11 @@ impl Processed {
 /// A post-processor with its decoded configuration.
 #[async_trait]
 pub(crate) trait PostProcessor: Send + Sync {
+    /// Keys of `build.*` that the steps behind this one have in addition.
+    fn added_facts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// `input.facts` is what `build.*` is here.
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError>;
 }
@@ -73,6 +80,14 @@ pub(crate) const TABLE: &[(&str, Decode)] = &[
     ("artifice", artifice::decode),
     ("checksum", checksum::decode),
     ("compress", compress::decode),
+    #[cfg(feature = "docker")]
+    ("docker-import", docker::import::decode),
+    #[cfg(feature = "docker")]
+    ("docker-push", docker::push::decode),
+    #[cfg(feature = "docker")]
+    ("docker-save", docker::save::decode),
+    #[cfg(feature = "docker")]
+    ("docker-tag", docker::tag::decode),
     ("manifest", manifest::decode),
     ("shell-local", shell_local::decode),
 ];

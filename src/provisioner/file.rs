@@ -172,7 +172,7 @@ mod tests {
     use crate::value::Value;
 
     fn file(folder: &Path, options: &[(&str, Value)]) -> Result<FileTransfer, Vec<String>> {
-        decode_options(folder, options, |fields| FileTransfer::decode(fields))
+        decode_options(folder, options, FileTransfer::decode)
     }
 
     /// The calls that the options lead to, without the working directory.

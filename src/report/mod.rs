@@ -5,11 +5,13 @@
 
 mod console;
 mod duration;
+mod summary;
 mod view;
 
 use std::time::Duration;
 
 pub(crate) use console::{ConsoleOptions, console};
+pub(crate) use summary::{mistakes, summary};
 pub(crate) use view::RunView;
 
 use crate::run::event::{Event, EventReceiver};

@@ -1,6 +1,7 @@
 //! The state of a run as a pure fold of its events: what every report is a function of.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::run::artifact::Artifact;
@@ -19,6 +20,8 @@ pub(crate) struct RunView {
     /// The signal that cancelled the run.
     pub cancelled: Option<String>,
     pub leftovers: Vec<Leftover>,
+    /// The manifest that was written last.
+    pub manifest: Option<PathBuf>,
     /// Once the run has ended.
     pub took: Option<Duration>,
 }
@@ -106,6 +109,7 @@ impl RunView {
                 self.builds = builds.iter().cloned().map(BuildView::new).collect();
             }
             EventKind::CancelRequested { signal } => self.cancelled = Some(signal.clone()),
+            EventKind::Manifest { path } => self.manifest = Some(path.clone()),
             EventKind::RunFinished { took } => self.took = Some(*took),
             EventKind::Leftover { resource, error } => {
                 self.leftovers.push(Leftover { resource: resource.clone(), error: error.clone() });

@@ -18,6 +18,12 @@ pub(crate) struct Artifact {
     /// For people; may have several lines.
     pub description: String,
     pub files: Vec<PathBuf>,
+    /// An image of a machine or container, not mere files.
+    #[serde(default)]
+    pub is_image: bool,
+    /// Where the image is when it is not only here: a registry's host, a region.
+    #[serde(default)]
+    pub location: Option<String>,
     /// All names of the image (docker-tag's list): what docker-push pushes.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -39,6 +45,8 @@ impl Artifact {
             id: id.into(),
             description: description.into(),
             files: Vec::new(),
+            is_image: false,
+            location: None,
             tags: Vec::new(),
             digests: BTreeMap::new(),
             facts: BTreeMap::new(),

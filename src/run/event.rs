@@ -2,6 +2,7 @@
 //!
 //! [`EventSender::send`] is the one gate: it stamps and redacts. Components say what happened, never how it looks.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -137,6 +138,10 @@ pub(crate) enum EventKind {
     },
     ProgressFinished {
         id: String,
+    },
+    /// A manifest was written or added to.
+    Manifest {
+        path: PathBuf,
     },
     /// All artifacts of the build that were kept, in order.
     BuildFinished {

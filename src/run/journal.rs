@@ -127,7 +127,7 @@ pub(crate) enum Left {
     /// Its run is still going.
     Alive { path: PathBuf },
     /// Open entries, newest first. The lock is held as long as this lives.
-    Open { path: PathBuf, run: String, entries: Vec<(EntryId, Resource)>, file: File },
+    Open { path: PathBuf, entries: Vec<(EntryId, Resource)>, file: File },
 }
 
 /// Journals in `folder`; none when the folder is not there.
@@ -149,17 +149,17 @@ fn read(path: PathBuf) -> std::io::Result<Left> {
     if file.try_lock().is_err() {
         return Ok(Left::Alive { path });
     }
-    let (mut run, mut open) = (String::new(), BTreeMap::new());
+    let mut open = BTreeMap::new();
     for line in BufReader::new(&file).split(b'\n') {
         // The last line may be cut by a crash while writing; its call was not made.
         match serde_json::from_slice(&line?) {
-            Ok(Line::Begin { run: name }) => run = name,
+            Ok(Line::Begin { .. }) => {}
             Ok(Line::Intend { entry, resource }) => drop(open.insert(entry, resource)),
             Ok(Line::Close { entry }) => drop(open.remove(&entry)),
             Err(_) => {}
         }
     }
-    Ok(Left::Open { path, run, entries: open.into_iter().rev().collect(), file })
+    Ok(Left::Open { path, entries: open.into_iter().rev().collect(), file })
 }
 
 /// Notes in a left journal that `entry` is released.
@@ -192,8 +192,7 @@ mod tests {
         file.write_all(b"{\"op\":\"close\",\"ent").unwrap();
         drop(file);
         let lefts = left(folder.path()).unwrap();
-        let [Left::Open { run, entries, .. }] = &lefts[..] else { panic!("{lefts:?}") };
-        assert_eq!(run, "r1");
+        let [Left::Open { entries, .. }] = &lefts[..] else { panic!("{lefts:?}") };
         assert_eq!(entries.iter().map(|(_, r)| r.clone()).collect::<Vec<_>>(), [image("c"), image("b")]);
     }
 

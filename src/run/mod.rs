@@ -37,8 +37,6 @@ pub(crate) struct RunInfo {
 #[derive(Debug, Clone)]
 pub(crate) struct BuildContext {
     pub run: Arc<RunInfo>,
-    /// `[build.]type.source`: the build's name in all output.
-    pub build: String,
     /// The source's own name: `PACKER_BUILD_NAME`, `name` of the manifest.
     pub source_name: String,
     /// `PACKER_BUILDER_TYPE`, such as `docker`.

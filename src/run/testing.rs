@@ -16,7 +16,6 @@ pub(crate) fn context(folder: &Path) -> (BuildContext, EventReceiver) {
     let run = RunInfo { id: "7f8ca4ae-0000-4000-8000-1d3a5c7f0001".to_owned(), force: false, cwd: folder.to_owned() };
     let cx = BuildContext {
         run: Arc::new(run),
-        build: "docker.web".to_owned(),
         source_name: "web".to_owned(),
         builder_type: "docker".to_owned(),
         events,

@@ -58,7 +58,7 @@ fn top_level(file: FileId, block: Block, template: &mut Template, diagnostics: &
             let [kind, name] = &named[..] else { return };
             let (kind, name) = (kind.clone(), name.clone());
             let kind_span = label_span(file, &block.labels[0]);
-            template.sources.push(Source { kind, name, span: place, kind_span, file, body: Arc::new(block.body) });
+            template.sources.push(Source { kind, name, span: place, kind_span, body: Arc::new(block.body) });
         }
         "build" => {
             if labels(file, &block, &[], diagnostics).is_some() {

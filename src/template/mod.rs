@@ -81,7 +81,6 @@ pub(crate) struct Source {
     pub span: Span,
     /// The first label: where an unknown builder is reported.
     pub kind_span: Span,
-    pub file: FileId,
     pub body: Arc<Body>,
 }
 

@@ -9,7 +9,7 @@ mod types;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use convert::{ConvertError, convert, set, unify};
+pub(crate) use convert::{convert, set, unify};
 pub(crate) use number::Number;
 pub(crate) use types::{Attribute, Type};
 

@@ -25,20 +25,16 @@ impl Number {
         if !number || text.len() > 4096 {
             return None;
         }
-        Self::bounded(BigDecimal::from_str(text).ok()?)
+        Self::bounded(&BigDecimal::from_str(text).ok()?)
     }
 
     pub(crate) fn from_f64(value: f64) -> Option<Self> {
         Self::parse(&format!("{value:e}"))
     }
 
-    fn bounded(value: BigDecimal) -> Option<Self> {
+    fn bounded(value: &BigDecimal) -> Option<Self> {
         let value = value.normalized();
         (value.as_bigint_and_exponent().1.abs() <= MAX_EXPONENT).then_some(Self(value))
-    }
-
-    pub(crate) fn decimal(&self) -> &BigDecimal {
-        &self.0
     }
 
     pub(crate) fn is_integer(&self) -> bool {
@@ -84,7 +80,7 @@ impl Number {
 
     /// The remainder with the sign of `self`; nothing when `other` is zero.
     pub(crate) fn rem(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() { None } else { Self::bounded(&self.0 % &other.0) }
+        if other.is_zero() { None } else { Self::bounded(&(&self.0 % &other.0)) }
     }
 
     pub(crate) fn neg(&self) -> Self {
@@ -105,7 +101,7 @@ impl Number {
 
     fn rounded(value: BigDecimal) -> Option<Self> {
         let value = if value.digits() > DIGITS { value.with_prec(DIGITS) } else { value };
-        Self::bounded(value)
+        Self::bounded(&value)
     }
 }
 

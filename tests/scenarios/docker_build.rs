@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::registry::{PASSWORD, Registry, USER};
-use crate::support::{Workspace, busybox, containers_of, docker, setting};
+use crate::support::{Workspace, busybox, docker};
 
 fn source(options: &str, build: &str) -> Workspace {
     Workspace::new(&format!(

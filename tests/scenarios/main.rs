@@ -2,6 +2,15 @@
 //!
 //! `script/test` prepares what they need and names it in `FORGE_TEST_*` variables.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test may"
+)]
+
 mod action;
 mod bad_input;
 mod cancel;

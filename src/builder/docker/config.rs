@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{changes, run_command};
+use super::run_command;
 use crate::client::docker::{Login, Reference, is_image_id};
 use crate::diagnostic::Diagnostic;
+use crate::docker::{decode_changes, docker_path, login};
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, data};
 
-const NO_AWS: &str = "AWS support is not there yet";
 const NO_WINDOWS: &str = "Windows containers are not there yet";
 const NO_SSH: &str = "only the communicators \"docker\" and \"none\" are there yet";
 
@@ -110,10 +110,6 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Config> {
         pause_before_connecting: fields.duration("pause_before_connecting").unwrap_or_default(),
     };
     docker_path(fields);
-    fields.unsupported(
-        &["ecr_login", "aws_access_key", "aws_secret_key", "aws_token", "aws_profile", "aws_force_use_public_ecr"],
-        NO_AWS,
-    );
     fields.unsupported(&["windows_container"], NO_WINDOWS);
     fields.unsupported(SSH_OPTIONS, NO_SSH);
     if !config.container_dir.starts_with('/') {
@@ -206,18 +202,6 @@ fn outcome(fields: &mut Fields<'_>) -> Outcome {
     }
 }
 
-fn decode_changes(fields: &mut Fields<'_>) -> Vec<String> {
-    let lines = fields.texts("changes").unwrap_or_default();
-    if !fields.is_unknown("changes") {
-        for line in &lines {
-            if let Err(reason) = changes::check(line) {
-                fields.error_at("changes", format!("a change cannot be committed: {line:?}"), reason);
-            }
-        }
-    }
-    lines
-}
-
 /// The options that become a flag each, in the peer's order; volumes in the order of their names.
 fn flags(fields: &mut Fields<'_>) -> Vec<String> {
     let mut flags = Vec::new();
@@ -245,14 +229,6 @@ fn flags(fields: &mut Fields<'_>) -> Vec<String> {
     flags
 }
 
-fn login(fields: &mut Fields<'_>) -> Option<Login> {
-    let wanted = fields.flag("login").unwrap_or(false);
-    let server = fields.text("login_server").unwrap_or_default();
-    let username = fields.text("login_username").unwrap_or_default();
-    let password = fields.text("login_password").unwrap_or_default();
-    wanted.then_some(Login { server, username, password })
-}
-
 fn communicator(fields: &mut Fields<'_>) -> bool {
     match fields.text("communicator").as_deref() {
         None | Some("" | "docker") => true,
@@ -273,19 +249,6 @@ fn communicator(fields: &mut Fields<'_>) -> bool {
             fields.push(diagnostic);
             true
         }
-    }
-}
-
-/// The builder speaks the engine's API, so there is no program to choose.
-fn docker_path(fields: &mut Fields<'_>) {
-    let Some(path) = fields.text("docker_path") else { return };
-    let program = path.rsplit('/').next().unwrap_or_default();
-    if program != "docker" && !program.is_empty() {
-        let warning = Diagnostic::warning(format!("\"docker_path\" is not used: {path:?} is never started"))
-            .at_some(fields.span_of("docker_path"))
-            .detail("containers are made through the engine's API")
-            .help("to use another engine, such as Podman, set DOCKER_HOST to the address of its socket");
-        fields.push(warning);
     }
 }
 

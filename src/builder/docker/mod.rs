@@ -3,7 +3,6 @@
 //! `launch` pulls and starts, `capture` commits or exports; everything between is the engine's.
 
 mod bootstrap;
-mod changes;
 mod config;
 mod run_command;
 mod run_values;
@@ -21,16 +20,13 @@ use crate::client::docker::{Docker, DockerError};
 use crate::communicator::Communicator;
 use crate::communicator::docker_exec::{DockerExec, DockerExecOptions};
 use crate::communicator::none::NoCommunicator;
+use crate::docker::{BUILDER_ID, IMPORT_ID, changes, hide};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
 use config::{Base, Config, Outcome};
 use run_command::Pull;
-
-/// Post-processors take an artifact by the id of who made it: a committed image passes as an imported one.
-const IMPORT_ID: &str = "packer.post-processor.docker-import";
-const BUILDER_ID: &str = "packer.docker";
 
 impl From<DockerError> for BuilderError {
     fn from(error: DockerError) -> Self {
@@ -88,13 +84,7 @@ impl Builder for DockerBuilder {
         let docker = self.services.docker().await?.clone();
         let config = &self.config;
         let login = config.login.as_ref();
-        if let Some(login) = login {
-            cx.events.redactor().add(&login.password);
-            if login.username.is_empty() || login.password.is_empty() {
-                let text = "\"login\" is set, but \"login_username\" or \"login_password\" is empty";
-                return Err(BuilderError::Failed(text.to_owned()));
-            }
-        }
+        hide(login, cx).map_err(BuilderError::Failed)?;
         let shared = shared_folder(&docker, cx).await?;
         let image = match &config.base {
             Base::Image(image) => {
@@ -298,6 +288,7 @@ impl DockerMachine {
         cx.detail(format!("Image ID: {id}"));
         cx.keep(&resource)?;
         let mut artifact = Artifact::new(IMPORT_ID, id.as_str(), format!("Imported Docker image: {id}"));
+        artifact.is_image = true;
         artifact.resources = vec![resource];
         artifact.facts = self.facts();
         artifact.facts.insert("ImageSha256".to_owned(), id);

@@ -56,7 +56,7 @@ fn mistakes_show_together() {
         (vec![("image", text("Not An Image")), ("discard", true.into())], vec!["\"image\" is not the name"]),
         (
             vec![image.clone(), ("commit", true.into()), ("changes", Value::strings(["RUN x", "ENV A=1"]))],
-            vec!["a change cannot be committed: \"RUN x\""],
+            vec!["a change cannot be made: \"RUN x\""],
         ),
         (
             vec![image.clone(), ("commit", true.into()), ("run_command", Value::strings(["--nmae=x", "img"]))],

@@ -63,10 +63,6 @@ impl DockerError {
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. } | Self::ImageMissing { .. })
     }
-
-    pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict { .. })
-    }
 }
 
 /// The engine's own words where it gave some, else the chain of causes.

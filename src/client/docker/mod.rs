@@ -23,14 +23,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use address::{Endpoint, Environment};
-pub(crate) use archive::{Archive, ChunkWriter, archive};
+pub(crate) use archive::{ChunkWriter, archive};
 use auth::Credentials;
 pub(crate) use auth::Login;
 use bollard::errors::Error as ApiError;
 pub(crate) use build::ImageBuild;
-pub(crate) use container::{Container, PathStat};
 pub(crate) use error::DockerError;
-pub(crate) use exec::{Exec, Output};
+pub(crate) use exec::Exec;
 pub(crate) use image::{Image, ImportOptions};
 pub(crate) use reference::{Reference, is_image_id};
 pub(crate) use spec::{ContainerSpec, MountKind, MountSpec, PortSpec};

@@ -11,6 +11,8 @@ use crate::communicator::{CommunicatorError, Content};
 use crate::run::BuildContext;
 
 type Tar = tar::Builder<ChunkWriter>;
+/// Writes the entries of an archive while it is sent.
+type Fill = Box<dyn FnOnce(&mut Tar) -> io::Result<()> + Send>;
 
 /// User and group, where they are not the source's.
 type Owner = Option<(u64, u64)>;
@@ -32,7 +34,7 @@ impl DockerExec {
             }
             Content::Bytes { bytes, .. } => (format!("Uploading {destination}"), bytes.len() as u64, PathBuf::new()),
         };
-        let fill: Box<dyn FnOnce(&mut Tar) -> io::Result<()> + Send> = match content {
+        let fill: Fill = match content {
             Content::File(path) => {
                 let path = path.to_owned();
                 Box::new(move |tar| append_file(tar, &path, Path::new(&name), owner))
@@ -92,7 +94,7 @@ impl DockerExec {
     async fn put(
         &self,
         folder: &str,
-        fill: Box<dyn FnOnce(&mut Tar) -> io::Result<()> + Send>,
+        fill: Fill,
         mut transfer: Transfer,
         source: &Path,
         cx: &BuildContext,

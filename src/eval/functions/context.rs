@@ -28,14 +28,14 @@ impl FunctionContext {
     }
 
     /// `path` seen from `path.root`, `~` being the user's home.
-    pub(super) fn from_root(&self, path: &str) -> Result<PathBuf, String> {
+    pub(super) fn below_root(&self, path: &str) -> Result<PathBuf, String> {
         Ok(self.root.join(expand_home(path)?))
     }
 
     /// Reads a text file; `path` is relative to `path.root`.
     pub(crate) fn read_text(&self, path: &Path, largest: u64) -> Result<String, String> {
         let shown = path.display();
-        let place = self.from_root(&path.to_string_lossy())?;
+        let place = self.below_root(&path.to_string_lossy())?;
         let bytes = read(&place, largest).map_err(|error| format!("{shown} {error}"))?;
         let invalid = |error: std::string::FromUtf8Error| {
             let at = error.utf8_error().valid_up_to();

@@ -44,7 +44,7 @@ fn filebase64(a: &Args<'_>) -> Result<Value> {
 
 fn fileexists(a: &Args<'_>) -> Result<Value> {
     let path = a.text(0)?;
-    match std::fs::metadata(a.cx.from_root(path).map_err(first)?) {
+    match std::fs::metadata(a.cx.below_root(path).map_err(first)?) {
         Ok(meta) if meta.is_file() => Ok(true.into()),
         Ok(meta) => {
             let what = if meta.is_dir() { "a folder" } else { "no regular file" };
@@ -59,7 +59,7 @@ fn fileexists(a: &Args<'_>) -> Result<Value> {
 
 /// Regular files below a folder whose path from there matches; links are followed.
 fn fileset(a: &Args<'_>) -> Result<Value> {
-    let (folder, pattern) = (a.cx.from_root(a.text(0)?).map_err(first)?, clean(a.text(1)?));
+    let (folder, pattern) = (a.cx.below_root(a.text(0)?).map_err(first)?, clean(a.text(1)?));
     let glob = GlobBuilder::new(&pattern).literal_separator(true).empty_alternates(true).build();
     let glob = glob.map_err(|error| FunctionError::at(1, error.to_string()))?.compile_matcher();
     // A pattern of three parts matches nothing deeper, so nothing deeper is looked at.

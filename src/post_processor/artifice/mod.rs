@@ -15,6 +15,8 @@ use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
 use crate::run::output_file::blocking;
 
+pub(super) const ID: &str = "packer.post-processor.artifice";
+
 struct Artifice {
     patterns: Vec<Pattern>,
 }
@@ -55,7 +57,7 @@ impl PostProcessor for Artifice {
         let search = move |cx: &BuildContext, _: &_| {
             Ok(patterns.iter().flat_map(|pattern| pattern.matches(&cx.run.cwd)).collect::<Vec<_>>())
         };
-        let mut artifact = Artifact::new("packer.post-processor.artifice", "", "");
+        let mut artifact = Artifact::new(ID, "", "");
         artifact.files = blocking(cx, search).await?;
         artifact.facts.clone_from(&input.facts);
         artifact.resources = artifact.files.iter().map(|file| Resource::File { path: cx.run.cwd.join(file) }).collect();
@@ -87,7 +89,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "x").unwrap();
         }
         let options = [("files", Value::strings(["out/*.box", "none*"]))];
-        let artifice = decode_options(folder.path(), &options, |fields| Artifice::decode(fields)).unwrap();
+        let artifice = decode_options(folder.path(), &options, Artifice::decode).unwrap();
         let mut input = Artifact::new("x", "id", "");
         input.files = vec!["disk".into()];
         let processed = artifice.process(&input, &cx).await.unwrap();
@@ -99,7 +101,7 @@ mod tests {
         let said = texts(cx, receiver).await;
         let expected = ["Discarding files from artifact: disk", "Using these artifact files: out/a.box, out/b.box"];
         assert_eq!(said, expected);
-        let mistakes = decode_options(folder.path(), &[], |fields| Artifice::decode(fields)).err().unwrap();
+        let mistakes = decode_options(folder.path(), &[], Artifice::decode).err().unwrap();
         assert!(mistakes[0].contains("\"files\" is missing"));
     }
 }

@@ -27,7 +27,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 async fn compress(cx: &BuildContext, files: &[&str], options: &[(&str, Value)]) -> Result<Artifact, String> {
-    let compress = decode_options(&cx.run.cwd, options, |fields| Compress::decode(fields)).unwrap();
+    let compress = decode_options(&cx.run.cwd, options, Compress::decode).unwrap();
     let mut input = Artifact::new("x", "File", "");
     input.files = files.iter().map(PathBuf::from).collect();
     match compress.process(&input, cx).await {
@@ -137,7 +137,7 @@ fn endings_decide() {
 #[test]
 fn mistakes_are_reported_at_plan_time() {
     let mistakes = |options: &[(&str, Value)]| {
-        decode_options(Path::new("/"), options, |fields| Compress::decode(fields)).err().unwrap_or_default().join("\n")
+        decode_options(Path::new("/"), options, Compress::decode).err().unwrap_or_default().join("\n")
     };
     assert!(mistakes(&[("format", "7z".into())]).contains("\"7z\" is not a format"));
     assert!(mistakes(&[("compression_level", 10.into())]).contains("out of range"));

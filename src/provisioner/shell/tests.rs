@@ -9,7 +9,7 @@ use crate::run::testing::{context, texts};
 use crate::value::Value;
 
 fn shell(folder: &Path, options: &[(&str, Value)]) -> Result<Shell, Vec<String>> {
-    decode_options(folder, options, |fields| Shell::decode(fields))
+    decode_options(folder, options, Shell::decode)
 }
 
 fn inline(lines: &[&str]) -> (&'static str, Value) {

@@ -19,13 +19,13 @@ const INSTRUCTIONS: [&str; 11] = [
 ];
 
 /// Why a line cannot be part of a commit.
-pub(super) fn check(line: &str) -> Result<(), String> {
+pub(crate) fn check(line: &str) -> Result<(), String> {
     let word = instruction(line);
     if word.is_empty() {
         return Err("a change is empty".to_owned());
     }
     if !INSTRUCTIONS.contains(&word.as_str()) {
-        return Err(format!("{word} cannot be changed by a commit; these can: {}", INSTRUCTIONS.join(", ")));
+        return Err(format!("{word} makes no change to an image's configuration; these do: {}", INSTRUCTIONS.join(", ")));
     }
     let rest = line.trim_start()[word.len()..].trim();
     if rest.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn check(line: &str) -> Result<(), String> {
 
 /// The lines to commit with: the container ran with an entry point of ours, so where no line sets CMD or ENTRYPOINT
 /// the source image's is set again. `[""]` stands for none: the engine takes `[]` as "no change".
-pub(super) fn with_defaults(changes: &[String], cmd: &[String], entrypoint: &[String]) -> Vec<String> {
+pub(crate) fn with_defaults(changes: &[String], cmd: &[String], entrypoint: &[String]) -> Vec<String> {
     let mut lines = changes.to_vec();
     for (word, source) in [("CMD", cmd), ("ENTRYPOINT", entrypoint)] {
         if !changes.iter().any(|line| instruction(line) == word) {
@@ -64,7 +64,7 @@ mod tests {
         for line in ["ENV A=b", " expose 80", "CMD [\"a\"]", "onbuild RUN x", "LABEL a=b"] {
             assert_eq!(check(line), Ok(()), "{line}");
         }
-        for (line, part) in [("RUN x", "RUN cannot"), ("copy a b", "COPY cannot"), ("", "empty"), ("USER ", "no value")]
+        for (line, part) in [("RUN x", "RUN makes no change"), ("copy a b", "COPY makes no change"), ("", "empty"), ("USER ", "no value")]
         {
             assert!(check(line).unwrap_err().contains(part), "{line}");
         }

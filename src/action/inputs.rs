@@ -1,0 +1,237 @@
+//! Inputs of the action, checked against `action.yml`, the one place that declares them.
+//!
+//! The runner hands each input over as `INPUT_NAME`, blanks as `_`, upper-cased; one that is not given arrives as an
+//! empty text. It checks nothing: an unknown input would leave the one that was meant at its default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+
+const ACTION: &str = include_str!("../../action.yml");
+
+#[derive(Deserialize)]
+struct Action {
+    inputs: BTreeMap<String, Declared>,
+}
+
+#[derive(Deserialize)]
+struct Declared {
+    #[serde(default)]
+    default: String,
+}
+
+/// What the action is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Build,
+    Validate,
+}
+
+/// The inputs, with defaults filled in. Paths are as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    pub task: Task,
+    pub template: PathBuf,
+    pub working_directory: PathBuf,
+    /// `name=value` each.
+    pub vars: Vec<String>,
+    pub var_files: Vec<PathBuf>,
+    pub only: Vec<String>,
+    pub except: Vec<String>,
+    /// 0 is no limit.
+    pub parallel_builds: i64,
+    /// One of `cleanup`, `abort`, `run-cleanup-provisioner`.
+    pub on_error: String,
+    pub force: bool,
+    pub summary: bool,
+}
+
+impl Inputs {
+    /// Reads the inputs; all mistakes are collected.
+    pub(crate) fn read(environment: &[(String, String)], diagnostics: &mut Diagnostics) -> Option<Self> {
+        let declared: Action = match serde_yaml::from_str(ACTION) {
+            Ok(declared) => declared,
+            Err(error) => {
+                diagnostics.push(Diagnostic::error("action.yml is damaged").detail(error.to_string()));
+                return None;
+            }
+        };
+        let errors = diagnostics.error_count();
+        let known = declared.inputs.keys().map(String::as_str);
+        let mut given = BTreeMap::new();
+        for (name, text) in environment {
+            let Some(name) = name.strip_prefix("INPUT_").map(str::to_lowercase) else { continue };
+            if declared.inputs.contains_key(&name) {
+                given.insert(name, text.clone());
+            } else {
+                let diagnostic = Diagnostic::error(format!("the action has no input \"{name}\""));
+                diagnostics.push(diagnostic.suggest(&name, known.clone()));
+            }
+        }
+        let mut reader = Reader { declared: &declared.inputs, given, diagnostics };
+        let inputs = Self {
+            task: reader.task(),
+            template: reader.text("template").into(),
+            working_directory: reader.text("working-directory").into(),
+            vars: reader.vars(),
+            var_files: reader.lines("var-files", false).into_iter().map(PathBuf::from).collect(),
+            only: reader.lines("only", true),
+            except: reader.lines("except", true),
+            parallel_builds: reader.count("parallel-builds"),
+            on_error: reader.on_error(),
+            force: reader.flag("force"),
+            summary: reader.flag("summary"),
+        };
+        (diagnostics.error_count() == errors).then_some(inputs)
+    }
+}
+
+struct Reader<'a> {
+    declared: &'a BTreeMap<String, Declared>,
+    given: BTreeMap<String, String>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// What is given, else the declared default.
+    fn text(&self, name: &str) -> String {
+        let given = self.given.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
+        given.or(self.declared.get(name).map(|input| input.default.as_str())).unwrap_or_default().to_owned()
+    }
+
+    fn wrong(&mut self, name: &str, text: &str, expected: &str) {
+        let diagnostic = Diagnostic::error(format!("input \"{name}\" is {text:?}"));
+        self.diagnostics.push(diagnostic.detail(format!("{expected} is expected")));
+    }
+
+    fn one_of(&mut self, name: &str, choices: &[&str]) -> String {
+        let text = self.text(name);
+        if !choices.contains(&text.as_str()) {
+            let expected = format!("one of {}", choices.join(", "));
+            let diagnostic = Diagnostic::error(format!("input \"{name}\" is {text:?}"));
+            self.diagnostics.push(diagnostic.detail(expected + " is expected").suggest(&text, choices.iter().copied()));
+        }
+        text
+    }
+
+    fn task(&mut self) -> Task {
+        match self.one_of("command", &["build", "validate"]).as_str() {
+            "validate" => Task::Validate,
+            _ => Task::Build,
+        }
+    }
+
+    fn on_error(&mut self) -> String {
+        match self.text("on-error").as_str() {
+            "" => "cleanup".to_owned(),
+            // There is nobody to be asked.
+            _ => self.one_of("on-error", &["cleanup", "abort", "run-cleanup-provisioner"]),
+        }
+    }
+
+    /// The spellings of YAML 1.2, as GitHub's own toolkit takes them.
+    fn flag(&mut self, name: &str) -> bool {
+        match self.text(name).as_str() {
+            "true" | "True" | "TRUE" => true,
+            "false" | "False" | "FALSE" => false,
+            other => {
+                self.wrong(name, other, "true or false");
+                false
+            }
+        }
+    }
+
+    fn count(&mut self, name: &str) -> i64 {
+        let text = self.text(name);
+        match text.as_str() {
+            "" => 0,
+            digits => digits.parse().ok().filter(|count| *count >= 0).unwrap_or_else(|| {
+                self.wrong(name, digits, "a whole number, 0 for no limit,");
+                0
+            }),
+        }
+    }
+
+    /// One entry a line, or also several separated by commas; blank ones do not count.
+    fn lines(&self, name: &str, commas: bool) -> Vec<String> {
+        let text = self.text(name);
+        let entries = text.split(|c| c == '\n' || (commas && c == ','));
+        entries.map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Blanks before the name do not count; the value is taken as it is.
+    fn vars(&mut self) -> Vec<String> {
+        let text = self.given.get("vars").cloned().unwrap_or_default();
+        let mut vars = Vec::new();
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            match line.split_once('=') {
+                Some((name, _)) if !name.trim().is_empty() => vars.push(line.trim_start().to_owned()),
+                // The line is not shown: it may be a piece of a secret.
+                _ => {
+                    let diagnostic = Diagnostic::error(format!("line {} of input \"vars\" has no \"=\"", number + 1));
+                    self.diagnostics.push(diagnostic.help("write one variable a line, as name=value"));
+                }
+            }
+        }
+        vars
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(given: &[(&str, &str)]) -> Result<Inputs, String> {
+        let environment: Vec<_> = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut diagnostics = Diagnostics::new();
+        let inputs = Inputs::read(&environment, &mut diagnostics);
+        let text = |d: &Diagnostic| format!("{} {:?} {:?}", d.summary, d.detail, d.help);
+        inputs.ok_or_else(|| diagnostics.iter().map(text).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn empty_inputs_have_their_defaults() {
+        let inputs = read(&[("INPUT_TEMPLATE", ""), ("INPUT_ON-ERROR", " "), ("PATH", "x")]).unwrap();
+        assert_eq!(
+            (inputs.task, inputs.template.to_str(), inputs.on_error.as_str()),
+            (Task::Build, Some("."), "cleanup")
+        );
+        assert!(inputs.summary && !inputs.force && inputs.vars.is_empty() && inputs.only.is_empty());
+    }
+
+    #[test]
+    fn lists_have_lines_and_commas() {
+        let inputs = read(&[
+            ("INPUT_VARS", "a=1\n\n  b= x = y \r\n"),
+            ("INPUT_ONLY", "docker.*, null.x\nfile.y"),
+            ("INPUT_VAR-FILES", "a,b.pkrvars.hcl\n c.json "),
+            ("INPUT_FORCE", "True"),
+            ("INPUT_PARALLEL-BUILDS", "3"),
+        ])
+        .unwrap();
+        assert_eq!(inputs.vars, ["a=1", "b= x = y "]);
+        assert_eq!(inputs.only, ["docker.*", "null.x", "file.y"]);
+        assert_eq!(inputs.var_files, [PathBuf::from("a,b.pkrvars.hcl"), PathBuf::from("c.json")]);
+        assert!(inputs.force && inputs.parallel_builds == 3);
+    }
+
+    #[test]
+    fn all_mistakes_are_told() {
+        let text = read(&[
+            ("INPUT_TEMPLETE", "x"),
+            ("INPUT_FORCE", "yes"),
+            ("INPUT_COMMAND", "biuld"),
+            ("INPUT_ON-ERROR", "ask"),
+            ("INPUT_PARALLEL-BUILDS", "-1"),
+            ("INPUT_VARS", "hunter2"),
+        ])
+        .unwrap_err();
+        for part in ["\"templete\"", "did you mean \\\"template", "\"force\"", "did you mean \\\"build", "\"ask\"", "\"-1\"", "line 1 of"] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
