@@ -229,7 +229,15 @@ mod tests {
             ("INPUT_VARS", "hunter2"),
         ])
         .unwrap_err();
-        for part in ["\"templete\"", "did you mean \\\"template", "\"force\"", "did you mean \\\"build", "\"ask\"", "\"-1\"", "line 1 of"] {
+        for part in [
+            "\"templete\"",
+            "did you mean \\\"template",
+            "\"force\"",
+            "did you mean \\\"build",
+            "\"ask\"",
+            "\"-1\"",
+            "line 1 of",
+        ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert!(!text.contains("hunter2"), "{text}");

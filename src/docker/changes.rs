@@ -25,7 +25,10 @@ pub(crate) fn check(line: &str) -> Result<(), String> {
         return Err("a change is empty".to_owned());
     }
     if !INSTRUCTIONS.contains(&word.as_str()) {
-        return Err(format!("{word} makes no change to an image's configuration; these do: {}", INSTRUCTIONS.join(", ")));
+        return Err(format!(
+            "{word} makes no change to an image's configuration; these do: {}",
+            INSTRUCTIONS.join(", ")
+        ));
     }
     let rest = line.trim_start()[word.len()..].trim();
     if rest.is_empty() {
@@ -64,8 +67,12 @@ mod tests {
         for line in ["ENV A=b", " expose 80", "CMD [\"a\"]", "onbuild RUN x", "LABEL a=b"] {
             assert_eq!(check(line), Ok(()), "{line}");
         }
-        for (line, part) in [("RUN x", "RUN makes no change"), ("copy a b", "COPY makes no change"), ("", "empty"), ("USER ", "no value")]
-        {
+        for (line, part) in [
+            ("RUN x", "RUN makes no change"),
+            ("copy a b", "COPY makes no change"),
+            ("", "empty"),
+            ("USER ", "no value"),
+        ] {
             assert!(check(line).unwrap_err().contains(part), "{line}");
         }
     }

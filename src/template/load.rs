@@ -117,7 +117,7 @@ pub(super) fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagn
         Err(error) => format!("{shown} cannot be read: {error}"),
         Ok(_) if bytes.len() as u64 > LARGEST => format!("{shown} is larger than {} MiB", LARGEST >> 20),
         Ok(_) => match String::from_utf8(bytes) {
-            Ok(text) => return Some(sources.add(path, without_mark(text))),
+            Ok(text) => return Some(sources.add(path.strip_prefix(".").unwrap_or(path), without_mark(text))),
             Err(error) => format!("{shown} is not UTF-8 text: bad byte at {}", error.utf8_error().valid_up_to()),
         },
     };

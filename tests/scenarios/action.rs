@@ -154,18 +154,9 @@ fn saved_state(workspace: &Workspace) -> Vec<(String, String)> {
     entries(&workspace.read(".runner/GITHUB_STATE"))
 }
 
-/// Names of our containers whose image is busybox and that run this test's marker.
+/// Names of the containers that carry this test's marker.
 fn containers_with(marker: &str) -> String {
-    docker(&[
-        "ps",
-        "-a",
-        "--filter",
-        "label=forge.run",
-        "--filter",
-        &format!("label={marker}"),
-        "--format",
-        "{{.Names}}",
-    ])
+    docker(&["ps", "-a", "--filter", &format!("label={marker}"), "--format", "{{.Names}}"])
 }
 
 fn cancellable(marker: &str) -> Workspace {

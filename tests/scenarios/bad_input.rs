@@ -40,7 +40,7 @@ fn unreadable_text() {
 #[test]
 fn syntax_errors_name_the_place() {
     fails("source \"null\" \"n\" {\n  communicator = \n}\n", &["syntax error", "t.pkr.hcl:2:"]);
-    fails("build {", &["syntax error", "unclosed"]);
+    fails("build {", &["unclosed", "t.pkr.hcl:1:7"]);
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn files_go_up_and_down() {
     source      = "tree"
     destination = "/tmp"
   }
+  provisioner "shell" { inline = ["mkdir /opt"] }
   provisioner "file" {
     source      = "tree/"
     destination = "/opt/contents"

@@ -45,7 +45,11 @@ fn the_nginx_example_is_the_same_image() {
         let mut command = workspace.command(&args);
         if tool == "packer" {
             command = Command::new(&packer);
-            command.args(args).current_dir(workspace.path()).env("CHECKPOINT_DISABLE", "1");
+            command
+                .args(["build", "-color=false"])
+                .args(&args[1..])
+                .current_dir(workspace.path())
+                .env("CHECKPOINT_DISABLE", "1");
         }
         let output = command.output().unwrap();
         let log = String::from_utf8_lossy(&output.stdout).into_owned();

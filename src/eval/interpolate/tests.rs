@@ -1,3 +1,5 @@
+//! The engine of `{{ }}` against what Go's text/template does.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
