@@ -83,6 +83,7 @@ fn arguments(inputs: &Inputs) -> BuildArgs {
             var_file: inputs.var_files.clone(),
             only: inputs.only.clone(),
             except: inputs.except.clone(),
+            ..TemplateArgs::default()
         },
         force: inputs.force,
         on_error,

@@ -47,6 +47,22 @@ pub(crate) struct TemplateArgs {
     /// No builds, and no post-processors, whose name matches one of the globs
     #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
     pub except: Vec<String>,
+    #[command(flatten)]
+    pub peer: PeerArgs,
+}
+
+/// Flags of the peer that change nothing here: there are no plugins, no registry of the vendor, and the order of
+/// evaluation shows nowhere.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PeerArgs {
+    #[arg(long, hide = true, value_parser = ["hcl2"])]
+    config_type: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    use_sequential_evaluation: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ignore_prerelease_plugins: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    skip_enforcement: Option<bool>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -120,7 +136,8 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 7] = ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state"];
+const WITH_VALUE: [&str; 8] =
+    ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state", "config-type"];
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.
 pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -175,6 +192,8 @@ mod tests {
             "-on-error=run-cleanup-provisioner",
             "-parallel-builds=2",
             "-timestamp-ui",
+            "-use-sequential-evaluation",
+            "-config-type=hcl2",
             "dir",
         ];
         let Command::Build(build) = parse(&args).unwrap().command else { panic!() };
@@ -191,6 +210,7 @@ mod tests {
             &["forge", "build", "-nope", "."][..],
             &["forge", "build", "-on-error=x", "."],
             &["forge", "build", "a", "b"],
+            &["forge", "build", "-config-type=json", "a"],
         ] {
             assert!(parse(args).is_err(), "{args:?}");
         }

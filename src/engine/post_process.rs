@@ -132,8 +132,8 @@ async fn one(
 ) -> Result<Processed, Outcome> {
     let component = &step.title.component;
     cx.say(match &step.title.name {
-        Some(name) if name == component => format!("Running post-processor: {name}"),
-        name => format!("Running post-processor: {} (type {component})", name.as_deref().unwrap_or_default()),
+        Some(name) if name != component => format!("Running post-processor: {name} (type {component})"),
+        _ => format!("Running post-processor: {component}"),
     });
     cx.events.send(EventKind::StepStarted { step: step.title.clone() });
     let done = match step.decode(&input.facts, &shop.services) {

@@ -134,7 +134,10 @@ impl Evaluator<'_> {
             if !tried.has_errors() {
                 return Ok(value);
             }
-            last = tried.iter().next().map(|d| d.detail.clone().unwrap_or_else(|| d.summary.clone()));
+            last = tried.iter().next().map(|d| match &d.detail {
+                Some(detail) => format!("{}: {detail}", d.summary),
+                None => d.summary.clone(),
+            });
         }
         let diagnostic = Diagnostic::error("none of the arguments of \"try\" can be evaluated").at(place);
         self.fail(diagnostic.detail(last.unwrap_or_else(|| "there are no arguments".to_owned())))

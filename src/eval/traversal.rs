@@ -63,9 +63,12 @@ impl Evaluator<'_> {
                 }
                 TraversalOperator::FullSplat(_) => return self.splat(&value, place, &operators[at + 1..]),
                 TraversalOperator::AttrSplat(_) => {
-                    // Only attributes belong to the elements, as in old versions of the language.
+                    // Only `.name` and `.0` belong to the elements, as in old versions of the language.
                     let rest = &operators[at + 1..];
-                    let own = rest.iter().take_while(|o| matches!(o.value(), TraversalOperator::GetAttr(_))).count();
+                    let dotted = |o: &&Decorated<TraversalOperator>| {
+                        matches!(o.value(), TraversalOperator::GetAttr(_) | TraversalOperator::LegacyIndex(_))
+                    };
+                    let own = rest.iter().take_while(dotted).count();
                     let list = self.splat(&value, place, &rest[..own])?;
                     return self.steps(list, place, &rest[own..]);
                 }

@@ -37,6 +37,10 @@ impl Number {
         (value.as_bigint_and_exponent().1.abs() <= MAX_EXPONENT).then_some(Self(value))
     }
 
+    pub(crate) fn decimal(&self) -> &BigDecimal {
+        &self.0
+    }
+
     pub(crate) fn is_integer(&self) -> bool {
         self.0.is_integer()
     }

@@ -1,6 +1,13 @@
 //! Signals and kills: whatever happens, nothing of ours is left, at the latest once `forge sweep` has run.
 
-use crate::support::{Workspace, containers_of, wait};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::{Image, Workspace, containers_of, wait};
 
 fn workspace(provisioner: &str) -> Workspace {
     Workspace::new(&format!(
@@ -104,6 +111,120 @@ build {
     let run = run_of(&workspace);
     running.signal("INT");
     running.end();
+    assert_eq!(containers_of(&run), "");
+    assert_eq!(workspace.journals(), 0);
+}
+
+/// A registry that takes connections and never says a word.
+fn silent_registry() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+#[test]
+fn an_interrupt_during_a_pull_ends_it() {
+    let (_silent, address) = silent_registry();
+    let workspace = Workspace::new(&format!(
+        "source \"docker\" \"d\" {{\n image = \"{address}/never/there:1\"\n discard = true\n}}\nbuild {{ sources = [\"docker.d\"] }}"
+    ));
+    let mut running = workspace.start(&[]);
+    running.wait_for("Pulling Docker image");
+    let run = run_of(&workspace);
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    running.signal("INT");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("Cleanly cancelled") && begun.elapsed() < Duration::from_secs(10), "{log}");
+    assert_eq!(containers_of(&run), "");
+    assert_eq!(workspace.journals(), 0);
+}
+
+#[test]
+fn an_interrupt_during_a_push_ends_it_and_keeps_the_image() {
+    let (_silent, address) = silent_registry();
+    let workspace = workspace(&format!(
+        "provisioner \"shell\" {{ inline = [\"date +%N%s > /unique\"] }}\npost-processors {{\n post-processor \"docker-tag\" {{\n repository = \"{address}/x\"\n tags = [\"1\"]\n }}\n post-processor \"docker-push\" {{}}\n}}"
+    ));
+    let mut running = workspace.start(&[]);
+    running.wait_for("Pushing: ");
+    let run = run_of(&workspace);
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    running.signal("INT");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("Cleanly cancelled") && begun.elapsed() < Duration::from_secs(10), "{log}");
+    assert_eq!(containers_of(&run), "");
+    assert_eq!(workspace.journals(), 0);
+    let id = log.split("Image ID: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let image = Image(id.to_owned());
+    assert!(image.exists(), "{log}");
+}
+
+/// The engine behind an address of our own, whose answers can be held back.
+struct Gate {
+    address: String,
+    closed: Arc<AtomicBool>,
+}
+
+impl Gate {
+    fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let closed = Arc::new(AtomicBool::new(false));
+        let gate = Self { address, closed: Arc::clone(&closed) };
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
+                let (client_too, engine_too) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
+                let (there, back) = (Arc::clone(&closed), Arc::clone(&closed));
+                std::thread::spawn(move || {
+                    pass(client, &engine, &there);
+                    engine.shutdown(Shutdown::Write)
+                });
+                std::thread::spawn(move || {
+                    pass(engine_too, &client_too, &back);
+                    client_too.shutdown(Shutdown::Write)
+                });
+            }
+        });
+        gate
+    }
+}
+
+fn pass(mut from: impl Read, mut to: impl Write, closed: &AtomicBool) {
+    let mut buffer = [0; 16 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        while closed.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_second_signal_ends_all_waiting_and_a_sweep_does_the_rest() {
+    let gate = Gate::open();
+    let workspace = workspace(SLEEP).env("DOCKER_HOST", gate.address.as_str());
+    let mut running = workspace.start(&[]);
+    running.wait_for("==> docker.d: started");
+    let run = run_of(&workspace);
+    gate.closed.store(true, Ordering::Relaxed);
+    running.signal("INT");
+    running.wait_for("Cancelling build");
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    running.signal("INT");
+    let (code, log) = running.end();
+    assert_eq!(code, Some(6), "{log}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{log}");
+    assert!(!containers_of(&run).is_empty(), "the engine did not hear of anything");
+    gate.closed.store(false, Ordering::Relaxed);
+    workspace.run(&["sweep"]).succeeded().says("docker container");
     assert_eq!(containers_of(&run), "");
     assert_eq!(workspace.journals(), 0);
 }

@@ -15,6 +15,7 @@ mod action;
 mod bad_input;
 mod cancel;
 mod docker_build;
+mod docs;
 mod machine_readable;
 mod post_processing;
 mod provisioning;

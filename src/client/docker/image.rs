@@ -118,7 +118,6 @@ impl Docker {
                 transfer.layer(&total.to_string(), done, total);
             } else if let Some((_, rest)) = status.split_once(": digest: ") {
                 digest = rest.split_whitespace().next().map(str::to_owned);
-                cx.detail(status);
             }
         };
         drain(stream, cx, each).await?.map_err(|error| push_error(name, &error))?;

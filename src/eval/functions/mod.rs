@@ -8,6 +8,7 @@ mod collection;
 mod context;
 mod encoding;
 mod file;
+mod format;
 mod hash;
 mod ip;
 pub(in crate::eval) mod json;
@@ -15,6 +16,8 @@ mod number;
 mod regular;
 mod sequence;
 mod string;
+#[cfg(test)]
+mod tests;
 mod time;
 mod yaml;
 mod yaml_encode;
@@ -112,10 +115,11 @@ const fn variadic(
     Function { name, needs, may: &[], rest: Some(rest), run }
 }
 
-const FAMILIES: [&[Function]; 11] = [
+const FAMILIES: [&[Function]; 12] = [
     collection::FUNCTIONS,
     encoding::FUNCTIONS,
     file::FUNCTIONS,
+    format::FUNCTIONS,
     hash::FUNCTIONS,
     ip::FUNCTIONS,
     number::FUNCTIONS,
@@ -192,6 +196,7 @@ impl Parameter {
         }
         let ty = match self.takes {
             Takes::Anything => return Ok(value.clone()),
+            Takes::Sequence | Takes::Keyed if value.is_null() => return Ok(value.clone()),
             Takes::Text => Type::String,
             Takes::Number => Type::Number,
             Takes::Texts => Type::list(Type::String),
