@@ -65,6 +65,26 @@ pub(crate) trait Machine: Send + Sync {
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError>;
 }
 
+/// Options of the communicators `ssh` and `winrm`, which are known and not there yet.
+const SSH_OPTIONS: &[&str] = &[
+    "ssh_host",
+    "ssh_port",
+    "ssh_username",
+    "ssh_password",
+    "ssh_private_key_file",
+    "ssh_timeout",
+    "ssh_pty",
+    "ssh_agent_auth",
+    "ssh_bastion_host",
+    "ssh_file_transfer_method",
+    "ssh_handshake_attempts",
+    "winrm_host",
+    "winrm_port",
+    "winrm_username",
+    "winrm_password",
+    "winrm_timeout",
+];
+
 /// Decodes a source block; nothing when errors were added to the fields' diagnostics.
 pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn Builder>>;
 

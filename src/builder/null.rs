@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Builder, BuilderError, Facts, Machine};
+use super::{Builder, BuilderError, Facts, Machine, SSH_OPTIONS};
 use crate::client::Services;
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
@@ -14,31 +14,14 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 
 const BUILDER_ID: &str = "fnoeding.null";
+const NO_SSH: &str = "only communicator = \"none\" is there yet for this builder";
 
 struct Null;
 
 pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<dyn Builder>> {
     let communicator = fields.text("communicator");
-    fields.unsupported(
-        &[
-            "ssh_host",
-            "ssh_port",
-            "ssh_username",
-            "ssh_password",
-            "ssh_private_key_file",
-            "ssh_timeout",
-            "ssh_pty",
-            "ssh_agent_auth",
-            "ssh_bastion_host",
-            "winrm_host",
-            "winrm_port",
-            "winrm_username",
-            "winrm_password",
-            "winrm_timeout",
-            "pause_before_connecting",
-        ],
-        "only communicator = \"none\" is there yet for this builder",
-    );
+    fields.unsupported(SSH_OPTIONS, NO_SSH);
+    fields.unsupported(&["pause_before_connecting"], NO_SSH);
     match communicator.as_deref() {
         Some("none") => return Some(Box::new(Null)),
         // The peer's default.

@@ -58,14 +58,22 @@ fn outer_strip(element: &Element, before: bool) -> bool {
 }
 
 impl Evaluator<'_> {
-    /// A quoted text. One that is a single interpolation keeps the value's type.
     pub(super) fn string_template(&mut self, template: &StringTemplate) -> Evaluated {
-        let elements: Vec<&Element> = template.iter().collect();
+        self.whole(&template.iter().collect::<Vec<_>>())
+    }
+
+    /// A template that is a file of its own.
+    pub(super) fn file_template(&mut self, template: &Template) -> Evaluated {
+        self.whole(&template.iter().collect::<Vec<_>>())
+    }
+
+    /// A text that is a single interpolation keeps the value's type.
+    fn whole(&mut self, elements: &[&Element]) -> Evaluated {
         if let [Element::Interpolation(only)] = elements[..] {
             return self.expression(&only.expr);
         }
         let mut out = Output::default();
-        self.pieces(&elements, Trim::default(), &mut out)?;
+        self.pieces(elements, Trim::default(), &mut out)?;
         Ok(out.value())
     }
 
@@ -74,17 +82,6 @@ impl Evaluator<'_> {
         let trim = Trim { indent: heredoc.indent().unwrap_or(0), ..Trim::default() };
         let mut out = Output::default();
         self.pieces(&heredoc.template.iter().collect::<Vec<_>>(), trim, &mut out)?;
-        Ok(out.value())
-    }
-
-    /// A template that is a file of its own.
-    pub(super) fn file_template(&mut self, template: &Template) -> Evaluated {
-        let elements: Vec<&Element> = template.iter().collect();
-        if let [Element::Interpolation(only)] = elements[..] {
-            return self.expression(&only.expr);
-        }
-        let mut out = Output::default();
-        self.pieces(&elements, Trim::default(), &mut out)?;
         Ok(out.value())
     }
 

@@ -122,15 +122,11 @@ fn silent_registry() -> (TcpListener, String) {
     (listener, address)
 }
 
-#[test]
-fn an_interrupt_during_a_pull_ends_it() {
-    let (_silent, address) = silent_registry();
-    let workspace = Workspace::new(&format!(
-        "source \"docker\" \"d\" {{\n image = \"{address}/never/there:1\"\n discard = true\n}}\nbuild {{ sources = [\"docker.d\"] }}"
-    ));
+/// Interrupts a build at what it says; it ends soon and leaves no container. Yields its output.
+fn interrupted_at(workspace: &Workspace, said: &str) -> String {
     let mut running = workspace.start(&[]);
-    running.wait_for("Pulling Docker image");
-    let run = run_of(&workspace);
+    running.wait_for(said);
+    let run = run_of(workspace);
     std::thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();
     running.signal("INT");
@@ -139,6 +135,16 @@ fn an_interrupt_during_a_pull_ends_it() {
     assert!(log.contains("Cleanly cancelled") && begun.elapsed() < Duration::from_secs(10), "{log}");
     assert_eq!(containers_of(&run), "");
     assert_eq!(workspace.journals(), 0);
+    log
+}
+
+#[test]
+fn an_interrupt_during_a_pull_ends_it() {
+    let (_silent, address) = silent_registry();
+    let workspace = Workspace::new(&format!(
+        "source \"docker\" \"d\" {{\n image = \"{address}/never/there:1\"\n discard = true\n}}\nbuild {{ sources = [\"docker.d\"] }}"
+    ));
+    interrupted_at(&workspace, "Pulling Docker image");
 }
 
 #[test]
@@ -147,17 +153,7 @@ fn an_interrupt_during_a_push_ends_it_and_keeps_the_image() {
     let workspace = workspace(&format!(
         "provisioner \"shell\" {{ inline = [\"date +%N%s > /unique\"] }}\npost-processors {{\n post-processor \"docker-tag\" {{\n repository = \"{address}/x\"\n tags = [\"1\"]\n }}\n post-processor \"docker-push\" {{}}\n}}"
     ));
-    let mut running = workspace.start(&[]);
-    running.wait_for("Pushing: ");
-    let run = run_of(&workspace);
-    std::thread::sleep(Duration::from_millis(300));
-    let begun = Instant::now();
-    running.signal("INT");
-    let (code, log) = running.end();
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("Cleanly cancelled") && begun.elapsed() < Duration::from_secs(10), "{log}");
-    assert_eq!(containers_of(&run), "");
-    assert_eq!(workspace.journals(), 0);
+    let log = interrupted_at(&workspace, "Pushing: ");
     let id = log.split("Image ID: ").nth(1).unwrap().split_whitespace().next().unwrap();
     let image = Image(id.to_owned());
     assert!(image.exists(), "{log}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::SSH_OPTIONS;
 use super::run_command;
 use crate::client::docker::{Login, Reference, is_image_id};
 use crate::diagnostic::Diagnostic;
@@ -13,25 +14,6 @@ use crate::eval::interpolate::{Interpolation, data};
 
 const NO_WINDOWS: &str = "Windows containers are not there yet";
 const NO_SSH: &str = "only the communicators \"docker\" and \"none\" are there yet";
-
-const SSH_OPTIONS: &[&str] = &[
-    "ssh_host",
-    "ssh_port",
-    "ssh_username",
-    "ssh_password",
-    "ssh_private_key_file",
-    "ssh_timeout",
-    "ssh_pty",
-    "ssh_agent_auth",
-    "ssh_bastion_host",
-    "ssh_file_transfer_method",
-    "ssh_handshake_attempts",
-    "winrm_host",
-    "winrm_port",
-    "winrm_username",
-    "winrm_password",
-    "winrm_timeout",
-];
 
 /// Where the container's image comes from.
 #[derive(Debug, Clone)]
