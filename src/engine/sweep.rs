@@ -22,11 +22,16 @@ pub(crate) async fn sweep(folder: &Path, services: &dyn Release) -> Result<Vec<S
     let mut report = Vec::new();
     for left in journal::left(folder)? {
         let (path, entries, file) = match left {
-            Left::Alive { path } => {
+            Ok(Left::Alive { path }) => {
                 report.push(Swept::Alive(path.display().to_string()));
                 continue;
             }
-            Left::Open { path, entries, file } => (path, entries, file),
+            Ok(Left::Open { path, entries, file }) => (path, entries, file),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                report.push(Swept::Failed(format!("{error}{cause}")));
+                continue;
+            }
         };
         let mut open = 0;
         for (entry, resource) in entries {

@@ -193,6 +193,39 @@ impl EventKind {
     }
 }
 
+impl EventKind {
+    /// The event in the diagnostic log; what guests print is not in it, and neither are facts of the machine.
+    fn log(&self, build: Option<usize>) {
+        match self {
+            Self::RunStarted { run, builds } => tracing::info!(run, builds = builds.len(), "run started"),
+            Self::BuildStarted => tracing::info!(build, "build started"),
+            Self::PhaseStarted { phase } => tracing::info!(build, ?phase, "phase started"),
+            Self::PhaseFinished { phase } => tracing::info!(build, ?phase, "phase finished"),
+            Self::StepStarted { step } => {
+                tracing::info!(build, component = step.component, name = step.name, place = step.place, "step started");
+            }
+            Self::StepFinished { outcome } => tracing::info!(build, ?outcome, "step finished"),
+            Self::Say { text } | Self::Detail { text } => tracing::debug!(build, "{text}"),
+            Self::Warning { text } => tracing::warn!(build, "{text}"),
+            Self::Error { text } => tracing::error!(build, "{text}"),
+            Self::BuildFinished { outcome, took, artifacts } => {
+                let artifacts: Vec<&str> = artifacts.iter().map(|artifact| artifact.id.as_str()).collect();
+                tracing::info!(build, ?outcome, ?took, ?artifacts, "build finished");
+            }
+            Self::Leftover { resource, error } => tracing::warn!(build, resource, error, "left behind"),
+            Self::CancelRequested { signal } => tracing::warn!(signal, "cancel requested"),
+            Self::KillRequested => tracing::warn!("kill requested"),
+            Self::RunFinished { took } => tracing::info!(?took, "run finished"),
+            Self::Question { .. }
+            | Self::Answered
+            | Self::Output { .. }
+            | Self::Progress { .. }
+            | Self::ProgressFinished { .. }
+            | Self::Manifest { .. } => {}
+        }
+    }
+}
+
 /// The sending end of the run's channel, bound to a build or to the run itself.
 #[derive(Debug, Clone)]
 pub(crate) struct EventSender {
@@ -239,6 +272,7 @@ impl EventSender {
     /// Stamps, redacts and sends. Never blocks; events sent after the reporters ended are dropped.
     pub(crate) fn send(&self, mut kind: EventKind) {
         kind.redact(&self.redactor);
+        kind.log(self.build);
         if let EventKind::Output { line, .. } = &kind {
             self.backlog.bytes.fetch_add(line.len(), Ordering::Relaxed);
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -98,11 +98,14 @@ impl State {
     fn create(&mut self) -> Result<(), JournalError> {
         let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
         std::fs::create_dir_all(&folder).map_err(|source| self.error("create", source))?;
-        let options = OpenOptions::new().create_new(true).append(true).clone();
-        let file = options.open(&self.path).map_err(|source| self.error("create", source))?;
+        // A sweep looks at `.journal` files only: it must not see this one before its lock is held.
+        let new = self.path.with_extension("new");
+        let file = OpenOptions::new().create_new(true).append(true).open(&new);
+        let file = file.map_err(|source| self.error("create", source))?;
         file.lock().map_err(|source| self.error("lock", source))?;
         self.file = Some(file);
-        self.write(&Line::Begin { run: self.run.clone() })
+        self.write(&Line::Begin { run: self.run.clone() })?;
+        std::fs::rename(&new, &self.path).map_err(|source| self.error("create", source))
     }
 
     /// One line, on disk before the call returns: an intent that is lost in a crash of the machine is a leak.
@@ -130,8 +133,8 @@ pub(crate) enum Left {
     Open { path: PathBuf, entries: Vec<(EntryId, Resource)>, file: File },
 }
 
-/// Journals in `folder`; none when the folder is not there.
-pub(crate) fn left(folder: &Path) -> Result<Vec<Left>, JournalError> {
+/// Journals in `folder`, each as far as it can be read; none when the folder is not there.
+pub(crate) fn left(folder: &Path) -> Result<Vec<Result<Left, JournalError>>, JournalError> {
     let error = |action, path: &Path, source| JournalError { action, path: path.to_owned(), source };
     let listing = match std::fs::read_dir(folder) {
         Ok(listing) => listing,
@@ -141,22 +144,38 @@ pub(crate) fn left(folder: &Path) -> Result<Vec<Left>, JournalError> {
     let mut paths: Vec<PathBuf> = listing.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ext| ext == "journal"));
     paths.sort();
-    paths.into_iter().map(|path| read(path.clone()).map_err(|source| error("read", &path, source))).collect()
+    let mut found = Vec::new();
+    for path in paths {
+        match read(path.clone()) {
+            // Its run, or another sweep, has ended in the meantime.
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {}
+            read => found.push(read.map_err(|source| error("read", &path, source))),
+        }
+    }
+    Ok(found)
 }
 
 fn read(path: PathBuf) -> std::io::Result<Left> {
-    let file = OpenOptions::new().read(true).append(true).open(&path)?;
+    let mut file = OpenOptions::new().read(true).append(true).open(&path)?;
     if file.try_lock().is_err() {
         return Ok(Left::Alive { path });
     }
     let mut open = BTreeMap::new();
-    for line in BufReader::new(&file).split(b'\n') {
-        // The last line may be cut by a crash while writing; its call was not made.
-        match serde_json::from_slice(&line?) {
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    // The last line may be cut by a crash while writing; its call was not made. What is added begins behind it.
+    let cut = lines.pop().map_or(0, <[u8]>::len);
+    file.set_len((text.len() - cut) as u64)?;
+    for (number, line) in lines.into_iter().enumerate() {
+        match serde_json::from_slice(line) {
             Ok(Line::Begin { .. }) => {}
             Ok(Line::Intend { entry, resource }) => drop(open.insert(entry, resource)),
             Ok(Line::Close { entry }) => drop(open.remove(&entry)),
-            Err(_) => {}
+            Err(error) => {
+                let text = format!("line {} is not understood, it may be of a newer forge: {error}", number + 1);
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, text));
+            }
         }
     }
     Ok(Left::Open { path, entries: open.into_iter().rev().collect(), file })
@@ -164,9 +183,8 @@ fn read(path: PathBuf) -> std::io::Result<Left> {
 
 /// Notes in a left journal that `entry` is released.
 pub(crate) fn close_left(mut file: &File, entry: EntryId) -> std::io::Result<()> {
-    let mut bytes = serde_json::to_vec(&Line::Close { entry }).map_err(std::io::Error::other)?;
-    bytes.push(b'\n');
-    file.write_all(&bytes)?;
+    let text = serde_json::to_string(&Line::Close { entry }).map_err(std::io::Error::other)?;
+    file.write_all(format!("{text}\n").as_bytes())?;
     file.sync_data()
 }
 
@@ -185,15 +203,29 @@ mod tests {
         let first = journal.intend(&image("a")).unwrap();
         journal.intend(&image("b")).unwrap();
         journal.intend(&image("c")).unwrap();
-        assert!(matches!(left(folder.path()).unwrap()[..], [Left::Alive { .. }]), "the owner lives");
+        assert!(matches!(left(folder.path()).unwrap()[..], [Ok(Left::Alive { .. })]), "the owner lives");
         journal.close(first).unwrap();
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(folder.path().join("r1.journal")).unwrap();
         file.write_all(b"{\"op\":\"close\",\"ent").unwrap();
         drop(file);
         let lefts = left(folder.path()).unwrap();
-        let [Left::Open { entries, .. }] = &lefts[..] else { panic!("{lefts:?}") };
+        let [Ok(Left::Open { entries, .. })] = &lefts[..] else { panic!("{lefts:?}") };
         assert_eq!(entries.iter().map(|(_, r)| r.clone()).collect::<Vec<_>>(), [image("c"), image("b")]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path(), "r1");
+        journal.intend(&image("a")).unwrap();
+        drop(journal);
+        std::fs::write(folder.path().join("r0.journal"), "{\"op\":\"borrow\"}\n").unwrap();
+        std::fs::write(folder.path().join("r2.new"), "x").unwrap();
+        let lefts = left(folder.path()).unwrap();
+        let [Err(error), Ok(Left::Open { entries, .. })] = &lefts[..] else { panic!("{lefts:?}") };
+        assert!(std::error::Error::source(error).unwrap().to_string().contains("line 1 is not understood"));
+        assert_eq!(entries.len(), 1);
     }
 
     #[test]

@@ -26,6 +26,15 @@ pub(crate) struct Workspace {
     environment: Vec<(String, String)>,
 }
 
+/// A test that ends early may leave a run's things behind; its journal knows them.
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if self.journals() > 0 {
+            let _ = self.command(&["sweep"]).output();
+        }
+    }
+}
+
 /// What a run printed and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
