@@ -150,13 +150,13 @@ impl Done {
     /// Writes summary and outputs. A summary that cannot be written is a warning; outputs are what later steps need.
     fn publish(&self, result: &str, process: &Process) -> std::io::Result<()> {
         if let (Some(summary), Some(path)) = (&self.summary, process.var("GITHUB_STEP_SUMMARY"))
-            && let Err(error) = OutputFile::new(path).append(summary)
+            && let Err(error) = OutputFile::new(process.cwd.join(path)).append(summary)
         {
             let text = format!("the job summary could not be written: {error}");
             app::print(&(workflow_command::command("warning", &[], &text) + "\n"));
         }
         let Some(path) = process.var("GITHUB_OUTPUT") else { return Ok(()) };
-        let file = OutputFile::new(path);
+        let file = OutputFile::new(process.cwd.join(path));
         if let Some(first) = self.images.first() {
             file.set("image-id", &first.id)?;
         }

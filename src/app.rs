@@ -151,7 +151,7 @@ impl Front {
         let errors = self.diagnostics.error_count();
         let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
         if errors > 0 {
-            text.push_str(&format!("{} in the template; nothing was started.\n", counted(errors, warnings)));
+            text.push_str(&format!("{}; nothing was started.\n", counted(errors, warnings)));
         }
         let text = redactor.redact(&text);
         if !actions {
