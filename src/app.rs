@@ -11,6 +11,7 @@ use crate::client::Services;
 use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
 use crate::exit_code::ExitCode;
+use crate::fmt_command;
 use crate::plan::{Context, Plan, Selection, plan};
 use crate::report::{self, Reporter, RunView};
 use crate::resolve::{Environment, resolve};
@@ -71,6 +72,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
     match cli.command {
         Command::Build(args) => build(&args, process, redactor).await,
         Command::Validate(args) => validate(&args, process, redactor),
+        Command::Fmt(args) => fmt_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep(&args, process).await,
         Command::Action => action_command::run(process, redactor).await,
         Command::Version => {

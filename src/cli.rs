@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Check a template without building anything
     Validate(ValidateArgs),
+    /// Write template files in canonical layout
+    Fmt(FmtArgs),
     /// Release what earlier runs left behind
     Sweep(SweepArgs),
     /// Run as a step of a GitHub workflow (the entry point of action.yml)
@@ -102,6 +104,25 @@ pub(crate) struct ValidateArgs {
     /// Do not warn of values for variables that the template does not declare
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub no_warn_undeclared_var: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FmtArgs {
+    /// Files, folders, or - for standard input
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with code 3 when a file would change
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub check: bool,
+    /// Show what changes
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub diff: bool,
+    /// Write the files
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub write: bool,
+    /// Look into sub-folders as well
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub recursive: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -7,6 +7,8 @@ pub(crate) enum ExitCode {
     Success = 0,
     /// Any error: usage, template, a failed or cancelled build. The peer has one code for all of them.
     Failed = 1,
+    /// `fmt -check` found files to change. The peer's code.
+    WouldChange = 3,
     /// Something that the run created could not be released: look at the list and run `forge sweep`.
     Leftovers = 6,
     /// Unknown command. The peer's code.

@@ -17,6 +17,8 @@ mod docker;
 mod engine;
 mod eval;
 mod exit_code;
+mod fmt_command;
+mod formatter;
 mod log;
 mod plan;
 mod post_processor;

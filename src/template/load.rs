@@ -109,7 +109,7 @@ pub(super) fn files_ending(folder: &Path, endings: &[&str]) -> std::io::Result<V
 }
 
 /// Reads a text file into the source map; says what is wrong when it is missing, huge or not UTF-8.
-pub(super) fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<FileId> {
+pub(crate) fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<FileId> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     let shown = path.display();
@@ -134,7 +134,7 @@ fn without_mark(text: String) -> String {
 }
 
 /// Parses a file of the source map; its first syntax error is reported.
-pub(super) fn parse(
+pub(crate) fn parse(
     file: FileId,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
 
-pub(crate) use load::{Input, load};
+pub(crate) use load::{Input, load, parse, read as read_file};
 
 use crate::diagnostic::{FileId, Span};
 use crate::value::Type;

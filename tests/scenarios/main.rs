@@ -16,6 +16,7 @@ mod bad_input;
 mod cancel;
 mod docker_build;
 mod docs;
+mod fmt;
 mod logs;
 mod machine_readable;
 mod post_processing;

@@ -136,7 +136,7 @@ impl Workspace {
 }
 
 impl Ran {
-    fn new(output: Output, took: Duration) -> Self {
+    pub(crate) fn new(output: Output, took: Duration) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code(), took }
     }
