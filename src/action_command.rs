@@ -48,7 +48,7 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     let args = arguments(&inputs);
     let validate = inputs.task == Task::Validate;
     let front = Front::new(&args.template, validate, false, &process, redactor);
-    if let Some(mistakes) = front.show(Style::Plain, &process, redactor) {
+    if let Some(mistakes) = front.refuse(Style::Plain, &process, redactor) {
         if inputs.summary {
             done.summary = Some(report::mistakes(&mistakes));
         }

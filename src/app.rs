@@ -8,10 +8,14 @@ use std::time::SystemTime;
 use crate::action_command;
 use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, TemplateArgs, ValidateArgs};
 use crate::client::Services;
+use crate::console_command;
 use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
+use crate::eval::functions::FunctionContext;
+use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
 use crate::fmt_command;
+use crate::inspect_command;
 use crate::plan::{Context, Plan, Selection, plan};
 use crate::report::{self, Reporter, RunView};
 use crate::resolve::{Environment, resolve};
@@ -20,8 +24,8 @@ use crate::run::cancel::Cancel;
 use crate::run::event::{self, EventKind, EventSender};
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
-use crate::template::load;
 use crate::template::variable_files::Given;
+use crate::template::{Template, load};
 use crate::workflow_command::{command, neutral};
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
@@ -72,6 +76,8 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
     match cli.command {
         Command::Build(args) => build(&args, process, redactor).await,
         Command::Validate(args) => validate(&args, process, redactor),
+        Command::Inspect(args) => inspect_command::run(&args, process, redactor),
+        Command::Console(args) => console_command::run(&args, process, redactor),
         Command::Fmt(args) => fmt_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep(&args, process).await,
         Command::Action => action_command::run(process, redactor).await,
@@ -86,6 +92,22 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// What is asked of a template's variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Each must have a value; values for names that are not declared may be worth a warning.
+    Needed { warn_undeclared: bool },
+    /// One without a value is unknown.
+    MayLack,
+}
+
+/// A scope without a template: functions and paths only.
+pub(crate) fn empty_scope(process: &Process) -> Scope {
+    let functions =
+        FunctionContext { cwd: process.cwd.clone(), started: process.started, ..FunctionContext::detached() };
+    Scope::new(Arc::new(functions))
 }
 
 /// A template's way from text to plan, with everything found wrong on it.
@@ -116,25 +138,40 @@ impl Front {
         redactor: &Redactor,
     ) -> Self {
         let mut front = Self::empty();
-        let Front { sources, diagnostics, .. } = &mut front;
-        let selection = Selection::new(&args.only, &args.except, diagnostics);
-        let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
+        let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
+        let values = Values::Needed { warn_undeclared };
+        if let Some((template, scope)) = front.resolve(args, values, process, redactor)
+            && !syntax_only
+        {
+            let (services, cwd) = (&front.services, process.cwd.as_path());
+            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
+            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
+        }
+        front
+    }
+
+    /// Loads a template and finds the values of its variables and locals; nothing when there is no template.
+    pub(crate) fn resolve(
+        &mut self,
+        args: &TemplateArgs,
+        values: Values,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Option<(Template, Scope)> {
+        let Front { sources, diagnostics, .. } = self;
+        let (input, template) = load(&args.template, sources, diagnostics)?;
         let variables = process.environment.iter();
         let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
         let given = Given {
             environment: variables.collect(),
             files: args.var_file.clone(),
             arguments: args.var.clone(),
-            warn_undeclared,
+            warn_undeclared: matches!(values, Values::Needed { warn_undeclared: true }),
+            may_lack: matches!(values, Values::MayLack),
         };
         let environment = Environment { cwd: process.cwd.clone(), started: process.started, given };
         let scope = resolve(&template, &input, &environment, redactor, sources, diagnostics);
-        if !syntax_only {
-            let (services, cwd) = (&front.services, process.cwd.as_path());
-            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
-            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
-        }
-        front
+        Some((template, scope))
     }
 
     /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
@@ -151,10 +188,6 @@ impl Front {
             text.push_str("\n\n");
         }
         let errors = self.diagnostics.error_count();
-        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
-        if errors > 0 {
-            text.push_str(&format!("{}; nothing was started.\n", counted(errors, warnings)));
-        }
         let text = redactor.redact(&text);
         if !actions {
             print(&text);
@@ -165,6 +198,15 @@ impl Front {
         let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
         print(&(neutral(&text) + &annotations.collect::<String>()));
         (errors > 0).then_some(text)
+    }
+
+    /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
+    pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
+        let text = self.show(style, process, redactor)?;
+        let errors = self.diagnostics.error_count();
+        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        print(&format!("{}; nothing was started.\n", counted(errors, warnings)));
+        Some(text)
     }
 }
 
@@ -183,7 +225,7 @@ fn style(process: &Process, wanted: bool) -> Style {
 
 fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let front = Front::new(&args.template, !args.no_warn_undeclared_var, args.syntax_only, process, redactor);
-    if front.show(style(process, true), process, redactor).is_some() {
+    if front.refuse(style(process, true), process, redactor).is_some() {
         return ExitCode::Failed;
     }
     print(match args.syntax_only {
@@ -195,7 +237,7 @@ fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> Exit
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let front = Front::new(&args.template, args.warn_on_undeclared_var, false, process, redactor);
-    if front.show(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
+    if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
     let (tally, _) = execute(front, args, process, redactor, vec![console(args, process)]).await;

@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Check a template without building anything
     Validate(ValidateArgs),
+    /// Show what a template holds
+    Inspect(InspectArgs),
+    /// Try expressions, with a template's variables and locals
+    Console(ConsoleArgs),
     /// Write template files in canonical layout
     Fmt(FmtArgs),
     /// Release what earlier runs left behind
@@ -107,6 +111,41 @@ pub(crate) struct ValidateArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub template: TemplateArgs,
+    /// Comma-separated lines for programs
+    #[arg(long)]
+    pub machine_readable: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConsoleArgs {
+    /// A .pkr.hcl file or a folder that holds some; without one there are functions only
+    pub template: Option<PathBuf>,
+    /// Value of a variable; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// File with values of variables (.hcl or .json); may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub peer: PeerArgs,
+}
+
+impl ConsoleArgs {
+    /// What is given for the template at `path`.
+    pub(crate) fn variables(&self, path: &std::path::Path) -> TemplateArgs {
+        TemplateArgs {
+            template: path.to_owned(),
+            var: self.var.clone(),
+            var_file: self.var_file.clone(),
+            ..TemplateArgs::default()
+        }
+    }
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct FmtArgs {
     /// Files, folders, or - for standard input
     #[arg(required = true)]
@@ -184,7 +223,7 @@ pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsStrin
             result.push(format!("--{name}").into());
         }
     }
-    if machine_readable && result.get(1).is_some_and(|command| command == "build") {
+    if machine_readable && result.get(1).is_some_and(|command| command == "build" || command == "inspect") {
         result.insert(2, "--machine-readable".into());
     }
     result

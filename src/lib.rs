@@ -11,6 +11,7 @@ mod builder;
 mod cli;
 mod client;
 mod communicator;
+mod console_command;
 mod diagnostic;
 #[cfg(feature = "docker")]
 mod docker;
@@ -19,6 +20,7 @@ mod eval;
 mod exit_code;
 mod fmt_command;
 mod formatter;
+mod inspect_command;
 mod log;
 mod plan;
 mod post_processor;

@@ -40,6 +40,7 @@ pub(crate) fn resolve(
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
     let assigned = collect(&environment.given, input, &|name| names.contains(&name), &names, sources, diagnostics);
     let mut scope = Scope::new(Arc::clone(&functions));
+    let assigned = (assigned, environment.given.may_lack);
     for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
         hide(&value, redactor);
         scope.insert("var", &name, value);

@@ -99,7 +99,7 @@ impl Scope {
     }
 
     /// `root.name` where `root` is a namespace: `Some(None)` when the namespace lacks the name.
-    pub(super) fn member(&self, root: &str, name: &str) -> Option<Option<Value>> {
+    pub(crate) fn member(&self, root: &str, name: &str) -> Option<Option<Value>> {
         let mut found = None;
         for layer in self.layers() {
             if layer.names.contains_key(root) {
@@ -124,8 +124,8 @@ impl Scope {
         roots
     }
 
-    /// Names in a namespace, for messages.
-    pub(super) fn members(&self, root: &str) -> Vec<String> {
+    /// Names in a namespace, sorted.
+    pub(crate) fn members(&self, root: &str) -> Vec<String> {
         let mut names: Vec<String> =
             self.layers().filter_map(|l| l.namespaces.get(root)).flat_map(|n| n.keys().cloned()).collect();
         names.sort();

@@ -19,6 +19,7 @@ const BLOCKS: [&str; 5] = ["source", "provisioner", "error-cleanup-provisioner",
 /// A build block, `dynamic` expanded.
 pub(super) struct BuildBlock<'a> {
     pub name: Option<String>,
+    pub description: Option<String>,
     pub sources: Vec<SourceUse<'a>>,
     pub provisioners: Vec<Pending<'a>>,
     pub error_cleanup: Option<Pending<'a>>,
@@ -44,6 +45,7 @@ impl<'a> BuildBlock<'a> {
         let file = build.file;
         let mut block = BuildBlock {
             name: None,
+            description: None,
             sources: Vec::new(),
             provisioners: Vec::new(),
             error_cleanup: None,
@@ -84,7 +86,8 @@ impl<'a> BuildBlock<'a> {
                 self.name = name.filter(|name| !name.is_empty());
             }
             "description" => {
-                text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
+                let description = text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
+                self.description = description.filter(|description| !description.is_empty());
             }
             "sources" => self.references(&attribute.value, file, template, scope, diagnostics),
             other => diagnostics.push(

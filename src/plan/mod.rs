@@ -3,12 +3,14 @@
 //! Template and scope go in; the engine runs what comes out. Nothing here has an effect on the world.
 
 mod build_block;
+mod outline;
 mod select;
 mod step;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub(crate) use outline::{Outline, outline};
 pub(crate) use select::Selection;
 pub(crate) use step::{PostProcessorStep, ProvisionerStep};
 

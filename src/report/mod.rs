@@ -10,7 +10,7 @@ mod view;
 
 use std::time::Duration;
 
-pub(crate) use console::{ConsoleOptions, console};
+pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use summary::{mistakes, summary};
 pub(crate) use view::RunView;
 

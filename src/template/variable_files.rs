@@ -23,6 +23,8 @@ pub(crate) struct Given {
     pub arguments: Vec<String>,
     /// Values for names that no variable declares are reported as warnings (`validate`).
     pub warn_undeclared: bool,
+    /// Variables without a value are unknown instead of mistakes (`inspect`, `console`).
+    pub may_lack: bool,
 }
 
 /// Where a value came from, in the peer's words.

@@ -11,17 +11,20 @@ use crate::eval::functions::FunctionContext;
 use crate::eval::scope::{Scope, references};
 use crate::value::{Kind, Type, Value, convert};
 
-/// Values of all variables by name. A variable whose value is wrong is unknown, so that work goes on.
+/// Values of all variables by name. A variable whose value is wrong is unknown, so that work goes on; one that has
+/// none is a mistake, unless it may lack it.
 pub(crate) fn values(
     variables: &[Variable],
-    mut assigned: HashMap<String, Assignment>,
+    (mut assigned, may_lack): (HashMap<String, Assignment>, bool),
     functions: &Arc<FunctionContext>,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<(String, Value)> {
     let mut values = Vec::new();
     for variable in variables {
-        let value = value(variable, assigned.remove(&variable.name), functions, sources, diagnostics);
+        let assignment = assigned.remove(&variable.name);
+        let lacks = may_lack && assignment.is_none() && variable.default.is_none();
+        let value = if lacks { None } else { value(variable, assignment, functions, sources, diagnostics) };
         values.push((variable.name.clone(), value.unwrap_or_else(|| Value::unknown(Type::Any))));
     }
     values

@@ -3,6 +3,7 @@
 //! Made by the evaluator, read by `eval::fields` when a component is decoded. Clones share their contents.
 
 mod convert;
+mod display;
 mod number;
 mod types;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use convert::{convert, set, unify};
+pub(crate) use display::quoted;
 pub(crate) use number::Number;
 pub(crate) use types::{Attribute, Type};
 

@@ -98,7 +98,7 @@ fn the_commands_run() {
     for line in blocks("sh").iter().flat_map(|block| block.lines()).filter(|line| line.starts_with("forge ")) {
         let mut command = workspace.command(&[]);
         let variables: Vec<_> = command.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
-        command = Command::new("sh");
+        command = Command::new("bash");
         command.args(["-ec", line]).current_dir(workspace.path()).env_clear();
         command.envs(variables.into_iter().filter_map(|(key, value)| Some((key, value?))));
         let output = command.output().unwrap();

@@ -14,6 +14,7 @@
 mod action;
 mod bad_input;
 mod cancel;
+mod console;
 mod docker_build;
 mod docs;
 mod fmt;

@@ -17,9 +17,7 @@ impl MachineReadable {
     }
 
     fn line(&mut self, at: SystemTime, target: &str, kind: &str, data: &[&str]) {
-        let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let data: String = data.iter().map(|field| format!(",{}", escaped(field))).collect();
-        self.page.line(&format!("{seconds},{},{kind}{data}", escaped(target)));
+        self.page.line(&line(at, target, kind, data));
     }
 
     fn message(&mut self, at: SystemTime, message: &Message) {
@@ -70,6 +68,18 @@ impl Reporter for MachineReadable {
     fn flush(&mut self, _: &RunView) {
         self.page.flush();
     }
+}
+
+/// One line, without its end.
+fn line(at: SystemTime, target: &str, kind: &str, data: &[&str]) -> String {
+    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let data: String = data.iter().map(|field| format!(",{}", escaped(field))).collect();
+    format!("{seconds},{},{kind}{data}", escaped(target))
+}
+
+/// A line that tells something now, for commands that run no build.
+pub(crate) fn machine_line(target: &str, kind: &str, data: &[&str]) -> String {
+    line(SystemTime::now(), target, kind, data)
 }
 
 fn escaped(field: &str) -> String {

@@ -6,6 +6,7 @@ mod messages;
 mod plain;
 mod terminal;
 
+pub(crate) use machine_readable::machine_line;
 use std::io::Write as _;
 
 use super::Reporter;

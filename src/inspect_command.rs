@@ -1,0 +1,84 @@
+//! `forge inspect`: variables, locals and builds of a template, in the peer's layout.
+
+use std::fmt::Write as _;
+
+use crate::app::{self, Front, Process, Values};
+use crate::cli::InspectArgs;
+use crate::diagnostic::Style;
+use crate::eval::scope::Scope;
+use crate::exit_code::ExitCode;
+use crate::plan::{Outline, outline};
+use crate::report::machine_line;
+use crate::secret::Redactor;
+use crate::value::quoted;
+
+/// Prints what the template holds. Variables without a value are no mistake here.
+pub(crate) fn run(args: &InspectArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    let mut front = Front::empty();
+    let resolved = front.resolve(&args.template, Values::MayLack, process, redactor);
+    let builds = match &resolved {
+        Some((template, scope)) => outline(template, scope, &mut front.diagnostics),
+        None => Vec::new(),
+    };
+    if front.show(Style::Plain, process, redactor).is_some() {
+        return ExitCode::Failed;
+    }
+    let Some((_, scope)) = resolved else { return ExitCode::Failed };
+    let parts = ["Packer Inspect: HCL2 mode\n".to_owned(), values(&scope), listed(&builds)];
+    for part in parts {
+        let part = redactor.redact(&part);
+        app::print(&if args.machine_readable { machine_line("", "ui", &["say", &part]) + "\n" } else { part + "\n" });
+    }
+    ExitCode::Success
+}
+
+/// Variables and locals with their values.
+pub(crate) fn values(scope: &Scope) -> String {
+    let mut text = String::new();
+    for (title, root) in [("input-variables", "var"), ("local-variables", "local")] {
+        let _ = writeln!(text, "> {title}:\n");
+        for name in scope.members(root) {
+            let value = scope.member(root, &name).flatten().map(|value| value.shown()).unwrap_or_default();
+            let _ = writeln!(text, "{root}.{name}: {}", quoted(&value));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.len() - 1);
+    text
+}
+
+fn listed(builds: &[Outline]) -> String {
+    let mut text = "> builds:\n".to_owned();
+    for (number, build) in builds.iter().enumerate() {
+        let name = build.name.clone().unwrap_or_else(|| format!("<unnamed build {number}>"));
+        let _ = write!(text, "\n  > {name}:\n\n");
+        if let Some(description) = &build.description {
+            let _ = write!(text, "  > Description: {description}\n\n");
+        }
+        text.push_str("    sources:\n\n");
+        for source in &build.sources {
+            let _ = write!(text, "      {source}\n\n");
+        }
+        if build.sources.is_empty() {
+            text.push_str("      <no source>\n\n");
+        }
+        text.push_str("    provisioners:\n\n");
+        for provisioner in &build.provisioners {
+            let _ = writeln!(text, "      {provisioner}");
+        }
+        if build.provisioners.is_empty() {
+            text.push_str("      <no provisioner>\n");
+        }
+        text.push_str("\n    post-processors:\n");
+        for (number, steps) in build.sequences.iter().enumerate() {
+            let _ = write!(text, "\n      {number}:\n");
+            for step in steps {
+                let _ = writeln!(text, "        {step}");
+            }
+        }
+        if build.sequences.is_empty() {
+            text.push_str("\n      <no post-processor>\n");
+        }
+    }
+    text
+}
