@@ -1,6 +1,7 @@
 //! Conversion of a value to a type and unification of several types, by the language's rules: numbers, bools and
 //! texts interconvert, tuples become lists and sets, objects become maps, surplus attributes are dropped.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -139,12 +140,23 @@ pub(crate) fn set(element: Type, items: Vec<Value>) -> Value {
             unique.push(item);
         }
     }
-    unique.sort_by(|a, b| match (&a.kind, &b.kind) {
+    unique.sort_by(in_set);
+    Kind::Set(element, Arc::new(unique)).into()
+}
+
+/// The order of a set's elements.
+fn in_set(a: &Value, b: &Value) -> Ordering {
+    match (&a.kind, &b.kind) {
         (Kind::Number(a), Kind::Number(b)) => a.cmp(b),
         (Kind::String(a), Kind::String(b)) => a.cmp(b),
+        // Null is last, as in the peer.
+        (Kind::Null(_), _) | (_, Kind::Null(_)) => a.is_null().cmp(&b.is_null()),
+        (Kind::Tuple(a), Kind::Tuple(b)) => {
+            let differs = a.iter().zip(b.iter()).map(|(a, b)| in_set(a, b)).find(|order| order.is_ne());
+            differs.unwrap_or_else(|| a.len().cmp(&b.len()))
+        }
         (a, b) => format!("{a:?}").cmp(&format!("{b:?}")),
-    });
-    Kind::Set(element, Arc::new(unique)).into()
+    }
 }
 
 fn object(entries: &BTreeMap<String, Value>, attributes: &BTreeMap<String, Attribute>) -> Result<Value, ConvertError> {

@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     variadic("merge", &[], KEYED_OR_NULL, merge),
     variadic("setintersection", &[ITEMS], ITEMS, setintersection),
     variadic("setunion", &[ITEMS], ITEMS, setunion),
-    variadic("setproduct", &[ITEMS], ITEMS, setproduct),
+    variadic("setproduct", &[ITEMS, ITEMS], ITEMS, setproduct),
     fixed("zipmap", &[TEXTS, SEQUENCE], zipmap),
 ];
 
@@ -123,9 +123,9 @@ fn setintersection(a: &Args<'_>) -> Result<Value> {
     Ok(set(element, first))
 }
 
-/// Every combination, the last argument turning fastest: a set of tuples from sets, else a list of tuples.
+/// Every combination, the last argument turning fastest: a list of tuples, or a set when one argument is a set.
 fn setproduct(a: &Args<'_>) -> Result<Value> {
-    let all_sets = a.values.iter().all(|value| matches!(value.kind, Kind::Set(..)));
+    let any_set = a.values.iter().any(|value| matches!(value.kind, Kind::Set(..)));
     let lists = (0..a.len()).map(|number| listed(a, number)).collect::<Result<Vec<_>>>()?;
     bounded(lists.iter().try_fold(1usize, |count, (_, items)| count.checked_mul(items.len())))?;
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
@@ -137,7 +137,7 @@ fn setproduct(a: &Args<'_>) -> Result<Value> {
     }
     let element = Type::Tuple(lists.into_iter().map(|(element, _)| element).collect());
     let rows: Vec<Value> = rows.into_iter().map(Value::tuple).collect();
-    Ok(if all_sets { set(element, rows) } else { Value::list(element, rows) })
+    Ok(if any_set { set(element, rows) } else { Value::list(element, rows) })
 }
 
 fn zipmap(a: &Args<'_>) -> Result<Value> {

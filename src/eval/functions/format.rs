@@ -11,6 +11,8 @@ use crate::value::{Kind, Number, Type, Value, convert};
 const WIDEST: usize = 4096;
 /// From this exponent on, `%v` and `%g` write a number without precision as `1e+06`.
 const SHORTEST_EXPONENT: i64 = 6;
+/// Bits of the peer's numbers.
+const MANTISSA: u64 = 512;
 
 const ARGUMENT: Parameter = Parameter { takes: Takes::Anything, null: true, parts: false };
 
@@ -94,9 +96,13 @@ impl<'f> Verb<'f> {
         let missing = self.width.saturating_sub(text.graphemes(true).count());
         match (missing, self.minus) {
             (0, _) => text,
-            (_, true) => text + &" ".repeat(missing),
-            (_, false) => (if self.zero { "0" } else { " " }).repeat(missing) + &text,
+            (_, true) => text + &self.filler().repeat(missing),
+            (_, false) => self.filler().repeat(missing) + &text,
         }
+    }
+
+    fn filler(&self) -> &'static str {
+        if self.zero { "0" } else { " " }
     }
 
     /// Fills a number: zeros stand behind its sign.
@@ -108,7 +114,7 @@ impl<'f> Verb<'f> {
             _ => "",
         };
         let missing = self.width.saturating_sub(sign.len() + prefix.len() + digits.len());
-        match (zeros && !self.minus, self.minus) {
+        match (zeros, self.minus) {
             (true, _) => format!("{sign}{prefix}{}{digits}", "0".repeat(missing)),
             (_, true) => format!("{sign}{prefix}{digits}{}", " ".repeat(missing)),
             (_, false) => format!("{}{sign}{prefix}{digits}", " ".repeat(missing)),
@@ -121,11 +127,13 @@ impl<'f> Verb<'f> {
             _ if value.is_null() => return Err(self.wrong("null value cannot be formatted")),
             't' => {
                 let flag = convert(value, &Type::Bool).map_err(|_| self.wrong("a bool is required"))?;
-                return Ok(self.pad((flag.kind == Kind::Bool(true)).to_string()));
+                // The peer gives this verb no width.
+                return Ok((flag.kind == Kind::Bool(true)).to_string());
             }
             's' | 'q' => {
                 let text = convert(value, &Type::String).map_err(|_| self.wrong("a string is required"))?;
-                let text = match self.precision {
+                // A precision of zero is none.
+                let text = match self.precision.filter(|length| *length > 0) {
                     Some(length) => text.as_str().unwrap_or_default().graphemes(true).take(length).collect(),
                     None => text.as_str().unwrap_or_default().to_owned(),
                 };
@@ -168,20 +176,22 @@ impl<'f> Verb<'f> {
             digits.make_ascii_uppercase();
         }
         let least = self.precision.unwrap_or(1);
-        digits = match (least, number.is_zero()) {
-            (0, true) => String::new(),
-            _ => "0".repeat(least.saturating_sub(digits.len())) + &digits,
-        };
-        let zeros = self.zero && self.precision.is_none();
+        // As in Go: not even the width is filled.
+        if least == 0 && number.is_zero() {
+            return String::new();
+        }
+        digits = "0".repeat(least.saturating_sub(digits.len())) + &digits;
+        let zeros = self.zero && !self.minus && self.precision.is_none();
         self.pad_number(number.is_negative(), if self.sharp { prefix } else { "" }, &digits, zeros)
     }
 
     fn float(&self, number: &Number) -> String {
         let magnitude = number.decimal().abs();
-        let digits = match self.mode {
-            'f' => fixed(&magnitude, self.precision.unwrap_or(6)),
-            'e' | 'E' => scientific(&magnitude, self.precision.unwrap_or(6)),
-            _ => general(&magnitude, self.precision),
+        let digits = match (self.mode, self.precision) {
+            ('f', precision) => fixed(&binary(&magnitude), precision.unwrap_or(6)),
+            ('e' | 'E', precision) => scientific(&binary(&magnitude), precision.unwrap_or(6)),
+            (_, None) => general(&magnitude, None),
+            (_, precision) => general(&binary(&magnitude), precision),
         };
         let digits = if matches!(self.mode, 'E' | 'G') { digits.to_uppercase() } else { digits };
         self.pad_number(number.is_negative(), "", &digits, self.zero)
@@ -204,6 +214,22 @@ fn count(format: &str, at: &mut usize) -> Result<Option<usize>> {
 
 fn unreadable(offset: usize) -> FunctionError {
     FunctionError::at(0, format!("the verb at offset {offset} of the format cannot be read; write %% for a %"))
+}
+
+/// The number as the peer holds it, in [`MANTISSA`] bits: which way 2.675 is rounded depends on it.
+fn binary(number: &BigDecimal) -> BigDecimal {
+    let (digits, scale) = number.normalized().into_bigint_and_exponent();
+    let Some(scale) = u32::try_from(scale).ok().filter(|scale| *scale > 0) else { return number.clone() };
+    let divisor = BigInt::from(10).pow(scale);
+    // Enough bits for the mantissa, and one or two more that do not matter.
+    let shift = MANTISSA + 1 + divisor.bits().saturating_sub(digits.bits());
+    let quotient = (digits << shift) / divisor;
+    let surplus = quotient.bits().saturating_sub(MANTISSA);
+    let half = BigInt::from(1) << (surplus - 1);
+    let mantissa = (quotient + half) >> surplus;
+    // m / 2^n is m * 5^n / 10^n.
+    let Ok(power) = u32::try_from(shift - surplus) else { return number.clone() };
+    BigDecimal::new(mantissa * BigInt::from(5).pow(power), i64::from(power))
 }
 
 fn fixed(number: &BigDecimal, decimals: usize) -> String {

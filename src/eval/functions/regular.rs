@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::{Args, Function, FunctionError, Result, TEXT, bounded, fixed};
+use super::{Args, Function, FunctionError, Result, TEXT, bounded, fixed, re2};
 use crate::value::{Kind, Type, Value};
 
 /// Memory of a compiled pattern at most, in bytes: nested repetition multiplies.
@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn compile(a: &Args<'_>, number: usize) -> Result<Regex> {
-    let pattern = RegexBuilder::new(a.text(number)?).size_limit(LARGEST).build();
+    let pattern = RegexBuilder::new(&re2::translate(a.text(number)?)).size_limit(LARGEST).build();
     pattern.map_err(|error| {
         let text = error.to_string();
         let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();

@@ -109,6 +109,7 @@ fn join(a: &Args<'_>) -> Result<Value> {
 /// A negative offset counts from the end; a negative length means the rest.
 fn substr(a: &Args<'_>) -> Result<Value> {
     let (text, offset, length) = (a.text(0)?, a.integer(1)?, a.integer(2)?);
+    let from_end = offset < 0;
     let offset = match usize::try_from(offset) {
         Ok(offset) => offset,
         Err(_) => {
@@ -117,6 +118,8 @@ fn substr(a: &Args<'_>) -> Result<Value> {
         }
     };
     let rest = text.graphemes(true).skip(offset);
+    // The peer takes no length for the rest, too, but only behind a negative offset.
+    let length = if length == 0 && from_end { -1 } else { length };
     Ok(match usize::try_from(length) {
         Ok(length) => rest.take(length).collect::<String>().into(),
         Err(_) => rest.collect::<String>().into(),

@@ -118,6 +118,11 @@ fn formatdate(a: &Args<'_>) -> Result<Value> {
 /// Copies `'it''s'` without its quotes; what comes behind it.
 fn quoted<'t>(out: &mut String, text: &'t str) -> Option<&'t str> {
     let mut rest = text.get(1..)?;
+    // Quotes around nothing are one quote.
+    if let Some(after) = rest.strip_prefix('\'') {
+        out.push('\'');
+        return Some(after);
+    }
     loop {
         let end = rest.find('\'')?;
         out.push_str(&rest[..end]);
