@@ -228,7 +228,9 @@ fn binary(number: &BigDecimal) -> BigDecimal {
     let half = BigInt::from(1) << (surplus - 1);
     let mantissa = (quotient + half) >> surplus;
     // m / 2^n is m * 5^n / 10^n.
-    let Ok(power) = u32::try_from(shift - surplus) else { return number.clone() };
+    let power = shift.checked_sub(surplus).and_then(|power| u32::try_from(power).ok());
+    // Without a power the mantissa ends before the point; the exact digits do as well then.
+    let Some(power) = power else { return number.clone() };
     BigDecimal::new(mantissa * BigInt::from(5).pow(power), i64::from(power))
 }
 

@@ -46,6 +46,13 @@ fn formats_round_as_binary_numbers_do() {
     );
 }
 
+/// More digits before the point than the peer's numbers have bits for: no peer's result, but no panic either.
+#[test]
+fn very_long_fractions_are_formatted() {
+    let digits = "9".repeat(1000);
+    check_results(&scope(), &[(&format!(r#"format("%.1f", "{digits}.5")"#), &format!("\"{digits}.5\""))]);
+}
+
 #[test]
 fn patterns_are_those_of_re2() {
     check_results(
