@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::action::{Inputs, OutputFile, Task};
-use crate::app::{self, Front, Process};
+use crate::app::{self, Process};
 use crate::cli::{BuildArgs, OnErrorArg, TemplateArgs};
 use crate::diagnostic::Style;
 use crate::engine::Tally;
 use crate::exit_code::ExitCode;
+use crate::front::Front;
 use crate::report::{self, RunView};
 use crate::secret::Redactor;
 use crate::workflow_command;

@@ -5,28 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::action_command;
-use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, TemplateArgs, ValidateArgs};
+use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, ValidateArgs};
 use crate::client::Services;
-use crate::console_command;
-use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
+use crate::diagnostic::Style;
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
-use crate::eval::functions::FunctionContext;
-use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
-use crate::fmt_command;
-use crate::inspect_command;
-use crate::plan::{Context, Plan, Selection, plan};
+use crate::front::Front;
 use crate::report::{self, Reporter, RunView};
-use crate::resolve::{Environment, resolve};
 use crate::run::RunInfo;
 use crate::run::cancel::Cancel;
-use crate::run::event::{self, EventKind, EventSender};
+use crate::run::event;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
-use crate::template::variable_files::Given;
-use crate::template::{Template, load};
-use crate::workflow_command::{command, neutral};
+use crate::{action_command, console_command, fmt_command, inspect_command, signals};
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
@@ -55,7 +46,7 @@ impl Process {
     }
 
     /// The working directory seen from the checkout: annotations name files from there.
-    fn below_workspace(&self) -> PathBuf {
+    pub(crate) fn below_workspace(&self) -> PathBuf {
         let below = self.var("GITHUB_WORKSPACE").and_then(|root| self.cwd.strip_prefix(root).ok());
         below.map(Path::to_owned).unwrap_or_default()
     }
@@ -92,130 +83,6 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// What is asked of a template's variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
-    /// Each must have a value; values for names that are not declared may be worth a warning.
-    Needed { warn_undeclared: bool },
-    /// One without a value is unknown.
-    MayLack,
-}
-
-/// A scope without a template: functions and paths only.
-pub(crate) fn empty_scope(process: &Process) -> Scope {
-    let functions =
-        FunctionContext { cwd: process.cwd.clone(), started: process.started, ..FunctionContext::detached() };
-    Scope::new(Arc::new(functions))
-}
-
-/// A template's way from text to plan, with everything found wrong on it.
-pub(crate) struct Front {
-    pub sources: SourceMap,
-    pub diagnostics: Diagnostics,
-    pub plan: Plan,
-    pub services: Arc<Services>,
-}
-
-impl Front {
-    /// Nothing read yet.
-    pub(crate) fn empty() -> Self {
-        Self {
-            sources: SourceMap::new(),
-            diagnostics: Diagnostics::new(),
-            plan: Plan::default(),
-            services: Arc::new(Services::default()),
-        }
-    }
-
-    /// Loads, resolves and plans. With `syntax_only` it stops before components are decoded.
-    pub(crate) fn new(
-        args: &TemplateArgs,
-        warn_undeclared: bool,
-        syntax_only: bool,
-        process: &Process,
-        redactor: &Redactor,
-    ) -> Self {
-        let mut front = Self::empty();
-        let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
-        let values = Values::Needed { warn_undeclared };
-        if let Some((template, scope)) = front.resolve(args, values, process, redactor)
-            && !syntax_only
-        {
-            let (services, cwd) = (&front.services, process.cwd.as_path());
-            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
-            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
-        }
-        front
-    }
-
-    /// Loads a template and finds the values of its variables and locals; nothing when there is no template.
-    pub(crate) fn resolve(
-        &mut self,
-        args: &TemplateArgs,
-        values: Values,
-        process: &Process,
-        redactor: &Redactor,
-    ) -> Option<(Template, Scope)> {
-        let Front { sources, diagnostics, .. } = self;
-        let (input, template) = load(&args.template, sources, diagnostics)?;
-        let variables = process.environment.iter();
-        let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
-        let given = Given {
-            environment: variables.collect(),
-            files: args.var_file.clone(),
-            arguments: args.var.clone(),
-            warn_undeclared: matches!(values, Values::Needed { warn_undeclared: true }),
-            may_lack: matches!(values, Values::MayLack),
-        };
-        let environment = Environment { cwd: process.cwd.clone(), started: process.started, given };
-        let scope = resolve(&template, &input, &environment, redactor, sources, diagnostics);
-        Some((template, scope))
-    }
-
-    /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
-    pub(crate) fn show(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
-        let actions = process.on_actions();
-        if actions {
-            // The runner hides these whoever prints them, from here on.
-            let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
-            print(&masks.collect::<String>());
-        }
-        let mut text = String::new();
-        for diagnostic in self.diagnostics.iter() {
-            text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
-            text.push_str("\n\n");
-        }
-        let errors = self.diagnostics.error_count();
-        let text = redactor.redact(&text);
-        if !actions {
-            print(&text);
-            return (errors > 0).then_some(text);
-        }
-        let base = process.below_workspace();
-        let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
-        let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
-        print(&(neutral(&text) + &annotations.collect::<String>()));
-        (errors > 0).then_some(text)
-    }
-
-    /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
-    pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
-        let text = self.show(style, process, redactor)?;
-        let errors = self.diagnostics.error_count();
-        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
-        print(&format!("{}; nothing was started.\n", counted(errors, warnings)));
-        Some(text)
-    }
-}
-
-fn counted(errors: usize, warnings: usize) -> String {
-    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    match warnings {
-        0 => plural(errors, "error"),
-        n => format!("{} and {}", plural(errors, "error"), plural(n, "warning")),
-    }
 }
 
 fn style(process: &Process, wanted: bool) -> Style {
@@ -279,7 +146,7 @@ pub(crate) async fn execute(
         cancel: cancel.clone(),
     };
     let kill = cancel.kill.clone();
-    let signals = tokio::spawn(signals(cancel, events.clone()));
+    let signals = tokio::spawn(signals::watch(cancel, events.clone()));
     drop(events);
     // Writing may block on a pipe that nobody reads: not on a thread that builds need.
     let runtime = tokio::runtime::Handle::current();
@@ -301,61 +168,6 @@ pub(crate) fn exit_code(tally: Tally) -> ExitCode {
         Tally { leftovers: 1.., .. } => ExitCode::Leftovers,
         Tally { failed: 0, cancelled: 0, .. } => ExitCode::Success,
         _ => ExitCode::Failed,
-    }
-}
-
-/// First signal: stop and clean up. Second: stop waiting.
-async fn signals(cancel: Cancel, events: EventSender) {
-    let Ok(mut signals) = Signals::new() else { return };
-    let signal = signals.next().await;
-    events.send(EventKind::CancelRequested { signal: signal.to_owned() });
-    cancel.stop.cancel();
-    signals.next().await;
-    events.send(EventKind::KillRequested);
-    cancel.kill.cancel();
-    std::future::pending::<()>().await;
-}
-
-/// The signals that end a run, by the peer's words.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminated",
-            _ = self.hangup.recv() => "hangup",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> &'static str {
-        let _ = tokio::signal::ctrl_c().await;
-        "interrupt"
     }
 }
 

@@ -4,12 +4,13 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use hcl_edit::expr::Expression;
 
-use crate::app::{self, Front, Process, Values};
+use crate::app::{self, Process};
 use crate::cli::ConsoleArgs;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span, Style};
 use crate::eval::evaluate;
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
+use crate::front::{Front, Values, empty_scope};
 use crate::inspect_command;
 use crate::secret::Redactor;
 
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &ConsoleArgs, process: &Process, redactor: &Redactor) ->
             let template = args.variables(path);
             front.resolve(&template, Values::MayLack, process, redactor).map(|(_, scope)| scope)
         }
-        None => Some(app::empty_scope(process)),
+        None => Some(empty_scope(process)),
     };
     if front.show(Style::Plain, process, redactor).is_some() {
         return ExitCode::Failed;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
-use crate::app::{self, Front, Process};
+use crate::app::{self, Process};
 use crate::cli::FmtArgs;
 use crate::diagnostic::{Diagnostic, Style};
 use crate::exit_code::ExitCode;
 use crate::formatter::format;
+use crate::front::Front;
 use crate::secret::Redactor;
 use crate::template::{parse, read_file};
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::app::{self, Front, Process, Values};
+use crate::app::{self, Process};
 use crate::cli::InspectArgs;
 use crate::diagnostic::Style;
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
+use crate::front::{Front, Values};
 use crate::plan::{Outline, outline};
 use crate::report::machine_line;
 use crate::secret::Redactor;

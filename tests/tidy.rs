@@ -45,6 +45,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("console_command", ANY),
     ("fmt_command", ANY),
     ("inspect_command", ANY),
+    ("front", ANY),
+    ("signals", &["run"]),
     ("app", ANY),
     ("lib", ANY),
     ("main", &[]),

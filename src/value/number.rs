@@ -79,7 +79,17 @@ impl Number {
 
     /// The quotient; nothing when `other` is zero.
     pub(crate) fn div(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() { None } else { Self::rounded(&self.0 / &other.0) }
+        if other.is_zero() {
+            return None;
+        }
+        // The library's own division ends after a hundred digits.
+        let (divisor, scale) = other.0.as_bigint_and_exponent();
+        let enough = i64::try_from(DIGITS + other.0.digits()).ok()? + 2;
+        let (dividend, own_scale) = self.0.as_bigint_and_exponent();
+        let shift = (enough - i64::try_from(self.0.digits()).ok()?).max(0);
+        let dividend = dividend * BigInt::from(10).pow(u32::try_from(shift).ok()?);
+        let quotient = BigDecimal::new(dividend / divisor, own_scale + shift - scale);
+        Self::bounded(&if quotient.digits() > DIGITS { quotient.with_prec(DIGITS) } else { quotient })
     }
 
     /// The remainder with the sign of `self`; nothing when `other` is zero.
@@ -103,8 +113,9 @@ impl Number {
         Self(self.0.with_scale_round(0, RoundingMode::Ceiling).normalized())
     }
 
+    /// With two digits less than a quotient has: what is left of a third when it is taken three times goes.
     fn rounded(value: BigDecimal) -> Option<Self> {
-        let value = if value.digits() > DIGITS { value.with_prec(DIGITS) } else { value };
+        let value = if value.digits() > DIGITS - 2 { value.with_prec(DIGITS - 2) } else { value };
         Self::bounded(&value)
     }
 }
@@ -145,6 +156,10 @@ mod tests {
         assert_eq!(number("-7").rem(&number("3")).unwrap().to_string(), "-1");
         assert_eq!(number("-1.5").floor().to_string(), "-2");
         assert!(number("1").div(&number("0")).is_none());
+        let third = number("1").div(&number("3")).unwrap();
+        assert_eq!(third.to_string().len(), 156);
+        assert_eq!(third.mul(&number("3")).unwrap(), number("1"));
+        assert_eq!(third.add(&third).unwrap().add(&third).unwrap(), number("1"));
     }
 
     #[test]

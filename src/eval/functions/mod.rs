@@ -13,8 +13,6 @@ mod hash;
 mod ip;
 pub(in crate::eval) mod json;
 mod number;
-#[cfg(test)]
-mod parity_tests;
 mod re2;
 mod regular;
 mod sequence;

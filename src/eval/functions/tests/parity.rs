@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::FunctionContext;
+use crate::eval::functions::FunctionContext;
 use crate::eval::scope::Scope;
 use crate::eval::testing::{check_errors, check_results};
 

@@ -1,0 +1,140 @@
+//! A template's way from text to plan, shared by every command that reads one, and how its mistakes are shown.
+
+use std::sync::Arc;
+
+use crate::app::{Process, print};
+use crate::cli::TemplateArgs;
+use crate::client::Services;
+use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
+use crate::eval::functions::FunctionContext;
+use crate::eval::scope::Scope;
+use crate::plan::{Context, Plan, Selection, plan};
+use crate::resolve::{Environment, resolve};
+use crate::secret::Redactor;
+use crate::template::variable_files::Given;
+use crate::template::{Template, load};
+use crate::workflow_command::{command, neutral};
+
+/// What is asked of a template's variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Each must have a value; values for names that are not declared may be worth a warning.
+    Needed { warn_undeclared: bool },
+    /// One without a value is unknown.
+    MayLack,
+}
+
+/// A scope without a template: functions and paths only.
+pub(crate) fn empty_scope(process: &Process) -> Scope {
+    let functions =
+        FunctionContext { cwd: process.cwd.clone(), started: process.started, ..FunctionContext::detached() };
+    Scope::new(Arc::new(functions))
+}
+
+/// A template's way from text to plan, with everything found wrong on it.
+pub(crate) struct Front {
+    pub sources: SourceMap,
+    pub diagnostics: Diagnostics,
+    pub plan: Plan,
+    pub services: Arc<Services>,
+}
+
+impl Front {
+    /// Nothing read yet.
+    pub(crate) fn empty() -> Self {
+        Self {
+            sources: SourceMap::new(),
+            diagnostics: Diagnostics::new(),
+            plan: Plan::default(),
+            services: Arc::new(Services::default()),
+        }
+    }
+
+    /// Loads, resolves and plans. With `syntax_only` it stops before components are decoded.
+    pub(crate) fn new(
+        args: &TemplateArgs,
+        warn_undeclared: bool,
+        syntax_only: bool,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Self {
+        let mut front = Self::empty();
+        let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
+        let values = Values::Needed { warn_undeclared };
+        if let Some((template, scope)) = front.resolve(args, values, process, redactor)
+            && !syntax_only
+        {
+            let (services, cwd) = (&front.services, process.cwd.as_path());
+            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
+            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
+        }
+        front
+    }
+
+    /// Loads a template and finds the values of its variables and locals; nothing when there is no template.
+    pub(crate) fn resolve(
+        &mut self,
+        args: &TemplateArgs,
+        values: Values,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Option<(Template, Scope)> {
+        let Front { sources, diagnostics, .. } = self;
+        let (input, template) = load(&args.template, sources, diagnostics)?;
+        let variables = process.environment.iter();
+        let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
+        let given = Given {
+            environment: variables.collect(),
+            files: args.var_file.clone(),
+            arguments: args.var.clone(),
+            warn_undeclared: matches!(values, Values::Needed { warn_undeclared: true }),
+            may_lack: matches!(values, Values::MayLack),
+        };
+        let environment = Environment { cwd: process.cwd.clone(), started: process.started, given };
+        let scope = resolve(&template, &input, &environment, redactor, sources, diagnostics);
+        Some((template, scope))
+    }
+
+    /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
+    pub(crate) fn show(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
+        let actions = process.on_actions();
+        if actions {
+            // The runner hides these whoever prints them, from here on.
+            let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
+            print(&masks.collect::<String>());
+        }
+        let mut text = String::new();
+        for diagnostic in self.diagnostics.iter() {
+            text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
+            text.push_str("\n\n");
+        }
+        let errors = self.diagnostics.error_count();
+        let text = redactor.redact(&text);
+        if !actions {
+            print(&text);
+            return (errors > 0).then_some(text);
+        }
+        let base = process.below_workspace();
+        let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
+        let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
+        print(&(neutral(&text) + &annotations.collect::<String>()));
+        (errors > 0).then_some(text)
+    }
+
+    /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
+    pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
+        let text = self.show(style, process, redactor)?;
+        let errors = self.diagnostics.error_count();
+        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        print(&format!("{}; nothing was started.\n", counted(errors, warnings)));
+        Some(text)
+    }
+}
+
+fn counted(errors: usize, warnings: usize) -> String {
+    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    match warnings {
+        0 => plural(errors, "error"),
+        n => format!("{} and {}", plural(errors, "error"), plural(n, "warning")),
+    }
+}
