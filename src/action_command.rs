@@ -10,7 +10,7 @@ use crate::cli::{BuildArgs, OnErrorArg, TemplateArgs};
 use crate::diagnostic::Style;
 use crate::engine::Tally;
 use crate::exit_code::ExitCode;
-use crate::front::Front;
+use crate::front::{Asked, Front};
 use crate::report::{self, RunView};
 use crate::secret::Redactor;
 use crate::workflow_command;
@@ -48,7 +48,8 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     };
     let args = arguments(&inputs);
     let validate = inputs.task == Task::Validate;
-    let front = Front::new(&args.template, validate, false, &process, redactor);
+    let asked = Asked { warn_undeclared: validate, syntax_only: false, read_data: !validate };
+    let front = Front::new(&args.template, asked, &process, redactor).await;
     if let Some(mistakes) = front.refuse(Style::Plain, &process, redactor) {
         if inputs.summary {
             done.summary = Some(report::mistakes(&mistakes));

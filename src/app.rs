@@ -10,7 +10,7 @@ use crate::client::Services;
 use crate::diagnostic::Style;
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
 use crate::exit_code::ExitCode;
-use crate::front::Front;
+use crate::front::{Asked, Front};
 use crate::report::{self, Reporter, RunView};
 use crate::run::RunInfo;
 use crate::run::cancel::Cancel;
@@ -66,9 +66,9 @@ impl Process {
 pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> ExitCode {
     match cli.command {
         Command::Build(args) => build(&args, process, redactor).await,
-        Command::Validate(args) => validate(&args, process, redactor),
-        Command::Inspect(args) => inspect_command::run(&args, process, redactor),
-        Command::Console(args) => console_command::run(&args, process, redactor),
+        Command::Validate(args) => validate(&args, process, redactor).await,
+        Command::Inspect(args) => inspect_command::run(&args, process, redactor).await,
+        Command::Console(args) => console_command::run(&args, process, redactor).await,
         Command::Fmt(args) => fmt_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep(&args, process).await,
         Command::Action => action_command::run(process, redactor).await,
@@ -90,8 +90,13 @@ fn style(process: &Process, wanted: bool) -> Style {
     if wanted && !off && std::io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
 }
 
-fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> ExitCode {
-    let front = Front::new(&args.template, !args.no_warn_undeclared_var, args.syntax_only, process, redactor);
+async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    let asked = Asked {
+        warn_undeclared: !args.no_warn_undeclared_var,
+        syntax_only: args.syntax_only,
+        read_data: args.evaluate_datasources,
+    };
+    let front = Front::new(&args.template, asked, process, redactor).await;
     if front.refuse(style(process, true), process, redactor).is_some() {
         return ExitCode::Failed;
     }
@@ -103,7 +108,8 @@ fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -> Exit
 }
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
-    let front = Front::new(&args.template, args.warn_on_undeclared_var, false, process, redactor);
+    let asked = Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true };
+    let front = Front::new(&args.template, asked, process, redactor).await;
     if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }

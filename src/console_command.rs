@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span, Style};
 use crate::eval::evaluate;
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
-use crate::front::{Front, Values, empty_scope};
+use crate::front::{Front, empty_scope};
 use crate::inspect_command;
 use crate::secret::Redactor;
 
@@ -24,12 +24,12 @@ Expressions are evaluated with the template's variables and locals: type one and
 ";
 
 /// Reads lines until the end. Piped ones are evaluated in turn, and the last result is shown, as in the peer.
-pub(crate) fn run(args: &ConsoleArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+pub(crate) async fn run(args: &ConsoleArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut front = Front::empty();
     let scope = match &args.template {
         Some(path) => {
             let template = args.variables(path);
-            front.resolve(&template, Values::MayLack, process, redactor).map(|(_, scope)| scope)
+            front.look(&template, process, redactor).await.map(|(_, scope)| scope)
         }
         None => Some(empty_scope(process)),
     };

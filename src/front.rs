@@ -8,20 +8,36 @@ use crate::client::Services;
 use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::eval::functions::FunctionContext;
 use crate::eval::scope::Scope;
-use crate::plan::{Context, Plan, Selection, plan};
-use crate::resolve::{Environment, resolve};
+use crate::plan::{Context, Plan, Selection, plan, references};
+use crate::resolve::{Environment, Wanted, resolve};
 use crate::secret::Redactor;
 use crate::template::variable_files::Given;
 use crate::template::{Template, load};
 use crate::workflow_command::{command, neutral};
 
-/// What is asked of a template's variables.
+/// What is asked of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
-    /// Each must have a value; values for names that are not declared may be worth a warning.
-    Needed { warn_undeclared: bool },
-    /// One without a value is unknown.
-    MayLack,
+pub(crate) struct Asked {
+    /// Values for variables that are not declared are worth a warning.
+    pub warn_undeclared: bool,
+    /// Blocks and variables only, no component.
+    pub syntax_only: bool,
+    /// Data sources are read, not only checked.
+    pub read_data: bool,
+}
+
+/// What variables are set to, and the facts that expressions can see.
+fn environment(args: &TemplateArgs, warn_undeclared: bool, may_lack: bool, process: &Process) -> Environment {
+    let variables = process.environment.iter();
+    let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
+    let given = Given {
+        environment: variables.collect(),
+        files: args.var_file.clone(),
+        arguments: args.var.clone(),
+        warn_undeclared,
+        may_lack,
+    };
+    Environment { cwd: process.cwd.clone(), started: process.started, given }
 }
 
 /// A scope without a template: functions and paths only.
@@ -50,20 +66,23 @@ impl Front {
         }
     }
 
-    /// Loads, resolves and plans. With `syntax_only` it stops before components are decoded.
-    pub(crate) fn new(
-        args: &TemplateArgs,
-        warn_undeclared: bool,
-        syntax_only: bool,
-        process: &Process,
-        redactor: &Redactor,
-    ) -> Self {
+    /// Loads, resolves and plans.
+    pub(crate) async fn new(args: &TemplateArgs, asked: Asked, process: &Process, redactor: &Redactor) -> Self {
         let mut front = Self::empty();
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
-        let values = Values::Needed { warn_undeclared };
-        if let Some((template, scope)) = front.resolve(args, values, process, redactor)
-            && !syntax_only
-        {
+        let Front { sources, diagnostics, .. } = &mut front;
+        let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
+        let environment = environment(args, asked.warn_undeclared, false, process);
+        let both = (&template, &input);
+        let mut wanted = Wanted::nothing();
+        if !template.data.is_empty() && !asked.syntax_only {
+            // Whatever is wrong is told the second time.
+            let mut scratch = (SourceMap::new(), Diagnostics::new());
+            let scope = resolve(both, &wanted, &environment, redactor, &mut scratch.0, &mut scratch.1).await;
+            wanted = Wanted::reached(&template, &references(&template, &scope, &selection), asked.read_data);
+        }
+        let scope = resolve(both, &wanted, &environment, redactor, sources, diagnostics).await;
+        if !asked.syntax_only {
             let (services, cwd) = (&front.services, process.cwd.as_path());
             let cx = Context { sources: &front.sources, services, cwd, started: process.started };
             front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
@@ -71,27 +90,18 @@ impl Front {
         front
     }
 
-    /// Loads a template and finds the values of its variables and locals; nothing when there is no template.
-    pub(crate) fn resolve(
+    /// Loads a template and finds all its values, as far as they can be found; nothing when there is no template.
+    pub(crate) async fn look(
         &mut self,
         args: &TemplateArgs,
-        values: Values,
         process: &Process,
         redactor: &Redactor,
     ) -> Option<(Template, Scope)> {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
-        let variables = process.environment.iter();
-        let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
-        let given = Given {
-            environment: variables.collect(),
-            files: args.var_file.clone(),
-            arguments: args.var.clone(),
-            warn_undeclared: matches!(values, Values::Needed { warn_undeclared: true }),
-            may_lack: matches!(values, Values::MayLack),
-        };
-        let environment = Environment { cwd: process.cwd.clone(), started: process.started, given };
-        let scope = resolve(&template, &input, &environment, redactor, sources, diagnostics);
+        let environment = environment(args, false, true, process);
+        let wanted = Wanted::all(&template);
+        let scope = resolve((&template, &input), &wanted, &environment, redactor, sources, diagnostics).await;
         Some((template, scope))
     }
 

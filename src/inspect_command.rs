@@ -7,16 +7,16 @@ use crate::cli::InspectArgs;
 use crate::diagnostic::Style;
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
-use crate::front::{Front, Values};
+use crate::front::Front;
 use crate::plan::{Outline, outline};
 use crate::report::machine_line;
 use crate::secret::Redactor;
 use crate::value::quoted;
 
 /// Prints what the template holds. Variables without a value are no mistake here.
-pub(crate) fn run(args: &InspectArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+pub(crate) async fn run(args: &InspectArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut front = Front::empty();
-    let resolved = front.resolve(&args.template, Values::MayLack, process, redactor);
+    let resolved = front.look(&args.template, process, redactor).await;
     let builds = match &resolved {
         Some((template, scope)) => outline(template, scope, &mut front.diagnostics),
         None => Vec::new(),

@@ -12,6 +12,7 @@ mod cli;
 mod client;
 mod communicator;
 mod console_command;
+mod datasource;
 mod diagnostic;
 #[cfg(feature = "docker")]
 mod docker;

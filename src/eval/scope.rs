@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
+use hcl_edit::structure::Body;
 use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 
 use super::functions::FunctionContext;
@@ -147,6 +148,13 @@ pub(crate) struct Reference {
 pub(crate) fn references(expr: &Expression, file: FileId) -> Vec<Reference> {
     let mut finder = Finder { file, found: Vec::new() };
     finder.visit_expr(expr);
+    finder.found
+}
+
+/// Every reference in the attributes of a body and of all blocks inside.
+pub(crate) fn references_in(body: &Body, file: FileId) -> Vec<Reference> {
+    let mut finder = Finder { file, found: Vec::new() };
+    finder.visit_body(body);
     finder.found
 }
 

@@ -10,7 +10,7 @@ mod step;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use outline::{Outline, outline};
+pub(crate) use outline::{Outline, outline, references};
 pub(crate) use select::Selection;
 pub(crate) use step::{PostProcessorStep, ProvisionerStep};
 

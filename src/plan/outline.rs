@@ -1,9 +1,10 @@
-//! What the builds of a template hold, without decoding any component: for `inspect`.
+//! What the builds of a template hold and refer to, without decoding any component.
 
+use super::Selection;
 use super::build_block::BuildBlock;
 use crate::diagnostic::Diagnostics;
 use crate::eval::body::Pending;
-use crate::eval::scope::Scope;
+use crate::eval::scope::{Reference, Scope, references_in};
 use crate::template::Template;
 
 /// A build by the names of its parts.
@@ -42,4 +43,28 @@ fn component(pending: &Pending<'_>) -> String {
         Some(name) => format!("{kind}.{name}"),
         None => kind.to_owned(),
     }
+}
+
+/// What the selected builds refer to, their sources included. `scope` need not know any data source.
+pub(crate) fn references(template: &Template, scope: &Scope, selection: &Selection) -> Vec<Reference> {
+    let mut found = Vec::new();
+    for build in &template.builds {
+        let own = references_in(&build.body, build.file);
+        // A build's mistakes are told when it is planned.
+        let Some(block) = BuildBlock::read(build, template, scope, &mut Diagnostics::new()) else {
+            found.extend(own);
+            continue;
+        };
+        // A name that is made of what is not known yet could be any.
+        let named = build.body.get_attribute("name").is_some() == block.name.is_some();
+        let used: Vec<_> =
+            block.sources.iter().filter(|used| !named || selection.selects(&block.full_name(used))).collect();
+        if !used.is_empty() {
+            found.extend(own);
+        }
+        for used in used {
+            found.extend(references_in(&used.source.body, used.source.span.file));
+        }
+    }
+    found
 }

@@ -7,7 +7,7 @@ use hcl_edit::Span as _;
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
 use super::syntax::{expr, header, is_identifier, label_span, labels, literal_bool, literal_text, parts};
-use super::{Build, Local, Source, Template, Validation, Variable, packer_block};
+use super::{Build, Data, Local, Source, Template, Validation, Variable, packer_block};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::eval::types::type_expression;
 
@@ -53,19 +53,23 @@ fn top_level(file: FileId, block: Block, template: &mut Template, diagnostics: &
                 template.locals.push(Local { name, span, value: expr(file, attribute.value), sensitive: false });
             }
         }
-        "source" => {
+        word @ ("source" | "data") => {
+            let is_data = word == "data";
             let Some(named) = labels(file, &block, &["TYPE", "NAME"], diagnostics) else { return };
             let [kind, name] = &named[..] else { return };
             let (kind, name) = (kind.clone(), name.clone());
             let kind_span = label_span(file, &block.labels[0]);
-            template.sources.push(Source { kind, name, span: place, kind_span, body: Arc::new(block.body) });
+            let body = Arc::new(block.body);
+            match is_data {
+                true => template.data.push(Data { kind, name, span: place, kind_span, body }),
+                false => template.sources.push(Source { kind, name, span: place, kind_span, body }),
+            }
         }
         "build" => {
             if labels(file, &block, &[], diagnostics).is_some() {
                 template.builds.push(Build { span: place, file, body: Arc::new(block.body) });
             }
         }
-        "data" => diagnostics.push(Diagnostic::error("data sources are not supported yet").at(place)),
         "hcp_packer_registry" => diagnostics.push(registry(place)),
         "communicator" => diagnostics.push(
             Diagnostic::warning("block \"communicator\" has no effect")
@@ -189,8 +193,9 @@ pub(super) fn duplicates(template: &Template, sources: &SourceMap, diagnostics: 
     let variables = template.variables.iter().map(|v| (format!("variable \"{}\"", v.name), v.span));
     let locals = template.locals.iter().map(|l| (format!("local \"{}\"", l.name), l.span));
     let builders = template.sources.iter().map(|s| (format!("source \"{}\" \"{}\"", s.kind, s.name), s.span));
+    let data = template.data.iter().map(|d| (format!("data \"{}\" \"{}\"", d.kind, d.name), d.span));
     let mut first: HashMap<String, Span> = HashMap::new();
-    for (what, place) in variables.chain(locals).chain(builders) {
+    for (what, place) in variables.chain(locals).chain(builders).chain(data) {
         if let Some(before) = first.get(&what) {
             let at = sources.position(*before);
             let diagnostic = Diagnostic::error(format!("{what} is declared twice"))

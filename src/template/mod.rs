@@ -41,6 +41,7 @@ pub(crate) struct Template {
     pub root: PathBuf,
     pub variables: Vec<Variable>,
     pub locals: Vec<Local>,
+    pub data: Vec<Data>,
     pub sources: Vec<Source>,
     pub builds: Vec<Build>,
 }
@@ -70,6 +71,18 @@ pub(crate) struct Local {
     pub span: Span,
     pub value: Expr,
     pub sensitive: bool,
+}
+
+/// `data "type" "name" {}`: the data source's options.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub kind: String,
+    pub name: String,
+    /// Block type and labels.
+    pub span: Span,
+    /// The first label: where an unknown type is reported.
+    pub kind_span: Span,
+    pub body: Arc<Body>,
 }
 
 /// `source "type" "name" {}`: the builder's options.

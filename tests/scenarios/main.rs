@@ -15,6 +15,7 @@ mod action;
 mod bad_input;
 mod cancel;
 mod console;
+mod data;
 mod docker_build;
 mod docs;
 mod fmt;

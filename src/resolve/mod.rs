@@ -1,0 +1,194 @@
+//! Variables, locals and data sources, in order of dependence, into the scope that every block is evaluated in.
+
+mod graph;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use graph::{Graph, Node};
+
+use crate::datasource::TABLE;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
+use crate::eval::fields::Fields;
+use crate::eval::functions::FunctionContext;
+use crate::eval::interpolate::Interpolation;
+use crate::eval::scope::{Reference, Scope};
+use crate::eval::{body, evaluate};
+use crate::secret::Redactor;
+use crate::template::variable_files::{Given, collect};
+use crate::template::{Data, Input, PEER_VERSION, Template, variables};
+use crate::value::{Type, Value};
+
+/// What the process hands to the template: the facts that expressions can see, and variables.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    pub cwd: std::path::PathBuf,
+    pub started: SystemTime,
+    /// What variables are set to.
+    pub given: Given,
+}
+
+/// Which data sources matter, by their places in the template, and what is done with them. The others are unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    places: Vec<usize>,
+    /// Whether the outside world is asked; else their options are checked and their outputs unknown.
+    read: bool,
+}
+
+impl Wanted {
+    pub(crate) fn nothing() -> Self {
+        Self { places: Vec::new(), read: false }
+    }
+
+    pub(crate) fn all(template: &Template) -> Self {
+        Self { places: (0..template.data.len()).collect(), read: true }
+    }
+
+    /// Those that the references reach, through locals and other data sources too.
+    pub(crate) fn reached(template: &Template, from: &[Reference], read: bool) -> Self {
+        let reached = Graph::new(template).reached(from).into_iter();
+        let places = reached.filter_map(|node| match node {
+            Node::Data(at) => Some(at),
+            Node::Local(_) => None,
+        });
+        Self { places: places.collect(), read }
+    }
+}
+
+/// The scope with `var`, `local`, `path` and `packer`. Sensitive texts are registered with the redactor on the way.
+pub(crate) async fn resolve(
+    (template, input): (&Template, &Input),
+    wanted: &Wanted,
+    environment: &Environment,
+    redactor: &Redactor,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Scope {
+    let functions = Arc::new(FunctionContext {
+        root: template.root.clone(),
+        cwd: environment.cwd.clone(),
+        started: environment.started,
+        in_template: false,
+    });
+    let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
+    let assigned = collect(&environment.given, input, &|name| names.contains(&name), &names, sources, diagnostics);
+    let mut scope = Scope::new(Arc::clone(&functions));
+    let assigned = (assigned, environment.given.may_lack);
+    for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
+        hide(&value, redactor);
+        scope.insert("var", &name, value);
+    }
+    let text = |path: &std::path::Path| Value::from(path.to_string_lossy().replace('\\', "/"));
+    scope.insert("path", "root", text(&template.root));
+    scope.insert("path", "cwd", text(&environment.cwd));
+    scope.insert("packer", "version", PEER_VERSION.into());
+    for registry_only in ["iterationID", "versionFingerprint"] {
+        scope.insert("packer", registry_only, Value::unknown(Type::String));
+    }
+    graph(template, wanted, &mut scope, environment, redactor, diagnostics).await;
+    scope
+}
+
+/// Registers every text of a sensitive value.
+fn hide(value: &Value, redactor: &Redactor) {
+    let mut texts = Vec::new();
+    if value.sensitive {
+        value.texts(&mut texts);
+    } else {
+        value.children().for_each(|child| hide(child, redactor));
+    }
+    texts.iter().for_each(|text| redactor.add(text));
+}
+
+/// Evaluates locals and data sources in the order of their graph.
+async fn graph(
+    template: &Template,
+    wanted: &Wanted,
+    scope: &mut Scope,
+    environment: &Environment,
+    redactor: &Redactor,
+    diagnostics: &mut Diagnostics,
+) {
+    // Names first, so that an unknown local can be told from one that comes later.
+    for local in &template.locals {
+        scope.insert("local", &local.name, Value::unknown(Type::Any));
+    }
+    let mut found: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
+    for data in &template.data {
+        let kind = found.entry(&data.kind).or_default();
+        kind.insert(data.name.clone(), Value::unknown(Type::Any));
+        scope.insert("data", &data.kind, Value::object(kind.clone()));
+    }
+    for node in Graph::new(template).order(diagnostics) {
+        match node {
+            Node::Local(at) => {
+                let local = &template.locals[at];
+                let value = evaluate(&local.value.node, local.value.file, scope, diagnostics).marked(local.sensitive);
+                hide(&value, redactor);
+                scope.insert("local", &local.name, value);
+            }
+            Node::Data(at) => {
+                let data = &template.data[at];
+                let value =
+                    look_up(data, wanted.places.contains(&at).then_some(wanted.read), scope, environment, diagnostics)
+                        .await;
+                let kind = found.entry(&data.kind).or_default();
+                kind.insert(data.name.clone(), value);
+                scope.insert("data", &data.kind, Value::object(kind.clone()));
+            }
+        }
+    }
+}
+
+/// The outputs of a data source: unknown ones unless `read` says to read it, and its options are known and right.
+async fn look_up(
+    data: &Data,
+    read: Option<bool>,
+    scope: &Scope,
+    environment: &Environment,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    let Some(entry) = TABLE.iter().find(|entry| entry.name == data.kind) else {
+        if read.is_some() {
+            let diagnostic = Diagnostic::error(format!("unsupported data source \"{}\"", data.kind)).at(data.kind_span);
+            let known: Vec<&str> = TABLE.iter().map(|entry| entry.name).collect();
+            diagnostics.push(diagnostic.help(format!("there are: {}", known.join(", "))));
+        }
+        return Value::unknown(Type::Any);
+    };
+    if read.is_none() {
+        return entry.unknown();
+    }
+    let errors = diagnostics.error_count();
+    let options = body::evaluate(&data.body, data.span, scope, diagnostics);
+    let known = options.attrs.values().all(|attr| attr.value.is_wholly_known());
+    let sensitive = options.attrs.values().any(|attr| attr.value.has_sensitive());
+    let interpolation = Interpolation {
+        build_name: None,
+        build_type: None,
+        started: environment.started,
+        cwd: environment.cwd.clone(),
+        version: PEER_VERSION.to_owned(),
+    };
+    let mut fields = Fields::new(format!("data source \"{}\"", data.kind), options, &interpolation, diagnostics);
+    let source = (entry.decode)(&mut fields);
+    fields.finish();
+    let Some(source) = source.filter(|_| read == Some(true) && known && diagnostics.error_count() == errors) else {
+        return entry.unknown();
+    };
+    match source.read().await {
+        Ok(found) => {
+            for warning in found.warnings {
+                diagnostics.push(Diagnostic::warning(warning).at(data.span));
+            }
+            found.value.marked(sensitive)
+        }
+        Err(error) => {
+            let summary = format!("data source \"{}\" \"{}\" could not be read", data.kind, data.name);
+            diagnostics.push(Diagnostic::error(summary).at(data.span).detail(error));
+            entry.unknown()
+        }
+    }
+}
