@@ -17,7 +17,7 @@ use crate::run::cancel::Cancel;
 use crate::run::event;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
-use crate::{action_command, console_command, fmt_command, inspect_command, signals};
+use crate::{action_command, console_command, fmt_command, init_command, inspect_command, signals};
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
@@ -67,6 +67,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
     match cli.command {
         Command::Build(args) => build(&args, process, redactor).await,
         Command::Validate(args) => validate(&args, process, redactor).await,
+        Command::Init(args) => init_command::run(&args, process, redactor),
         Command::Inspect(args) => inspect_command::run(&args, process, redactor).await,
         Command::Console(args) => console_command::run(&args, process, redactor).await,
         Command::Fmt(args) => fmt_command::run(&args, process, redactor),

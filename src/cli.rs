@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Check a template without building anything
     Validate(ValidateArgs),
+    /// Tell which built-in serves each plugin that a template requires
+    Init(InitArgs),
     /// Show what a template holds
     Inspect(InspectArgs),
     /// Try expressions, with a template's variables and locals
@@ -111,6 +113,17 @@ pub(crate) struct ValidateArgs {
     /// Read data sources instead of taking their outputs for unknown
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub evaluate_datasources: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArgs {
+    #[command(flatten)]
+    pub template: TemplateArgs,
+    /// The peer's flags to install again and to install newer ones: nothing is ever installed
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    force: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    upgrade: Option<bool>,
 }
 
 #[derive(Debug, Clone, Args)]

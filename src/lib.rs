@@ -22,6 +22,7 @@ mod exit_code;
 mod fmt_command;
 mod formatter;
 mod front;
+mod init_command;
 mod inspect_command;
 mod log;
 mod plan;

@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("action_command", ANY),
     ("console_command", ANY),
     ("fmt_command", ANY),
+    ("init_command", ANY),
     ("inspect_command", ANY),
     ("front", ANY),
     ("signals", &["run"]),

@@ -34,7 +34,7 @@ pub(super) fn file(file: FileId, body: Body, template: &mut Template, diagnostic
 fn top_level(file: FileId, block: Block, template: &mut Template, diagnostics: &mut Diagnostics) {
     let place = header(file, &block);
     match block.ident.as_str() {
-        "packer" => packer_block::check(file, block, diagnostics),
+        "packer" => template.plugins.extend(packer_block::read(file, block, diagnostics)),
         "variable" => template.variables.extend(variable(file, block, diagnostics)),
         "variables" => {
             for attribute in lines(file, block, "variables", diagnostics) {

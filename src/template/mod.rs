@@ -39,11 +39,23 @@ pub(crate) struct Expr {
 pub(crate) struct Template {
     /// `path.root`: the folder as typed, `.` for a file in the working directory.
     pub root: PathBuf,
+    pub plugins: Vec<Plugin>,
     pub variables: Vec<Variable>,
     pub locals: Vec<Local>,
     pub data: Vec<Data>,
     pub sources: Vec<Source>,
     pub builds: Vec<Build>,
+}
+
+/// A line of `required_plugins {}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    pub name: String,
+    /// A version constraint.
+    pub version: String,
+    /// `host/namespace/name`
+    pub source: String,
+    pub span: Span,
 }
 
 /// `variable "name" {}` or a line of `variables {}`.

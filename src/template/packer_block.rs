@@ -5,19 +5,20 @@ use hcl_edit::Span as _;
 use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Attribute, Block};
 
-use super::PEER_VERSION;
 use super::syntax::{header, labels, literal_text, parts};
 use super::version::{Constraint, Version};
+use super::{PEER_VERSION, Plugin};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 
-pub(super) fn check(file: FileId, block: Block, diagnostics: &mut Diagnostics) {
+/// The plugins that the block requires.
+pub(super) fn read(file: FileId, block: Block, diagnostics: &mut Diagnostics) -> Vec<Plugin> {
     labels(file, &block, &[], diagnostics);
     let (attributes, nested) =
         parts(file, "block \"packer\"", block.body, &["required_version"], &["required_plugins"], diagnostics);
     for attribute in &attributes {
         required_version(file, attribute, diagnostics);
     }
-    let mut seen = Vec::new();
+    let mut plugins: Vec<Plugin> = Vec::new();
     for block in nested {
         labels(file, &block, &[], diagnostics);
         let place = header(file, &block);
@@ -25,12 +26,11 @@ pub(super) fn check(file: FileId, block: Block, diagnostics: &mut Diagnostics) {
             match structure.into_attribute() {
                 Ok(attribute) => {
                     let name = attribute.key.as_str().to_owned();
-                    if seen.contains(&name) {
+                    if plugins.iter().any(|plugin| plugin.name == name) {
                         let diagnostic = Diagnostic::error(format!("plugin \"{name}\" is required twice"));
                         diagnostics.push(diagnostic.at(Span::of(file, attribute.key.span())));
                     }
-                    seen.push(name);
-                    required_plugin(file, &attribute, diagnostics);
+                    plugins.extend(required_plugin(file, &attribute, diagnostics));
                 }
                 Err(_) => diagnostics.push(
                     Diagnostic::error("blocks are not expected in \"required_plugins\"")
@@ -40,6 +40,7 @@ pub(super) fn check(file: FileId, block: Block, diagnostics: &mut Diagnostics) {
             }
         }
     }
+    plugins
 }
 
 fn required_version(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) {
@@ -65,7 +66,7 @@ fn bad_constraint(place: Span, error: &dyn std::error::Error) -> Diagnostic {
         .help("write conditions like \">= 1.7.0, < 2.0.0\" or \"~> 1.2\"")
 }
 
-fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) {
+fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagnostics) -> Option<Plugin> {
     let name = attribute.key.as_str();
     let place = Span::of(file, attribute.key.span());
     if name.contains('.') || name.contains("--") || name != name.to_lowercase() {
@@ -76,9 +77,9 @@ fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagno
     let Expression::Object(object) = &attribute.value else {
         let diagnostic = Diagnostic::error(format!("plugin \"{name}\" needs a version and a source"));
         diagnostics.push(diagnostic.at(Span::of(file, attribute.value.span())).help(long_form));
-        return;
+        return None;
     };
-    let (mut version, mut source) = (false, false);
+    let (mut version, mut source) = (None, None);
     for (key, value) in object {
         let (key, at) = match key {
             ObjectKey::Ident(ident) => (ident.as_str().to_owned(), ident.span()),
@@ -96,19 +97,21 @@ fn required_plugin(file: FileId, attribute: &Attribute, diagnostics: &mut Diagno
         };
         let value_span = Span::of(file, value.expr().span());
         if key == "version" {
-            version = true;
             if let Err(error) = text.parse::<Constraint>() {
                 diagnostics.push(bad_constraint(value_span, &error));
             }
+            version = Some(text);
         } else {
-            source = true;
             check_source(&text, value_span, diagnostics);
+            source = Some(text);
         }
     }
-    if !(version && source) {
+    let (Some(version), Some(source)) = (version, source) else {
         let diagnostic = Diagnostic::error(format!("plugin \"{name}\" needs a version and a source"));
         diagnostics.push(diagnostic.at(place).help(long_form));
-    }
+        return None;
+    };
+    Some(Plugin { name: name.to_owned(), version, source, span: place })
 }
 
 fn check_source(source: &str, place: Span, diagnostics: &mut Diagnostics) {

@@ -19,6 +19,7 @@ mod data;
 mod docker_build;
 mod docs;
 mod fmt;
+mod init;
 mod logs;
 mod machine_readable;
 mod post_processing;
