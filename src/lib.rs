@@ -24,6 +24,7 @@ mod formatter;
 mod front;
 mod init_command;
 mod inspect_command;
+mod lexer;
 mod log;
 mod plan;
 mod post_processor;

@@ -3,7 +3,7 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::lex::{Kind, Token};
+use crate::lexer::{Kind, Token};
 
 /// A token with the blanks before it.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,10 @@
 //! heredocs but the blanks inside of `${ }`.
 
 mod layout;
-mod lex;
+
+use crate::lexer::tokens;
 
 /// The text in canonical layout. Files that do not parse must not get here: their brackets are not what they seem.
 pub(crate) fn format(text: &str) -> String {
-    layout::write(&lex::tokens(text))
+    layout::write(&tokens(text))
 }

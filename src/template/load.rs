@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::repeated::{blank, repeated_keys};
 use super::unclosed::{Unclosed, unclosed};
 use super::{Template, decode};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
@@ -141,7 +142,15 @@ pub(crate) fn parse(
 ) -> Option<hcl_edit::structure::Body> {
     let text = sources.text(file);
     let open = unclosed(text);
-    let error = match (hcl_edit::parser::parse_body(text), open) {
+    let repeated = repeated_keys(text);
+    for key in &repeated {
+        let summary = format!("key {} is set twice in this object; the last one counts", key.name);
+        let first = Span::new(file, key.item.start..key.item.start + key.name.len());
+        let diagnostic = Diagnostic::warning(summary).at(Span::new(file, key.last..key.last + key.name.len()));
+        diagnostics.push(diagnostic.label(first, "this one is not used"));
+    }
+    let blanked = blank(text, &repeated);
+    let error = match (hcl_edit::parser::parse_body(&blanked), open) {
         (Ok(body), open) if open.is_none_or(|open| open.opener != '"') => return Some(body),
         (Ok(_), _) => None,
         (Err(error), _) => Some(error),

@@ -6,6 +6,7 @@
 pub(crate) mod decode;
 mod load;
 mod packer_block;
+mod repeated;
 pub(crate) mod syntax;
 mod unclosed;
 pub(crate) mod variable_files;

@@ -44,6 +44,13 @@ fn syntax_errors_name_the_place() {
 }
 
 #[test]
+fn a_repeated_key_is_a_warning_and_the_last_one_counts() {
+    let template = "locals {\n  tags = {\n    a = \"first\"\n    a = \"last\"\n  }\n}\nsource \"null\" \"n\" { communicator = \"none\" }\nbuild {\n  sources = [\"null.n\"]\n  provisioner \"shell-local\" { inline = [\"echo it is ${local.tags.a}\"] }\n}\n";
+    let ran = Workspace::new(template).build(&[]);
+    ran.says("warning: key a is set twice").says("t.pkr.hcl:4:5").says("it is last");
+}
+
+#[test]
 fn all_mistakes_are_shown_at_once() {
     let template = r#"
 sauce "null" "n" {}

@@ -5,7 +5,7 @@
 
 /// What a token is, as far as its surroundings depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Newline,
     /// `# ...` and `// ...` end with their line end, `/* ... */` does not.
     Comment,
@@ -51,9 +51,11 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'t> {
+pub(crate) struct Token<'t> {
     pub kind: Kind,
     pub text: &'t str,
+    /// Where it begins, in bytes.
+    pub at: usize,
 }
 
 /// Where the lexer is; the innermost place is the last.
@@ -69,8 +71,8 @@ enum Place<'t> {
 }
 
 /// Takes a text apart. Blanks between tokens are left out.
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut lexer = Lexer { rest: text, places: Vec::new(), tokens: Vec::new() };
+pub(crate) fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut lexer = Lexer { length: text.len(), rest: text, places: Vec::new(), tokens: Vec::new() };
     while !lexer.rest.is_empty() {
         match lexer.places.last() {
             Some(Place::Quotes) => lexer.quoted(),
@@ -122,6 +124,7 @@ const SYMBOLS: [(&str, Kind); 33] = [
 ];
 
 struct Lexer<'t> {
+    length: usize,
     rest: &'t str,
     places: Vec<Place<'t>>,
     tokens: Vec<Token<'t>>,
@@ -129,10 +132,11 @@ struct Lexer<'t> {
 
 impl<'t> Lexer<'t> {
     fn take(&mut self, kind: Kind, length: usize) -> &'t str {
+        let at = self.length - self.rest.len();
         let (text, rest) = self.rest.split_at(length);
         self.rest = rest;
         if length > 0 {
-            self.tokens.push(Token { kind, text });
+            self.tokens.push(Token { kind, text, at });
         }
         text
     }
