@@ -98,6 +98,10 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
         read_data: args.evaluate_datasources,
     };
     let front = Front::new(&args.template, asked, process, redactor).await;
+    if args.json {
+        print(&(front.json(redactor) + "\n"));
+        return if front.diagnostics.has_errors() { ExitCode::Failed } else { ExitCode::Success };
+    }
     if front.refuse(style(process, true), process, redactor).is_some() {
         return ExitCode::Failed;
     }

@@ -110,6 +110,9 @@ pub(crate) struct ValidateArgs {
     /// Do not warn of values for variables that the template does not declare
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub no_warn_undeclared_var: bool,
+    /// Print everything found as one JSON document
+    #[arg(long)]
+    pub json: bool,
     /// Read data sources instead of taking their outputs for unknown
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub evaluate_datasources: bool,

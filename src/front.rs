@@ -131,6 +131,15 @@ impl Front {
         (errors > 0).then_some(text)
     }
 
+    /// Everything that was found, redacted, for programs.
+    pub(crate) fn json(&self, redactor: &Redactor) -> String {
+        let mut redacted = Diagnostics::new();
+        for diagnostic in self.diagnostics.iter() {
+            redacted.push(diagnostic.rewritten(|text| redactor.redact(text)));
+        }
+        diagnostic::json(&redacted, &self.sources)
+    }
+
     /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
     pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
         let text = self.show(style, process, redactor)?;

@@ -3,9 +3,11 @@
 //! The template front and the components' `decode` functions fill a [`Diagnostics`]; `app` renders it. Faults at
 //! run time are not diagnostics but typed errors.
 
+mod json;
 mod render;
 mod source;
 
+pub(crate) use json::json;
 pub(crate) use render::{Style, annotation, render};
 pub(crate) use source::{FileId, SourceMap, Span};
 

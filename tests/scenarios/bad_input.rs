@@ -165,6 +165,27 @@ fn provisioners_without_a_machine_are_refused_before_anything_starts() {
 }
 
 #[test]
+fn validate_can_answer_in_json() {
+    let template = "variable \"a\" { default = 1 }\nvariable \"a\" { default = 2 }\nsource \"null\" \"n\" { comunicator = \"none\" }\nbuild { sources = [\"null.n\"] }\n";
+    let workspace = Workspace::new(template);
+    let ran = workspace.run(&["validate", "-json", "."]);
+    assert_eq!(ran.code, Some(1));
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((report["valid"].as_bool(), report["error_count"].as_u64()), (Some(false), Some(3)), "{report:#}");
+    let found = report["diagnostics"].as_array().unwrap();
+    let twice = found.iter().find(|d| d["summary"].as_str().unwrap().contains("twice")).unwrap();
+    let start = &twice["range"]["start"];
+    assert_eq!((twice["range"]["filename"].as_str(), start["line"].as_u64()), (Some("t.pkr.hcl"), Some(2)));
+    assert_eq!((start["column"].as_u64(), start["byte"].as_u64()), (Some(1), Some(29)));
+    assert_eq!(twice["related"][0]["range"]["start"]["line"], 1);
+    let unknown = found.iter().find(|d| d["summary"].as_str().unwrap().contains("comunicator")).unwrap();
+    assert!(unknown["help"].as_str().unwrap().contains("communicator"), "{unknown:#}");
+    let ran = Workspace::new(NULL).run(&["validate", "-json", "."]);
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["valid"], true);
+}
+
+#[test]
 fn annotations_on_actions() {
     let workspace =
         Workspace::new("source \"null\" \"n\" {\n  comunicator = \"none\"\n}\nbuild { sources = [\"null.n\"] }")
