@@ -11,6 +11,7 @@ pub(crate) mod fields;
 pub(crate) mod functions;
 pub(crate) mod interpolate;
 mod operators;
+mod pieces;
 pub(crate) mod scope;
 mod template;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::repeated::{blank, repeated_keys};
 use super::unclosed::{Unclosed, unclosed};
-use super::{Template, decode};
+use super::{Template, decode, heredoc};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 
 /// Larger template files are refused, in bytes: the parser's tree takes some thirty times the text.
@@ -151,7 +151,10 @@ pub(crate) fn parse(
     }
     let blanked = blank(text, &repeated);
     let error = match (hcl_edit::parser::parse_body(&blanked), open) {
-        (Ok(body), open) if open.is_none_or(|open| open.opener != '"') => return Some(body),
+        (Ok(mut body), open) if open.is_none_or(|open| open.opener != '"') => {
+            heredoc::restore(&mut body, &blanked);
+            return Some(body);
+        }
         (Ok(_), _) => None,
         (Err(error), _) => Some(error),
     };

@@ -4,6 +4,7 @@
 //! it from there. Names and shapes of top-level blocks are checked here, expressions are not touched.
 
 pub(crate) mod decode;
+mod heredoc;
 mod load;
 mod packer_block;
 mod repeated;

@@ -14,6 +14,7 @@
 mod action;
 mod bad_input;
 mod cancel;
+mod conformance;
 mod console;
 mod data;
 mod docker_build;

@@ -1,0 +1,7 @@
+foo "x" {}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

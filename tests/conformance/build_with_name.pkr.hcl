@@ -1,0 +1,8 @@
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  name        = "first"
+  description = "words"
+  sources     = ["null.n"]
+}

@@ -1,0 +1,6 @@
+source "docker" "d" {
+  image = "debian:12"
+}
+build {
+  sources = ["docker.d"]
+}

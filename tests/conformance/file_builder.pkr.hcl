@@ -1,0 +1,7 @@
+source "file" "f" {
+  content = "x"
+  target  = "y"
+}
+build {
+  sources = ["file.f"]
+}

@@ -1,0 +1,8 @@
+source "file" "f" {
+  content = "x"
+  source  = "z"
+  target  = "y"
+}
+build {
+  sources = ["file.f"]
+}

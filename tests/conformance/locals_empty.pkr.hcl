@@ -1,0 +1,8 @@
+locals {
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,9 @@
+locals {
+  a = basename(abspath(path.root)) != ""
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,7 @@
+source "null" "n" {
+  communicator = "none"
+  colour       = "red"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,9 @@
+locals {
+  a = 'x'
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

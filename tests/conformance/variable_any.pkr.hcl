@@ -1,0 +1,10 @@
+variable "v" {
+  type    = any
+  default = { x = [1, "a"] }
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

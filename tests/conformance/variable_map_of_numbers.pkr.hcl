@@ -1,0 +1,10 @@
+variable "v" {
+  type    = map(number)
+  default = { a = "1", b = 2 }
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

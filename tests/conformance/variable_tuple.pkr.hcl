@@ -1,0 +1,10 @@
+variable "v" {
+  type    = tuple([string, number])
+  default = [1, "2"]
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,10 @@
+variable "v" {
+  type    = strin
+  default = "a"
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,9 @@
+variable "v" {
+  default = []
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}

@@ -1,0 +1,9 @@
+variable "v" {
+  type = string
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}
