@@ -112,7 +112,7 @@ fn dynamic<'a>(
     }
     let mut contents = block.body.iter().filter_map(Structure::as_block);
     let content = match (contents.next(), contents.next()) {
-        (Some(content), None) if content.ident.as_str() == "content" => content,
+        (Some(content), None) if content.ident.as_str() == "content" && content.labels.is_empty() => content,
         _ => {
             let diagnostic = Diagnostic::error("a dynamic block holds exactly one content block").at(span);
             diagnostics.push(diagnostic.help("write content { ... }"));

@@ -50,7 +50,10 @@ impl Evaluator<'_> {
             Expression::Number(number) => {
                 // The parser's own number is rounded to 64 bits; its text is not.
                 let text = number.as_repr().map_or_else(|| number.value().to_string(), |repr| repr.to_string());
-                match Number::parse(text.trim()) {
+                // A sign may stand apart, even with a comment between.
+                let digits = text.trim().strip_prefix('-').and_then(|rest| rest.rsplit([' ', '\t', '\n', '/']).next());
+                let negative = || Number::parse(&format!("-{}", digits?));
+                match Number::parse(text.trim()).or_else(negative) {
                     Some(number) => Ok(number.into()),
                     None => self.fail(Diagnostic::error("this number is out of range").at(self.span(expr))),
                 }

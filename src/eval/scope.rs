@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hcl_edit::Span as _;
-use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
+use hcl_edit::expr::{Expression, ForExpr, Traversal, TraversalOperator};
 use hcl_edit::structure::Body;
+use hcl_edit::template::ForDirective;
 use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 
 use super::functions::FunctionContext;
@@ -72,8 +73,12 @@ impl Scope {
         Arc::make_mut(&mut self.layer).names.insert(name.to_owned(), value);
     }
 
-    /// Adds `root.name`, beside what the namespace has already.
+    /// Adds `root.name`, beside what the namespace has already. A single name hides the namespace: the iterator of
+    /// `dynamic "source"` is what `source` means inside of it.
     pub(crate) fn insert(&mut self, root: &str, name: &str, value: Value) {
+        if self.layers().any(|layer| layer.names.contains_key(root)) {
+            return;
+        }
         let layer = Arc::make_mut(&mut self.layer);
         layer.namespaces.entry(root.to_owned()).or_default().insert(name.to_owned(), value);
     }
@@ -144,16 +149,16 @@ pub(crate) struct Reference {
     pub span: Span,
 }
 
-/// Every reference of an expression, loop variables included.
+/// Every reference of an expression to a name from outside of it: those to its own loop variables do not count.
 pub(crate) fn references(expr: &Expression, file: FileId) -> Vec<Reference> {
-    let mut finder = Finder { file, found: Vec::new() };
+    let mut finder = Finder { file, found: Vec::new(), bound: Vec::new() };
     finder.visit_expr(expr);
     finder.found
 }
 
 /// Every reference in the attributes of a body and of all blocks inside.
 pub(crate) fn references_in(body: &Body, file: FileId) -> Vec<Reference> {
-    let mut finder = Finder { file, found: Vec::new() };
+    let mut finder = Finder { file, found: Vec::new(), bound: Vec::new() };
     finder.visit_body(body);
     finder.found
 }
@@ -161,13 +166,47 @@ pub(crate) fn references_in(body: &Body, file: FileId) -> Vec<Reference> {
 struct Finder {
     file: FileId,
     found: Vec<Reference>,
+    /// Loop variables around the place.
+    bound: Vec<String>,
+}
+
+impl Finder {
+    fn add(&mut self, root: &str, steps: Vec<String>, span: Span) {
+        if !self.bound.iter().any(|name| name == root) {
+            self.found.push(Reference { root: root.to_owned(), steps, span });
+        }
+    }
+
+    /// Visits `inside` with the variables of a loop bound.
+    fn bind(&mut self, key: Option<&str>, value: &str, inside: impl FnOnce(&mut Self)) {
+        let outer = self.bound.len();
+        self.bound.extend(key.into_iter().chain([value]).map(str::to_owned));
+        inside(self);
+        self.bound.truncate(outer);
+    }
 }
 
 impl Visit for Finder {
+    fn visit_for_expr(&mut self, node: &ForExpr) {
+        self.visit_expr(&node.intro.collection_expr);
+        let key = node.intro.key_var.as_ref().map(|key| key.as_str());
+        self.bind(key, node.intro.value_var.as_str(), |me| {
+            node.key_expr.iter().for_each(|key| me.visit_expr(key));
+            me.visit_expr(&node.value_expr);
+            node.cond.iter().for_each(|cond| me.visit_expr(&cond.expr));
+        });
+    }
+
+    fn visit_for_directive(&mut self, node: &ForDirective) {
+        self.visit_expr(&node.for_expr.collection_expr);
+        let key = node.for_expr.key_var.as_ref().map(|key| key.as_str());
+        self.bind(key, node.for_expr.value_var.as_str(), |me| me.visit_template(&node.for_expr.template));
+    }
+
     fn visit_expr(&mut self, node: &Expression) {
         if let Expression::Variable(name) = node {
             let span = Span::of(self.file, node.span());
-            self.found.push(Reference { root: name.as_str().to_owned(), steps: Vec::new(), span });
+            self.add(name.as_str(), Vec::new(), span);
         }
         visit_expr(self, node);
     }
@@ -179,7 +218,7 @@ impl Visit for Finder {
             _ => None,
         });
         let span = Span::of(self.file, node.span());
-        self.found.push(Reference { root: root.as_str().to_owned(), steps: steps.collect(), span });
+        self.add(root.as_str(), steps.collect(), span);
         for operator in &node.operators {
             if let TraversalOperator::Index(key) = operator.value() {
                 self.visit_expr(key);

@@ -164,7 +164,13 @@ impl<'a> BuildBlock<'a> {
                     self.sequences.push(vec![pending]);
                 }
             }
-            "post-processors" => self.sequence(&pending, diagnostics),
+            "post-processors" => {
+                if !pending.labels.is_empty() {
+                    let diagnostic = Diagnostic::error("block \"post-processors\" takes no label").at(pending.span);
+                    diagnostics.push(diagnostic.help("write post-processors { ... }"));
+                }
+                self.sequence(&pending, diagnostics);
+            }
             "hcp_packer_registry" => diagnostics.push(crate::template::decode::registry(pending.span)),
             other => diagnostics.push(
                 Diagnostic::error(format!("unknown block \"{other}\""))
@@ -218,11 +224,12 @@ fn label(pending: &Pending<'_>, form: &str, diagnostics: &mut Diagnostics) -> Op
     None
 }
 
-/// The literal `name` that a `source` block inside a build gives its source.
+/// The `name` that a `source` block inside a build gives its source.
 fn local_name(pending: &Pending<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
     let attribute = pending.body.get_attribute("name")?;
-    let file = pending.span.file;
-    crate::template::syntax::literal_text(file, "\"name\"", &attribute.value, diagnostics)
+    let (file, place) = (pending.span.file, Span::of(pending.span.file, attribute.value.span()));
+    let name = text(&evaluate(&attribute.value, file, &pending.scope, diagnostics), place, diagnostics);
+    name.filter(|name| !name.is_empty())
 }
 
 /// `source.TYPE.NAME` or `TYPE.NAME`: of more than two parts the first is dropped, as in the peer.

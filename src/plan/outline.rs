@@ -30,7 +30,7 @@ impl BuildBlock<'_> {
         Outline {
             name: self.name.clone(),
             description: self.description.clone(),
-            sources: self.sources.iter().map(|used| format!("{}.{}", used.source.kind, used.local_name)).collect(),
+            sources: self.sources.iter().map(|used| format!("{}.{}", used.source.kind, used.source.name)).collect(),
             provisioners: self.provisioners.iter().map(component).collect(),
             sequences: self.sequences.iter().map(|steps| steps.iter().map(component).collect()).collect(),
         }

@@ -16,7 +16,7 @@ use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::{Reference, Scope};
 use crate::eval::{body, evaluate};
 use crate::secret::Redactor;
-use crate::template::variable_files::{Given, collect};
+use crate::template::variable_files::{Assignment, Given, Raw, collect};
 use crate::template::{Data, Input, PEER_VERSION, Template, variables};
 use crate::value::{Type, Value};
 
@@ -75,6 +75,12 @@ pub(crate) async fn resolve(
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
     let assigned = collect(&environment.given, input, &|name| names.contains(&name), &names, sources, diagnostics);
     let mut scope = Scope::new(Arc::clone(&functions));
+    for variable in template.variables.iter().filter(|variable| variable.sensitive) {
+        // Before anything is said of it: its text may be wrong and then be shown.
+        if let Some(Assignment { raw: Raw::Text(text), .. }) = assigned.get(&variable.name) {
+            redactor.add(text);
+        }
+    }
     let assigned = (assigned, environment.given.may_lack);
     for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
         hide(&value, redactor);

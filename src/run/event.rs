@@ -176,6 +176,8 @@ impl EventKind {
             | Self::Error { text }
             | Self::Question { text } => hide(text),
             Self::Output { line, .. } => hide(line),
+            Self::RunStarted { builds, .. } => builds.iter_mut().for_each(|build| hide(&mut build.name)),
+            Self::StepStarted { step } => step.name.iter_mut().for_each(hide),
             Self::Progress { label, .. } => hide(label),
             Self::Leftover { resource, error } => {
                 hide(resource);

@@ -43,12 +43,13 @@ impl Input {
         }
     }
 
-    /// `path.root`: the folder as typed.
+    /// `path.root`: the folder as typed, without a `./` before it.
     fn root(&self) -> PathBuf {
         let folder = match self {
             Self::Folder(folder) => folder.as_path(),
             Self::File(file) => file.parent().unwrap_or(Path::new("")),
         };
+        let folder = folder.strip_prefix(".").unwrap_or(folder);
         if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
     }
 }

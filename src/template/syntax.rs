@@ -1,11 +1,17 @@
 //! Small readers over the parser's tree: places of nodes, literal texts, and blocks with a fixed set of attributes.
 
+use std::sync::Arc;
+
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
 
 use super::Expr;
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+use crate::eval::evaluate;
+use crate::eval::functions::FunctionContext;
+use crate::eval::scope::Scope;
+use crate::value::{Kind, Type, Value, convert};
 
 /// The place of a block's type and labels.
 pub(crate) fn header(file: FileId, block: &Block) -> Span {
@@ -74,38 +80,48 @@ pub(crate) fn parts(
     (attributes, nested)
 }
 
-/// A text without interpolation; anything else is reported as not literal.
+/// A text without variables and functions; anything else is reported.
 pub(crate) fn literal_text(
     file: FileId,
     what: &str,
     value: &Expression,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    if let Expression::String(text) = value {
-        return Some(text.as_str().to_owned());
+    let found = literal(file, value, &Type::String);
+    let text = found.as_ref().and_then(|value| value.as_str()).map(str::to_owned);
+    if text.is_none() {
+        diagnostics.push(not_literal(file, what, "a literal text", value));
     }
-    let diagnostic = Diagnostic::error(format!("{what} must be a literal text"))
-        .at(Span::of(file, value.span()))
-        .detail("variables and functions are not allowed here");
-    diagnostics.push(diagnostic);
-    None
+    text
 }
 
-/// `true` or `false` as written; anything else is reported.
+/// `true` or `false`, without variables and functions; anything else is reported.
 pub(crate) fn literal_bool(
     file: FileId,
     what: &str,
     value: &Expression,
     diagnostics: &mut Diagnostics,
 ) -> Option<bool> {
-    if let Expression::Bool(flag) = value {
-        return Some(**flag);
+    match literal(file, value, &Type::Bool).map(|value| value.kind) {
+        Some(Kind::Bool(flag)) => Some(flag),
+        _ => {
+            diagnostics.push(not_literal(file, what, "true or false", value));
+            None
+        }
     }
-    let diagnostic = Diagnostic::error(format!("{what} must be true or false"))
+}
+
+fn literal(file: FileId, value: &Expression, ty: &Type) -> Option<Value> {
+    let scope = Scope::literal(Arc::new(FunctionContext::detached()));
+    let mut aside = Diagnostics::new();
+    let found = evaluate(value, file, &scope, &mut aside);
+    if aside.has_errors() { None } else { convert(&found, ty).ok() }
+}
+
+fn not_literal(file: FileId, what: &str, wanted: &str, value: &Expression) -> Diagnostic {
+    Diagnostic::error(format!("{what} must be {wanted}"))
         .at(Span::of(file, value.span()))
-        .detail("variables and functions are not allowed here");
-    diagnostics.push(diagnostic);
-    None
+        .detail("variables and functions are not allowed here")
 }
 
 /// The labels of a block when there are as many as `names`; otherwise reported.

@@ -10,7 +10,9 @@ use hcl_edit::structure::Structure;
 use super::load::{files_ending, parse, read};
 use super::syntax::{expr, header};
 use super::{Expr, Input};
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use crate::eval::functions::json;
+use crate::value::{Kind, Value};
 
 /// What the user gave beside the template.
 #[derive(Debug, Clone, Default)]
@@ -47,11 +49,12 @@ impl Origin {
     }
 }
 
-/// A value as given: text from the environment and flags, an expression from files.
+/// A value as given: text from the environment and flags, an expression or a value from files.
 #[derive(Debug, Clone)]
 pub(crate) enum Raw {
     Text(String),
     Expr(Expr),
+    Known(Value, Span),
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +81,7 @@ pub(crate) fn collect(
     for file in auto_files(input, diagnostics).iter().chain(&given.files) {
         for (name, place, value) in from_file(file, sources, diagnostics) {
             if declared(&name) {
-                values.insert(name, Assignment { origin: Origin::File, raw: Raw::Expr(value) });
+                values.insert(name, Assignment { origin: Origin::File, raw: value });
             } else if given.warn_undeclared {
                 diagnostics.push(
                     Diagnostic::warning(format!("the template declares no variable \"{name}\""))
@@ -121,7 +124,7 @@ fn auto_files(input: &Input, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
     files
 }
 
-fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<(String, Span, Expr)> {
+fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<(String, Span, Raw)> {
     let shown = path.to_string_lossy().into_owned();
     let json = shown.ends_with(".json");
     if !json && !shown.ends_with(".hcl") {
@@ -139,7 +142,7 @@ fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics
         match structure {
             Structure::Attribute(attribute) => {
                 let place = Span::of(file, attribute.key.span());
-                values.push((attribute.key.as_str().to_owned(), place, expr(file, attribute.value)));
+                values.push((attribute.key.as_str().to_owned(), place, Raw::Expr(expr(file, attribute.value))));
             }
             Structure::Block(block) => {
                 let diagnostic = Diagnostic::error("a variable file holds no blocks").at(header(file, &block));
@@ -156,14 +159,9 @@ fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics
     values
 }
 
-/// JSON is a subset of HCL expressions but for its keys, so the object is read as one HCL expression.
-fn from_json(
-    file: crate::diagnostic::FileId,
-    sources: &SourceMap,
-    diagnostics: &mut Diagnostics,
-) -> Vec<(String, Span, Expr)> {
+/// The members of a JSON object; its texts are plain, whatever they look like.
+fn from_json(file: FileId, sources: &SourceMap, diagnostics: &mut Diagnostics) -> Vec<(String, Span, Raw)> {
     let text = sources.text(file);
-    let whole = Span::new(file, 0..text.len().min(1));
     if let Err(error) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
         let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let at = (start + error.column().saturating_sub(1)).min(text.len());
@@ -171,24 +169,19 @@ fn from_json(
         diagnostics.push(diagnostic.detail(error.to_string()));
         return Vec::new();
     }
-    let parsed = hcl_edit::parser::parse_expr(text.trim());
-    let object = match parsed {
-        Ok(hcl_edit::expr::Expression::Object(object)) => object,
-        _ => {
-            let diagnostic = Diagnostic::error("this JSON file cannot be read as variable values").at(whole);
-            diagnostics.push(diagnostic.help("rename it to .pkrvars.hcl and write lines of the form name = value"));
+    let members = match json::decode(text) {
+        Ok(value) => value,
+        Err(error) => {
+            diagnostics.push(Diagnostic::error(error).at(Span::new(file, 0..text.len().min(1))));
             return Vec::new();
         }
     };
-    let mut values = Vec::new();
-    for (key, value) in object {
-        let hcl_edit::expr::ObjectKey::Expression(key) = key else { continue };
-        let place = Span::of(file, key.span());
-        if let Some(name) = key.as_str()
-            && !name.starts_with("//")
-        {
-            values.push((name.to_owned(), place, expr(file, value.into_expr())));
-        }
-    }
-    values
+    let Kind::Object(members) = &members.kind else { return Vec::new() };
+    let values = members.iter().filter(|(name, _)| !name.starts_with("//")).map(|(name, value)| {
+        let key = format!("{name:?}");
+        let at = text.find(&key).unwrap_or(0);
+        let place = Span::new(file, at..at + key.len());
+        (name.clone(), place, Raw::Known(value.clone(), place))
+    });
+    values.collect()
 }

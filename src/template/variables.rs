@@ -107,6 +107,7 @@ fn assigned(
     let literal = Scope::literal(Arc::clone(functions));
     let (place, value) = match &assignment.raw {
         Raw::Expr(e) => (Some(e.span), evaluate(&e.node, e.file, &literal, diagnostics)),
+        Raw::Known(value, place) => (Some(*place), value.clone()),
         Raw::Text(text) if matches!(ty, Type::String | Type::Number | Type::Any) => (None, text.as_str().into()),
         // Other types are written as expressions, so that lists and objects can be given on the command line.
         Raw::Text(text) => {
@@ -167,6 +168,7 @@ fn check(
     scope.insert("var", &variable.name, value.clone());
     let message = evaluate(&rule.error_message.node, rule.error_message.file, &scope, diagnostics);
     let message = message.as_str().unwrap_or_default().to_owned();
+    let message = message.trim().to_owned();
     let sentence = message.ends_with(['.', '?', '!']) && !message.chars().next().is_some_and(char::is_lowercase);
     if !sentence {
         let diagnostic = Diagnostic::error("\"error_message\" must be a sentence").at(rule.error_message.span);

@@ -101,3 +101,31 @@ build { sources = ["null.n"] }
         .says("The size must be over 3.");
     workspace.fail(&["-var", "size=big"]).says("a number is required");
 }
+
+#[test]
+fn texts_of_json_files_are_plain() {
+    let workspace = Workspace::new(
+        "variable \"x\" {}\nvariable \"m\" { type = map(string) }\nsource \"null\" \"n\" { communicator = \"none\" }\nbuild {\n sources = [\"null.n\"]\n provisioner \"shell-local\" {\n env = { X = var.x, M = var.m[\"k\"] }\n inline = [\"echo \\\"x=$X m=$M\\\"\"]\n }\n}",
+    );
+    workspace.file("v.json", r#"{"x": "p${ss %{off $${a}", "m": {"k": "${nope}", "//": "c"}}"#);
+    workspace.build(&["-var-file=v.json"]).says("x=p${ss %{off $${a} m=${nope}");
+    workspace.file("v.json", r#"{"x": "a", "#);
+    workspace.fail(&["-var-file=v.json"]).says("this is not a JSON object").says("v.json:1:");
+}
+
+#[test]
+fn sensitive_values_do_not_show_in_mistakes_and_names() {
+    for (ty, text) in [("bool", "s3cret"), ("list(string)", "[\"s3cret\""), ("number", "s3cret")] {
+        let workspace = Workspace::new(&format!(
+            "variable \"x\" {{\n type = {ty}\n sensitive = true\n}}\nsource \"null\" \"n\" {{ communicator = \"none\" }}\nbuild {{ sources = [\"null.n\"] }}\n"
+        ));
+        workspace.fail(&["-var", &format!("x={text}")]).says_not("s3cret").says("error: ");
+        workspace.env("PKR_VAR_x", text).fail(&[]).says_not("s3cret").says("error: ");
+    }
+    let workspace = Workspace::new(
+        "variable \"x\" {\n default = \"s3cret\"\n sensitive = true\n}\nsource \"null\" \"n\" { communicator = \"none\" }\nbuild {\n name = var.x\n source \"null.n\" { name = \"s3cret\" }\n provisioner \"shell-local\" {\n name = var.x\n inline = [\"true\"]\n }\n}\n",
+    );
+    for args in [&[][..], &["-machine-readable"]] {
+        workspace.build(args).says_not("s3cret").says("<sensitive>.null.<sensitive>");
+    }
+}

@@ -64,7 +64,7 @@ fn quote(out: &mut String, text: &str) {
 }
 
 /// Reads one JSON document into objects and tuples; numbers keep all their digits.
-pub(super) fn decode(text: &str) -> Result<Value, String> {
+pub(crate) fn decode(text: &str) -> Result<Value, String> {
     let document: &RawValue = serde_json::from_str(text).map_err(|error| format!("this is not JSON: {error}"))?;
     value(document, 0)
 }

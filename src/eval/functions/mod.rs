@@ -11,7 +11,7 @@ mod file;
 mod format;
 mod hash;
 mod ip;
-pub(in crate::eval) mod json;
+pub(crate) mod json;
 mod number;
 mod re2;
 mod regular;

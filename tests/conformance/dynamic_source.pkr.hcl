@@ -1,0 +1,15 @@
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  dynamic "source" {
+    for_each = ["q", "r"]
+    labels   = ["null.n"]
+    content {
+      name = source.value
+    }
+  }
+  provisioner "shell-local" {
+    inline = ["echo ${source.name}"]
+  }
+}
