@@ -17,6 +17,10 @@ impl Evaluator<'_> {
         for (key, value) in object {
             let name = match key {
                 ObjectKey::Ident(name) => Some(name.as_str().to_owned()),
+                ObjectKey::Expression(expr @ Expression::Traversal(_)) => {
+                    let diagnostic = Diagnostic::error("this key could be a name or a reference").at(self.span(expr));
+                    return self.fail(diagnostic.help("write it in parentheses for its value, in quotes for its name"));
+                }
                 ObjectKey::Expression(expr) => {
                     let key = self.expression(expr)?;
                     sensitive |= key.sensitive;

@@ -99,6 +99,10 @@ impl<'a> Fields<'a> {
         if self.is_unknown(name) {
             return Some(Duration::ZERO);
         }
+        // As in the peer, an empty text is no duration at all.
+        if text.is_empty() {
+            return None;
+        }
         match duration::parse(&text) {
             Ok(duration) => Some(duration),
             Err(error) => {

@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(text.strip_suffix(a.text(1)?).unwrap_or(text).into())
     }),
     fixed("trimspace", &[TEXT], |a| Ok(a.text(0)?.trim().into())),
-    variadic("join", &[TEXT], TEXTS, join),
+    variadic("join", &[TEXT, TEXTS], TEXTS, join),
 ];
 
 /// Characters that become several (`ß` as `SS`) stay as they are, as in the peer.

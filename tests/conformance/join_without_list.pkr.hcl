@@ -1,0 +1,9 @@
+locals {
+  a = join(",")
+}
+source "null" "n" {
+  communicator = "none"
+}
+build {
+  sources = ["null.n"]
+}
