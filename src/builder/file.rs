@@ -30,6 +30,7 @@ enum From {
 }
 
 pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<dyn Builder>> {
+    let before = fields.error_count();
     let source = fields.text("source").filter(|path| !path.is_empty());
     let content = fields.text("content").filter(|text| !text.is_empty());
     let target = fields.required_text("target");
@@ -40,6 +41,8 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
         }
         (Some(source), None) => From::Source(PathBuf::from(source)),
         (None, Some(content)) => From::Content(content),
+        // One that is written and wrong is told already.
+        (None, None) if fields.error_count() > before => return None,
         (None, None) => {
             let warning = Diagnostic::warning("neither \"source\" nor \"content\" is set: the file will be empty")
                 .at(fields.block_span());

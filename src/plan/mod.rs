@@ -16,7 +16,7 @@ pub(crate) use step::{PostProcessorStep, ProvisionerStep};
 
 use crate::builder::{self, Builder};
 use crate::client::Services;
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span, nearest};
 use crate::eval::block::Body;
 use crate::eval::body;
 use crate::eval::fields::Fields;
@@ -177,7 +177,19 @@ fn decode_builder(
     }
     let mut fields = Fields::new(format!("builder \"{kind}\""), options, interpolation, diagnostics);
     let builder = decode(&mut fields, cx.services);
-    if fields.finish() { builder } else { None }
+    let complete = fields.finish();
+    if builder.is_none() {
+        unexplained("builder", kind, used.source.span, diagnostics);
+    }
+    builder.filter(|_| complete)
+}
+
+/// A component that was refused without a reason would be left out of the run without a word.
+fn unexplained(kind: &str, name: &str, place: Span, diagnostics: &mut Diagnostics) {
+    if !diagnostics.has_errors() {
+        let diagnostic = Diagnostic::error(format!("{kind} \"{name}\" cannot be used with these options")).at(place);
+        diagnostics.push(diagnostic.help("this is a defect of forge: please report it with the template"));
+    }
 }
 
 /// Adds what a `source` block inside `build` says. It may only add: repeating an argument is an error, as in the

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hcl_edit::structure;
 use indexmap::IndexMap;
 
-use super::{Context, unsupported};
+use super::{Context, unexplained, unsupported};
 use crate::builder::Facts;
 use crate::client::Services;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
@@ -201,6 +201,9 @@ impl PostProcessorStep {
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
         let decoded = decode(&mut fields, cx.services);
         let complete = fields.finish();
+        if decoded.is_none() {
+            unexplained("post-processor", &component, pending.span, diagnostics);
+        }
         let added_facts = decoded.filter(|_| complete)?.added_facts();
         let place = Some(place(cx, pending.span));
         let title = StepTitle { kind: StepKind::PostProcessor, component, name, place };
