@@ -6,13 +6,15 @@ use hcl_edit::expr::Expression;
 
 use crate::app::{self, Process};
 use crate::cli::ConsoleArgs;
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, Style};
+use crate::diagnostic::{Diagnostic, Span, Style};
 use crate::eval::evaluate;
+use crate::eval::interpolate::{Interpolation, data};
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
-use crate::front::{Front, empty_scope};
+use crate::front::{Front, Looked, empty_scope};
 use crate::inspect_command;
 use crate::secret::Redactor;
+use crate::template::PEER_VERSION;
 
 const HELP: &str = "\
 Expressions are evaluated with the template's variables and locals: type one and press Enter.
@@ -26,21 +28,85 @@ Expressions are evaluated with the template's variables and locals: type one and
 /// Reads lines until the end. Piped ones are evaluated in turn, and the last result is shown, as in the peer.
 pub(crate) async fn run(args: &ConsoleArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut front = Front::empty();
-    let scope = match &args.template {
+    let language = match &args.template {
         Some(path) => {
             let template = args.variables(path);
-            front.look(&template, process, redactor).await.map(|(_, scope)| scope)
+            let looked = front.look(&template, process, redactor).await;
+            looked.map(|looked| Language::of(looked, process))
         }
-        None => Some(empty_scope(process)),
+        None => Some(Language::Native(empty_scope(process))),
     };
     if front.show(Style::Plain, process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let Some(scope) = scope else { return ExitCode::Failed };
-    if std::io::stdin().is_terminal() { typed(&scope, process, redactor) } else { piped(&scope, process, redactor) }
+    let Some(language) = language else { return ExitCode::Failed };
+    match std::io::stdin().is_terminal() {
+        true => typed(&language, process, redactor),
+        false => piped(&language, process, redactor),
+    }
 }
 
-fn piped(scope: &Scope, process: &Process, redactor: &Redactor) -> ExitCode {
+/// What is typed: expressions, or texts with `{{ }}` where the template is of the old format.
+enum Language {
+    Native(Scope),
+    Legacy(Interpolation),
+}
+
+impl Language {
+    fn of(looked: Looked, process: &Process) -> Self {
+        match looked.legacy {
+            None => Self::Native(looked.scope),
+            legacy => Self::Legacy(Interpolation {
+                build_name: None,
+                build_type: None,
+                started: process.started,
+                cwd: process.cwd.clone(),
+                version: PEER_VERSION.to_owned(),
+                legacy,
+            }),
+        }
+    }
+
+    /// All variables and locals.
+    fn values(&self) -> String {
+        match self {
+            Self::Native(scope) => inspect_command::values(scope),
+            Self::Legacy(engine) => {
+                let variables = engine.legacy.iter().flat_map(|legacy| &legacy.variables);
+                variables.map(|(name, value)| format!("{name}: {value},\n")).collect()
+            }
+        }
+    }
+
+    /// The result of one line; nothing, and a diagnostic, after a mistake.
+    fn answer(&self, line: &str, front: &mut Front) -> Option<String> {
+        let file = front.sources.add("<console>", line.to_owned());
+        match self {
+            Self::Native(scope) => match line.parse::<Expression>() {
+                Ok(expression) => Some(evaluate(&expression, file, scope, &mut front.diagnostics).shown()),
+                Err(error) => {
+                    let at = error.location().offset().min(line.len());
+                    let diagnostic = Diagnostic::error("this is not an expression");
+                    let diagnostic = diagnostic.at(Span::new(file, at..line.len()));
+                    front.diagnostics.push(diagnostic.detail(error.message().replace('`', "\"")));
+                    None
+                }
+            },
+            Self::Legacy(engine) => match engine.render(line, &data([])) {
+                Ok(text) => Some(text),
+                Err(error) => {
+                    let at = error.offset.min(line.len());
+                    let mut diagnostic = Diagnostic::error("this cannot be rendered").detail(error.message);
+                    diagnostic.help = error.help;
+                    front.diagnostics.push(diagnostic.at(Span::new(file, at..line.len())));
+                    None
+                }
+            },
+        }
+    }
+}
+
+fn piped(language: &Language, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut last = String::new();
     for line in std::io::stdin().lock().lines() {
         let line = match line {
@@ -50,7 +116,7 @@ fn piped(scope: &Scope, process: &Process, redactor: &Redactor) -> ExitCode {
                 return ExitCode::Failed;
             }
         };
-        match answer(&line, scope, process, redactor) {
+        match answer(&line, language, process, redactor) {
             Answer::Text(text) => last = text,
             Answer::Mistake => return ExitCode::Failed,
             Answer::Nothing => {}
@@ -62,7 +128,7 @@ fn piped(scope: &Scope, process: &Process, redactor: &Redactor) -> ExitCode {
 }
 
 /// With the history of this session: what is typed may hold secrets, so it is not kept.
-fn typed(scope: &Scope, process: &Process, redactor: &Redactor) -> ExitCode {
+fn typed(language: &Language, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut editor = match rustyline::DefaultEditor::new() {
         Ok(editor) => editor,
         Err(error) => {
@@ -72,7 +138,7 @@ fn typed(scope: &Scope, process: &Process, redactor: &Redactor) -> ExitCode {
     };
     while let Ok(line) = editor.readline("> ") {
         let _ = editor.add_history_entry(&line);
-        match answer(&line, scope, process, redactor) {
+        match answer(&line, language, process, redactor) {
             Answer::Text(text) => app::print(&format!("{text}\n")),
             Answer::Mistake | Answer::Nothing => {}
             Answer::Exit => break,
@@ -89,29 +155,18 @@ enum Answer {
     Exit,
 }
 
-fn answer(line: &str, scope: &Scope, process: &Process, redactor: &Redactor) -> Answer {
+fn answer(line: &str, language: &Language, process: &Process, redactor: &Redactor) -> Answer {
     match line.trim() {
         "" => return Answer::Nothing,
         "exit" => return Answer::Exit,
         "help" => return Answer::Text(HELP.to_owned()),
-        "variables" => return Answer::Text(redactor.redact(&inspect_command::values(scope))),
+        "variables" => return Answer::Text(redactor.redact(&language.values())),
         _ => {}
     }
     let mut front = Front::empty();
-    let file = front.sources.add("<console>", line.to_owned());
-    let value = match line.parse::<Expression>() {
-        Ok(expression) => evaluate(&expression, file, scope, &mut front.diagnostics),
-        Err(error) => {
-            let at = error.location().offset().min(line.len());
-            let diagnostic = Diagnostic::error("this is not an expression").at(Span::new(file, at..line.len()));
-            front.diagnostics = Diagnostics::new();
-            front.diagnostics.push(diagnostic.detail(error.message().replace('`', "\"")));
-            front.show(Style::Plain, process, redactor);
-            return Answer::Mistake;
-        }
-    };
-    match front.show(Style::Plain, process, redactor) {
-        Some(_) => Answer::Mistake,
-        None => Answer::Text(redactor.redact(&value.shown())),
+    let text = language.answer(line, &mut front);
+    match (front.show(Style::Plain, process, redactor), text) {
+        (None, Some(text)) => Answer::Text(redactor.redact(&text)),
+        _ => Answer::Mistake,
     }
 }

@@ -7,9 +7,10 @@ use crate::cli::TemplateArgs;
 use crate::client::Services;
 use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::eval::functions::FunctionContext;
+use crate::eval::interpolate::Legacy;
 use crate::eval::scope::Scope;
 use crate::plan::{Context, Plan, Selection, plan, references};
-use crate::resolve::{Environment, Wanted, resolve};
+use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
 use crate::template::variable_files::Given;
 use crate::template::{Template, load};
@@ -24,6 +25,14 @@ pub(crate) struct Asked {
     pub syntax_only: bool,
     /// Data sources are read, not only checked.
     pub read_data: bool,
+}
+
+/// A template with all its values.
+pub(crate) struct Looked {
+    pub template: Template,
+    pub scope: Scope,
+    /// In the old format, what its texts see.
+    pub legacy: Option<Arc<Legacy>>,
 }
 
 /// What variables are set to, and the facts that expressions can see.
@@ -72,7 +81,11 @@ impl Front {
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
         let Front { sources, diagnostics, .. } = &mut front;
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
-        let environment = environment(args, asked.warn_undeclared, false, process);
+        let mut environment = environment(args, asked.warn_undeclared, false, process);
+        let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
+        if legacy.is_some() {
+            environment.given = Given::default();
+        }
         let both = (&template, &input);
         let mut wanted = Wanted::nothing();
         if !template.data.is_empty() && !asked.syntax_only {
@@ -84,7 +97,7 @@ impl Front {
         let scope = resolve(both, &wanted, &environment, redactor, sources, diagnostics).await;
         if !asked.syntax_only {
             let (services, cwd) = (&front.services, process.cwd.as_path());
-            let cx = Context { sources: &front.sources, services, cwd, started: process.started };
+            let cx = Context { sources: &front.sources, services, cwd, started: process.started, legacy };
             front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
         }
         front
@@ -96,13 +109,17 @@ impl Front {
         args: &TemplateArgs,
         process: &Process,
         redactor: &Redactor,
-    ) -> Option<(Template, Scope)> {
+    ) -> Option<Looked> {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
-        let environment = environment(args, false, true, process);
+        let mut environment = environment(args, false, true, process);
+        let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
+        if legacy.is_some() {
+            environment.given = Given::default();
+        }
         let wanted = Wanted::all(&template);
         let scope = resolve((&template, &input), &wanted, &environment, redactor, sources, diagnostics).await;
-        Some((template, scope))
+        Some(Looked { template, scope, legacy })
     }
 
     /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.

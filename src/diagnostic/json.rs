@@ -50,6 +50,7 @@ struct Place {
 
 impl Range {
     fn new(span: Span, sources: &SourceMap) -> Self {
+        let span = sources.written(span);
         let at = sources.position(span);
         Self {
             filename: sources.path(span.file).to_string_lossy().into_owned(),

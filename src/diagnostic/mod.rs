@@ -9,7 +9,7 @@ mod source;
 
 pub(crate) use json::json;
 pub(crate) use render::{Style, annotation, render};
-pub(crate) use source::{FileId, SourceMap, Span};
+pub(crate) use source::{FileId, Part, SourceMap, Span};
 
 /// How much a diagnostic matters: only errors stop a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

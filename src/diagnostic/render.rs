@@ -43,21 +43,21 @@ fn excerpts<'a>(
     diagnostic: &'a Diagnostic,
     sources: &'a SourceMap,
 ) -> Vec<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-    let Some(primary) = diagnostic.span else { return Vec::new() };
+    let Some(primary) = diagnostic.span.map(|span| sources.written(span)) else { return Vec::new() };
+    let labels: Vec<_> = diagnostic.labels.iter().map(|label| (sources.written(label.span), &label.text)).collect();
     let mut files = vec![primary.file];
-    for label in &diagnostic.labels {
-        if !files.contains(&label.span.file) {
-            files.push(label.span.file);
+    for (span, _) in &labels {
+        if !files.contains(&span.file) {
+            files.push(span.file);
         }
     }
     let places = |file| {
         let first = (file == primary.file)
             .then(|| AnnotationKind::Primary.span(within(primary, sources)).label(diagnostic.detail.as_deref()));
-        let others = diagnostic
-            .labels
+        let others = labels
             .iter()
-            .filter(move |l| l.span.file == file)
-            .map(|l| AnnotationKind::Context.span(within(l.span, sources)).label(Some(l.text.as_str())));
+            .filter(move |(span, _)| span.file == file)
+            .map(|(span, text)| AnnotationKind::Context.span(within(*span, sources)).label(Some(text.as_str())));
         first.into_iter().chain(others).collect::<Vec<_>>()
     };
     files

@@ -1,5 +1,6 @@
 //! The texts that diagnostics point into: file names, contents, and byte spans turned into lines and columns.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Index of a file in the [`SourceMap`].
@@ -16,14 +17,14 @@ pub(crate) struct Span {
 
 impl Span {
     /// The span of `range` in `file`. Files over 4 GiB are refused when they are read.
-    pub(crate) fn new(file: FileId, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn new(file: FileId, range: Range<usize>) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self { file, start: clamp(range.start), end: clamp(range.end) }
     }
 
     /// The place of a node of the parser's tree. The parser gives every node a range; one without falls on the start
     /// of the file.
-    pub(crate) fn of(file: FileId, range: Option<std::ops::Range<usize>>) -> Self {
+    pub(crate) fn of(file: FileId, range: Option<Range<usize>>) -> Self {
         Self::new(file, range.unwrap_or(0..0))
     }
 
@@ -46,6 +47,16 @@ pub(crate) struct Position {
 struct SourceFile {
     path: PathBuf,
     text: String,
+    /// The file that the text was made from, and which part of it each part came from, in order.
+    origin: Option<(FileId, Vec<Part>)>,
+}
+
+/// A part of a text that was made from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub made: Range<usize>,
+    /// Of the same length, it is the same text; else only the whole of it is known.
+    pub from: Range<usize>,
 }
 
 /// All files read in this run.
@@ -60,8 +71,39 @@ impl SourceMap {
     }
 
     pub(crate) fn add(&mut self, path: impl Into<PathBuf>, text: String) -> FileId {
-        self.files.push(SourceFile { path: path.into(), text });
+        self.push(SourceFile { path: path.into(), text, origin: None })
+    }
+
+    /// Adds a text that was made from another file: its places are shown as those they came from. `parts` are in
+    /// order and do not overlap.
+    pub(crate) fn derive(&mut self, from: FileId, text: String, parts: Vec<Part>) -> FileId {
+        let path = self.path(from).to_owned();
+        self.push(SourceFile { path, text, origin: Some((from, parts)) })
+    }
+
+    fn push(&mut self, file: SourceFile) -> FileId {
+        self.files.push(file);
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// The place in the file that the user wrote.
+    pub(crate) fn written(&self, span: Span) -> Span {
+        let Some((file, parts)) = &self.files[span.file.0 as usize].origin else { return span };
+        let (start, end) = (span.start as usize, span.end as usize);
+        // The parts that the span touches; one between two parts falls on the next.
+        let first = parts.partition_point(|part| part.made.end <= start).min(parts.len().saturating_sub(1));
+        let last = parts.partition_point(|part| part.made.start < end).saturating_sub(1).max(first);
+        let (Some(first), Some(last)) = (parts.get(first), parts.get(last)) else { return Span::new(*file, 0..0) };
+        let same = |part: &Part| part.made.len() == part.from.len();
+        let start = match same(first) && part_holds(first, start) {
+            true => first.from.start + (start - first.made.start),
+            false => first.from.start,
+        };
+        let end = match same(last) && part_holds(last, end) {
+            true => last.from.start + (end - last.made.start),
+            false => last.from.end,
+        };
+        Span::new(*file, start..end.max(start))
     }
 
     pub(crate) fn path(&self, file: FileId) -> &Path {
@@ -73,11 +115,16 @@ impl SourceMap {
     }
 
     pub(crate) fn position(&self, span: Span) -> Position {
+        let span = self.written(span);
         let text = self.text(span.file);
         let (line, column) = line_column(text, span.start as usize);
         let (end_line, end_column) = line_column(text, span.end as usize);
         Position { line, column, end_line, end_column }
     }
+}
+
+fn part_holds(part: &Part, at: usize) -> bool {
+    (part.made.start..=part.made.end).contains(&at)
 }
 
 fn line_column(text: &str, offset: usize) -> (usize, usize) {
@@ -102,5 +149,28 @@ mod tests {
         assert_eq!((position.line, position.column), (2, 1));
         assert_eq!((position.end_line, position.end_column), (2, 3));
         assert_eq!(map.position(Span::new(file, 900..901)).line, 3);
+    }
+
+    #[test]
+    fn places_of_a_derived_text_are_those_of_the_written_one() {
+        let mut map = SourceMap::new();
+        let written = map.add("a.json", "{\n\"name\": \"\\u0041bc\"}".to_owned());
+        // name = "Abc"
+        let parts = vec![
+            Part { made: 0..4, from: 3..7 },
+            Part { made: 8..9, from: 11..17 },
+            Part { made: 9..11, from: 17..19 },
+        ];
+        let made = map.derive(written, "name = \"Abc\"".to_owned(), parts);
+        let place = |range| {
+            let span = map.written(Span::new(made, range));
+            assert_eq!(span.file, written);
+            (span.start, span.end)
+        };
+        assert_eq!((place(0..4), place(1..2)), ((3, 7), (4, 5)));
+        assert_eq!((place(8..9), place(9..11), place(7..12)), ((11, 17), (17, 19), (11, 19)));
+        assert_eq!(place(5..6), (11, 17), "between two parts");
+        assert_eq!(map.position(Span::new(made, 0..4)).line, 2);
+        assert_eq!(map.path(made), Path::new("a.json"));
     }
 }

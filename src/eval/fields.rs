@@ -10,10 +10,25 @@ use super::block::{Block, Body};
 use super::duration;
 use super::interpolate::{Data, InterpolateError, Interpolation};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::value::{Kind, Type, Value, convert};
+use crate::value::{Kind, Type, Value, convert, loosely};
 
 /// Stands for a text that is unknown at plan time, as in the peer.
-const UNKNOWN: &str = "<unknown>";
+pub(crate) const UNKNOWN: &str = "<unknown>";
+
+/// What happens to the `{{ }}` of an option when it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Braces {
+    Rendered,
+    /// The component renders them when it runs: only their syntax is looked at.
+    Checked,
+}
+
+/// Whether a part of the value stands for what is not known yet.
+fn holds_unknown(value: &Value) -> bool {
+    let mut texts = Vec::new();
+    value.texts(&mut texts);
+    texts.iter().any(|text| text.contains(UNKNOWN))
+}
 
 /// The options of a block on their way into a component's configuration.
 pub(crate) struct Fields<'a> {
@@ -61,13 +76,12 @@ impl<'a> Fields<'a> {
 
     /// A text with its `{{ }}` rendered.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
-        let text = self.raw_text(name, false)?;
-        self.render(name, &text)
+        self.plain_text(name, Braces::Rendered)
     }
 
     /// A text whose `{{ }}` the component renders itself when it runs; only its syntax is checked here.
     pub(crate) fn template(&mut self, name: &'static str) -> Option<String> {
-        self.raw_text(name, true)
+        self.plain_text(name, Braces::Checked)
     }
 
     /// A text that must be there and not be empty.
@@ -77,14 +91,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
-        match self.take(name, &Type::Bool)?.kind {
+        match self.take(name, &Type::Bool, Braces::Rendered)?.kind {
             Kind::Bool(flag) => Some(flag),
             _ => Some(false),
         }
     }
 
     pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
-        let value = self.take(name, &Type::Number)?;
+        let value = self.take(name, &Type::Number, Braces::Rendered)?;
         let Kind::Number(number) = &value.kind else { return Some(0) };
         let integer = number.to_i64();
         if integer.is_none() {
@@ -114,41 +128,27 @@ impl<'a> Fields<'a> {
 
     /// A list of texts, each rendered; `None` when absent.
     pub(crate) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let texts = self.raw_texts(name)?;
-        texts.iter().map(|text| self.render(name, text)).collect()
+        self.plain_texts(name, Braces::Rendered)
     }
 
     /// A list of texts that the component renders itself; only their syntax is checked here.
     pub(crate) fn templates(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let texts = self.raw_texts(name)?;
-        for text in &texts {
-            if let Err(error) = self.interpolation.check(text) {
-                self.interpolate_error(name, error);
-            }
-        }
-        Some(texts)
+        self.plain_texts(name, Braces::Checked)
     }
 
     /// A map of texts, values rendered, ordered by key.
     pub(crate) fn text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
-        let texts = self.raw_text_map(name)?;
-        texts.into_iter().map(|(key, text)| Some((key, self.render(name, &text)?))).collect()
+        self.plain_text_map(name, Braces::Rendered)
     }
 
     /// A map of texts whose values the component renders itself; only their syntax is checked here.
     pub(crate) fn template_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
-        let texts = self.raw_text_map(name)?;
-        for text in texts.values() {
-            if let Err(error) = self.interpolation.check(text) {
-                self.interpolate_error(name, error);
-            }
-        }
-        Some(texts)
+        self.plain_text_map(name, Braces::Checked)
     }
 
     /// A list of whole numbers.
     pub(crate) fn integers(&mut self, name: &'static str) -> Option<Vec<i64>> {
-        let value = self.take(name, &Type::list(Type::Number))?;
+        let value = self.take(name, &Type::list(Type::Number), Braces::Rendered)?;
         let numbers = value.children().map(|item| match &item.kind {
             Kind::Number(number) => number.to_i64(),
             Kind::Unknown(_) => Some(0),
@@ -251,19 +251,26 @@ impl<'a> Fields<'a> {
         self.diagnostics.error_count() == self.errors_before
     }
 
-    /// The value converted to `ty`; nothing when absent or null, and after a reported mistake.
-    fn take(&mut self, name: &'static str, ty: &Type) -> Option<Value> {
+    /// The value converted to `ty`; nothing when absent or null, and after a reported mistake. What `{{ }}` gives is
+    /// of any type in the old format, so there it is rendered first.
+    fn take(&mut self, name: &'static str, ty: &Type, braces: Braces) -> Option<Value> {
         self.known.push(name);
         let attr = self.body.attrs.shift_remove(name)?;
         if attr.value.is_null() {
             return None;
         }
         self.spans.insert(name, attr.value_span);
-        if !attr.value.is_wholly_known() {
+        let legacy = self.interpolation.legacy.is_some();
+        let written = match legacy {
+            true => self.rendered(name, &attr.value, braces)?,
+            false => attr.value,
+        };
+        if !written.is_wholly_known() || (legacy && holds_unknown(&written)) {
             self.unknown.push(name);
         }
-        match convert(&attr.value, ty) {
-            Ok(value) => Some(value),
+        match if legacy { loosely(&written, ty) } else { convert(&written, ty) } {
+            Ok(value) if legacy => Some(value),
+            Ok(value) => self.rendered(name, &value, braces),
             Err(error) => {
                 let summary = format!("wrong type of \"{name}\"");
                 self.push(Diagnostic::error(summary).at(attr.value_span).detail(error.to_string()));
@@ -272,41 +279,49 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn raw_text(&mut self, name: &'static str, check: bool) -> Option<String> {
-        let value = self.take(name, &Type::String)?;
-        let text = value.as_str().unwrap_or(UNKNOWN).to_owned();
-        if check && let Err(error) = self.interpolation.check(&text) {
-            self.interpolate_error(name, error);
+    /// The value with the `{{ }}` of all texts rendered, or only checked; nothing after a reported mistake.
+    fn rendered(&mut self, name: &'static str, value: &Value, braces: Braces) -> Option<Value> {
+        let mut first = None;
+        let rendered = value.with_texts(&mut |text| {
+            let result = match braces {
+                Braces::Rendered => self.interpolation.render(text, &Data::Map(BTreeMap::new())),
+                Braces::Checked => self.interpolation.check(text).map(|()| text.to_owned()),
+            };
+            result.unwrap_or_else(|error| {
+                first.get_or_insert(error);
+                text.to_owned()
+            })
+        });
+        match first {
+            None => Some(rendered),
+            Some(error) => {
+                self.interpolate_error(name, error);
+                None
+            }
         }
-        Some(text)
     }
 
-    fn raw_texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let value = self.take(name, &Type::list(Type::String))?;
+    fn plain_text(&mut self, name: &'static str, braces: Braces) -> Option<String> {
+        let value = self.take(name, &Type::String, braces)?;
+        Some(value.as_str().unwrap_or(UNKNOWN).to_owned())
+    }
+
+    fn plain_texts(&mut self, name: &'static str, braces: Braces) -> Option<Vec<String>> {
+        let value = self.take(name, &Type::list(Type::String), braces)?;
         if value.children().any(Value::is_null) {
             self.error_at(name, format!("\"{name}\" holds a null"), "every element must be a text");
         }
         Some(value.children().map(|item| item.as_str().unwrap_or(UNKNOWN).to_owned()).collect())
     }
 
-    fn raw_text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
-        let value = self.take(name, &Type::map(Type::String))?;
+    fn plain_text_map(&mut self, name: &'static str, braces: Braces) -> Option<BTreeMap<String, String>> {
+        let value = self.take(name, &Type::map(Type::String), braces)?;
         let Kind::Map(_, entries) = &value.kind else { return Some(BTreeMap::new()) };
         if entries.values().any(Value::is_null) {
             self.error_at(name, format!("\"{name}\" holds a null"), "every value must be a text");
         }
         let texts = entries.iter().map(|(key, item)| (key.clone(), item.as_str().unwrap_or(UNKNOWN).to_owned()));
         Some(texts.collect())
-    }
-
-    fn render(&mut self, name: &'static str, text: &str) -> Option<String> {
-        match self.interpolation.render(text, &Data::Map(BTreeMap::new())) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.interpolate_error(name, error);
-                None
-            }
-        }
     }
 
     fn interpolate_error(&mut self, name: &'static str, error: InterpolateError) {

@@ -18,6 +18,8 @@ const BLOCKS: [&str; 5] = ["source", "provisioner", "error-cleanup-provisioner",
 
 /// A build block, `dynamic` expanded.
 pub(super) struct BuildBlock<'a> {
+    /// Of a template of the old format: builds every builder.
+    legacy: bool,
     pub name: Option<String>,
     pub description: Option<String>,
     pub sources: Vec<SourceUse<'a>>,
@@ -43,10 +45,13 @@ impl<'a> BuildBlock<'a> {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let file = build.file;
+        let legacy = template.legacy.is_some();
+        let all = template.sources.iter().filter(|_| legacy);
         let mut block = BuildBlock {
+            legacy,
             name: None,
             description: None,
-            sources: Vec::new(),
+            sources: all.map(|source| SourceUse { source, local_name: source.name.clone(), extra: None }).collect(),
             provisioners: Vec::new(),
             error_cleanup: None,
             sequences: Vec::new(),
@@ -65,10 +70,18 @@ impl<'a> BuildBlock<'a> {
         Some(block)
     }
 
-    /// `[build.]type.source`.
+    /// `[build.]type.source`; in the old format the name alone.
     pub(super) fn full_name(&self, used: &SourceUse<'_>) -> String {
-        let own = format!("{}.{}", used.source.kind, used.local_name);
+        let own = self.short_name(used);
         self.name.as_ref().map_or(own.clone(), |name| format!("{name}.{own}"))
+    }
+
+    /// `type.source`, what `only` and `except` match; in the old format the name alone.
+    pub(super) fn short_name(&self, used: &SourceUse<'_>) -> String {
+        match self.legacy {
+            true => used.local_name.clone(),
+            false => format!("{}.{}", used.source.kind, used.local_name),
+        }
     }
 
     fn argument(

@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span, nearest};
 use crate::eval::block::Body;
 use crate::eval::body;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::Interpolation;
+use crate::eval::interpolate::{Interpolation, Legacy};
 use crate::eval::scope::Scope;
 use crate::run::event::BuildTitle;
 use crate::template::{PEER_VERSION, Source, Template};
@@ -50,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub services: &'a Arc<Services>,
     pub cwd: &'a std::path::Path,
     pub started: SystemTime,
+    /// In the old format, what its texts see.
+    pub legacy: Option<Arc<Legacy>>,
 }
 
 /// Decodes every build that `selection` lets through. Builds with mistakes are left out; their mistakes are in
@@ -101,6 +103,7 @@ fn build(
         started: cx.started,
         cwd: cx.cwd.to_owned(),
         version: PEER_VERSION.to_owned(),
+        legacy: cx.legacy.clone(),
     };
     let builder = decode_builder(used, scope, &interpolation, cx, diagnostics);
     let own_facts = builder.as_ref().map_or(&[][..], |b| b.own_facts());
@@ -108,7 +111,7 @@ fn build(
         kind: source.kind.clone(),
         local_name: used.local_name.clone(),
         build_name: block.name.clone().unwrap_or_default(),
-        known_sources: block.sources.iter().map(|s| format!("{}.{}", s.source.kind, s.local_name)).collect(),
+        known_sources: block.sources.iter().map(|used| block.short_name(used)).collect(),
         own_facts,
         has_machine: builder.as_ref().map(|b| b.has_machine()),
         interpolation,

@@ -13,13 +13,13 @@ use crate::client::Services;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::eval::block::{Attr, Body};
 use crate::eval::body::{self, Pending};
-use crate::eval::fields::Fields;
+use crate::eval::fields::{Fields, UNKNOWN};
 use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::Scope;
 use crate::post_processor::{self, PostProcessor};
 use crate::provisioner::{self, Provisioner};
 use crate::run::event::{StepKind, StepTitle};
-use crate::value::{Kind, Number, Type, Value};
+use crate::value::{Kind, Number, Type, Value, convert};
 
 /// Arguments of every provisioner that the component never sees.
 const PROVISIONER_META: [&str; 8] =
@@ -59,9 +59,12 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// `type.name`: what `only` and `except` match.
+    /// What `only` and `except` match: `type.name`, in the old format the name alone.
     fn source(&self) -> String {
-        format!("{}.{}", self.kind, self.local_name)
+        match self.interpolation.legacy {
+            Some(_) => self.local_name.clone(),
+            None => format!("{}.{}", self.kind, self.local_name),
+        }
     }
 }
 
@@ -223,6 +226,11 @@ impl PostProcessorStep {
 impl Source {
     fn new(owner: String, pending: &Pending<'_>, site: &Site<'_>, meta: &'static [&'static str]) -> Self {
         let mut scope = pending.scope.child();
+        let mut interpolation = site.interpolation.clone();
+        if let Some(legacy) = &mut interpolation.legacy {
+            let unknown = COMMON_FACTS.iter().chain(site.own_facts).map(|key| ((*key).to_owned(), UNKNOWN.to_owned()));
+            Arc::make_mut(legacy).facts = unknown.collect();
+        }
         scope.insert("source", "type", site.kind.as_str().into());
         scope.insert("source", "name", site.local_name.as_str().into());
         scope.insert("build", "name", site.build_name.as_str().into());
@@ -233,9 +241,23 @@ impl Source {
             scope,
             own_facts: site.own_facts.to_vec(),
             overridden: IndexMap::new(),
-            interpolation: site.interpolation.clone(),
+            interpolation,
             meta,
         }
+    }
+
+    /// What texts see when the step runs.
+    fn interpolation(&self, facts: &Facts) -> Interpolation {
+        let mut interpolation = self.interpolation.clone();
+        if let Some(legacy) = &mut interpolation.legacy {
+            let known = &mut Arc::make_mut(legacy).facts;
+            for (key, text) in known.iter_mut() {
+                let fact = convert(&fact(key, Some(facts)), &Type::String).unwrap_or_else(|_| "".into());
+                *text = fact.as_str().unwrap_or_default().to_owned();
+            }
+            known.extend(facts.iter().map(|(key, text)| (key.clone(), text.clone())));
+        }
+        interpolation
     }
 
     /// Core arguments and the component's own options, with `facts` as `build.*` or all of it unknown.
@@ -269,7 +291,8 @@ impl Source {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let mut fields = Fields::new(&self.owner, self.overlaid(options), &self.interpolation, &mut diagnostics);
+        let interpolation = self.interpolation(facts);
+        let mut fields = Fields::new(&self.owner, self.overlaid(options), &interpolation, &mut diagnostics);
         let decoded = decode(&mut fields);
         let complete = fields.finish();
         match decoded {
@@ -319,8 +342,11 @@ fn applies(fields: &mut Fields<'_>, site: &Site<'_>) -> bool {
         for name in names.iter().flatten().filter(|name| !site.known_sources.contains(name)) {
             let span = fields.span_of(option).unwrap_or(fields.block_span());
             let known = site.known_sources.iter().map(String::as_str);
-            let summary = format!("\"{option}\" names \"{name}\", which is no source of this build");
-            let diagnostic = Diagnostic::warning(summary).at(span);
+            let diagnostic = match &site.interpolation.legacy {
+                Some(_) => Diagnostic::error(format!("\"{option}\" names \"{name}\", which is no builder")),
+                None => Diagnostic::warning(format!("\"{option}\" names \"{name}\", which is no source of this build")),
+            };
+            let diagnostic = diagnostic.at(span);
             let diagnostic = match name.strip_prefix("source.") {
                 Some(short) => diagnostic.help(format!("write \"{short}\"")),
                 None => diagnostic
@@ -344,13 +370,19 @@ fn take_override(meta: &mut Body, site: &Site<'_>, diagnostics: &mut Diagnostics
         }
         return IndexMap::new();
     };
-    let known: Vec<&str> = site.known_sources.iter().filter_map(|s| Some(s.split_once('.')?.1)).collect();
+    let legacy = site.interpolation.legacy.is_some();
+    let names = site.known_sources.iter();
+    let known: Vec<&str> = match legacy {
+        true => names.map(String::as_str).collect(),
+        false => names.filter_map(|name| Some(name.split_once('.')?.1)).collect(),
+    };
     for name in sources.keys().filter(|name| !known.contains(&name.as_str())) {
-        let diagnostic =
-            Diagnostic::warning(format!("\"override\" names \"{name}\", which is no source of this build"))
-                .at(attr.value_span)
-                .detail(format!("names without type are expected: {}", known.join(", ")));
-        diagnostics.push(diagnostic);
+        let mut diagnostic = match legacy {
+            true => Diagnostic::error(format!("\"override\" names \"{name}\", which is no builder")),
+            false => Diagnostic::warning(format!("\"override\" names \"{name}\", which is no source of this build")),
+        };
+        diagnostic = diagnostic.at(attr.value_span);
+        diagnostics.push(diagnostic.detail(format!("names without type are expected: {}", known.join(", "))));
     }
     let Some(arguments) = sources.get(&site.local_name) else { return IndexMap::new() };
     let (Kind::Object(arguments) | Kind::Map(_, arguments)) = &arguments.kind else {

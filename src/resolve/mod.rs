@@ -1,12 +1,14 @@
 //! Variables, locals and data sources, in order of dependence, into the scope that every block is evaluated in.
 
 mod graph;
+mod legacy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use graph::{Graph, Node};
+pub(crate) use legacy::variables as user_variables;
 
 use crate::datasource::TABLE;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
@@ -177,6 +179,7 @@ async fn look_up(
         started: environment.started,
         cwd: environment.cwd.clone(),
         version: PEER_VERSION.to_owned(),
+        legacy: None,
     };
     let mut fields = Fields::new(format!("data source \"{}\"", data.kind), options, &interpolation, diagnostics);
     let source = (entry.decode)(&mut fields);

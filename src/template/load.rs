@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::repeated::{blank, repeated_keys};
 use super::unclosed::{Unclosed, unclosed};
-use super::{Template, decode, heredoc};
+use super::{Template, decode, heredoc, json, legacy};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 
 /// Larger template files are refused, in bytes: the parser's tree takes some thirty times the text.
@@ -14,32 +14,32 @@ const LARGEST: u64 = 16 << 20;
 /// What the user named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
-    /// One `.pkr.hcl` file: nothing beside it is read.
+    /// One `.pkr.hcl` or `.pkr.json` file: nothing beside it is read.
     File(PathBuf),
-    /// A folder: its `*.pkr.hcl`, not those below it, and its `*.auto.pkrvars.*`.
+    /// A folder: its `*.pkr.hcl` and `*.pkr.json`, not those below it, and its `*.auto.pkrvars.*`.
     Folder(PathBuf),
+    /// A template of the old JSON format: a file of any other name.
+    Legacy(PathBuf),
+    /// The same on standard input.
+    Stdin,
 }
 
 impl Input {
     fn classify(path: &Path) -> Result<Self, Diagnostic> {
         let name = path.to_string_lossy();
-        let refuse = |summary: String, help: &str| Err(Diagnostic::error(summary).help(help));
         if name == "-" {
-            return refuse("templates from standard input are not supported yet".into(), "name a file or a folder");
+            return Ok(Self::Stdin);
         }
         match std::fs::metadata(path) {
             Err(error) => Err(Diagnostic::error(format!("template {name} cannot be read: {error}"))
-                .help("name a .pkr.hcl file or a folder that holds some")),
+                .help("name a .pkr.hcl or .json file, or a folder that holds .pkr.hcl files")),
             Ok(meta) if meta.is_dir() => Ok(Self::Folder(path.to_owned())),
-            Ok(_) if name.ends_with(".pkr.hcl") => Ok(Self::File(path.to_owned())),
-            Ok(_) if name.ends_with(".json") => refuse(
-                format!("template {name} is JSON, which is not supported yet"),
-                "convert it once with `packer hcl2_upgrade`",
-            ),
-            Ok(_) => refuse(
-                format!("template {name} is neither a folder nor a .pkr.hcl file"),
-                "rename it so that it ends in .pkr.hcl",
-            ),
+            Ok(_) if name.ends_with(".pkr.hcl") || name.ends_with(".pkr.json") => Ok(Self::File(path.to_owned())),
+            Ok(_) if name.ends_with(".hcl") => {
+                Err(Diagnostic::error(format!("template {name} is neither a folder nor a .pkr.hcl file"))
+                    .help("rename it so that it ends in .pkr.hcl"))
+            }
+            Ok(_) => Ok(Self::Legacy(path.to_owned())),
         }
     }
 
@@ -47,7 +47,8 @@ impl Input {
     fn root(&self) -> PathBuf {
         let folder = match self {
             Self::Folder(folder) => folder.as_path(),
-            Self::File(file) => file.parent().unwrap_or(Path::new("")),
+            Self::File(file) | Self::Legacy(file) => file.parent().unwrap_or(Path::new("")),
+            Self::Stdin => Path::new(""),
         };
         let folder = folder.strip_prefix(".").unwrap_or(folder);
         if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
@@ -58,15 +59,25 @@ impl Input {
 /// a file cannot be parsed there is no template: what it defines would be missed everywhere.
 pub(crate) fn load(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<(Input, Template)> {
     let input = Input::classify(path).map_err(|diagnostic| diagnostics.push(diagnostic)).ok()?;
+    let mut complete = true;
+    let mut template = Template { root: input.root(), ..Template::default() };
     let files = match &input {
         Input::File(file) => vec![file.clone()],
         Input::Folder(folder) => in_folder(folder, diagnostics)?,
+        Input::Legacy(_) | Input::Stdin => {
+            let file = match &input {
+                Input::Legacy(file) => read(file, sources, diagnostics),
+                _ => read_from(std::io::stdin().lock(), Path::new("<stdin>"), sources, diagnostics),
+            };
+            return legacy::read(file?, &mut template, sources, diagnostics).then_some((input, template));
+        }
     };
-    let mut complete = true;
-    let mut template = Template { root: input.root(), ..Template::default() };
     for file in files {
-        let body = read(&file, sources, diagnostics).and_then(|id| Some((id, parse(id, sources, diagnostics)?)));
-        match body {
+        let mut id = read(&file, sources, diagnostics);
+        if file.to_string_lossy().ends_with(".json") {
+            id = id.and_then(|id| json::native(id, sources, diagnostics));
+        }
+        match id.and_then(|id| Some((id, parse(id, sources, diagnostics)?))) {
             Some((id, body)) => decode::file(id, body, &mut template, diagnostics),
             None => complete = false,
         }
@@ -83,17 +94,15 @@ fn in_folder(folder: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<PathBuf
             return None;
         }
     };
-    let (hcl, json): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.to_string_lossy().ends_with(".hcl"));
-    for file in &json {
-        diagnostics.push(Diagnostic::error(format!("{} is JSON, which is not supported yet", file.display())));
-    }
-    if hcl.is_empty() && json.is_empty() {
+    if files.is_empty() {
         let summary = format!("folder {} holds no template", folder.display());
-        diagnostics
-            .push(Diagnostic::error(summary).help("template files end in .pkr.hcl; sub-folders are not searched"));
+        let diagnostic = Diagnostic::error(summary);
+        diagnostics.push(diagnostic.help("template files end in .pkr.hcl or .pkr.json; sub-folders are not searched"));
         return None;
     }
-    Some(hcl)
+    let (mut files, json): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| f.to_string_lossy().ends_with(".hcl"));
+    files.extend(json);
+    Some(files)
 }
 
 /// Files (not folders) directly in `folder` with one of the endings, in byte order of their names.
@@ -112,8 +121,23 @@ pub(super) fn files_ending(folder: &Path, endings: &[&str]) -> std::io::Result<V
 
 /// Reads a text file into the source map; says what is wrong when it is missing, huge or not UTF-8.
 pub(crate) fn read(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<FileId> {
+    match std::fs::File::open(path) {
+        Ok(file) => read_from(file, path, sources, diagnostics),
+        Err(error) => {
+            diagnostics.push(Diagnostic::error(format!("{} cannot be read: {error}", path.display())));
+            None
+        }
+    }
+}
+
+fn read_from(
+    from: impl std::io::Read,
+    path: &Path,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<FileId> {
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
     let shown = path.display();
     let problem = match read {
         Err(error) => format!("{shown} cannot be read: {error}"),

@@ -5,6 +5,8 @@
 
 pub(crate) mod decode;
 mod heredoc;
+mod json;
+mod legacy;
 mod load;
 mod packer_block;
 mod repeated;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
 
+pub(crate) use legacy::Legacy;
 pub(crate) use load::{Input, load, parse, read as read_file};
 
 use crate::diagnostic::{FileId, Span};
@@ -47,6 +50,8 @@ pub(crate) struct Template {
     pub data: Vec<Data>,
     pub sources: Vec<Source>,
     pub builds: Vec<Build>,
+    /// Only in templates of the old JSON format.
+    pub legacy: Option<Legacy>,
 }
 
 /// A line of `required_plugins {}`.

@@ -12,7 +12,7 @@ use super::syntax::{expr, header};
 use super::{Expr, Input};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::eval::functions::json;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Type, Value, loosely};
 
 /// What the user gave beside the template.
 #[derive(Debug, Clone, Default)]
@@ -157,6 +157,27 @@ fn from_file(path: &Path, sources: &mut SourceMap, diagnostics: &mut Diagnostics
         }
     }
     values
+}
+
+/// The members of a JSON file for a template of the old format: texts, and what loosely becomes one.
+pub(crate) fn plain_texts(
+    path: &Path,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(String, String, Span)> {
+    let Some(file) = read(path, sources, diagnostics) else { return Vec::new() };
+    let mut texts = Vec::new();
+    for (name, place, raw) in from_json(file, sources, diagnostics) {
+        let Raw::Known(value, _) = raw else { continue };
+        match loosely(&value, &Type::String).map(|value| value.as_str().map(str::to_owned)) {
+            Ok(Some(text)) => texts.push((name, text, place)),
+            _ => {
+                let diagnostic = Diagnostic::error(format!("variable {name:?} must be a text")).at(place);
+                diagnostics.push(diagnostic.detail(format!("it is {}", value.ty())));
+            }
+        }
+    }
+    texts
 }
 
 /// The members of a JSON object; its texts are plain, whatever they look like.

@@ -4,6 +4,7 @@
 
 mod convert;
 mod display;
+mod loose;
 mod number;
 mod types;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub(crate) use convert::{convert, set, unify};
 pub(crate) use display::quoted;
+pub(crate) use loose::loosely;
 pub(crate) use number::Number;
 pub(crate) use types::{Attribute, Type};
 
@@ -145,6 +147,23 @@ impl Value {
         }
     }
 
+    /// The same value with every text in it changed, keys of maps and objects too.
+    pub(crate) fn with_texts(&self, change: &mut impl FnMut(&str) -> String) -> Self {
+        let mut list = |items: &Arc<Vec<Value>>| -> Arc<Vec<Value>> {
+            Arc::new(items.iter().map(|item| item.with_texts(change)).collect())
+        };
+        let kind = match &self.kind {
+            Kind::String(text) => Kind::String(change(text).into()),
+            Kind::List(ty, items) => Kind::List(ty.clone(), list(items)),
+            Kind::Set(ty, items) => Kind::Set(ty.clone(), list(items)),
+            Kind::Tuple(items) => Kind::Tuple(list(items)),
+            Kind::Map(ty, entries) => Kind::Map(ty.clone(), changed(entries, change)),
+            Kind::Object(entries) => Kind::Object(changed(entries, change)),
+            other => other.clone(),
+        };
+        Self { kind, sensitive: self.sensitive }
+    }
+
     /// Every text in the value, at any depth: what a sensitive value registers with the redactor.
     pub(crate) fn texts(&self, found: &mut Vec<String>) {
         if let Some(text) = self.as_str() {
@@ -171,4 +190,11 @@ impl Value {
             }
         }
     }
+}
+
+fn changed(
+    entries: &BTreeMap<String, Value>,
+    change: &mut impl FnMut(&str) -> String,
+) -> Arc<BTreeMap<String, Value>> {
+    Arc::new(entries.iter().map(|(key, value)| (change(key), value.with_texts(change))).collect())
 }

@@ -1,7 +1,7 @@
 //! The table of functions, and the engine's own: what Packer adds to Go's built-ins.
 //!
-//! Functions that read the environment or a secret store work in variables only and are refused with what to write
-//! there.
+//! Functions that read the environment or a secret store work in variables only and are refused elsewhere, in HCL with
+//! what to write there.
 
 use chrono::{DateTime, Utc};
 
@@ -33,6 +33,7 @@ pub(super) enum Op {
     BuildName,
     BuildType,
     CleanResourceName,
+    Env,
     Isotime,
     Lower,
     PackerVersion,
@@ -41,6 +42,7 @@ pub(super) enum Op {
     ReplaceAll,
     Split,
     Strftime,
+    TemplateDir,
     Timestamp,
     Upper,
     User,
@@ -64,7 +66,7 @@ const fn entry(word: &'static str, op: Op, least: usize, most: usize) -> Entry {
     Entry { word, op, least, most }
 }
 
-static FUNCTIONS: [Entry; 34] = [
+static FUNCTIONS: [Entry; 36] = [
     entry("and", Op::And, 1, MANY),
     entry("or", Op::Or, 1, MANY),
     entry("not", Op::Not, 1, 1),
@@ -87,6 +89,7 @@ static FUNCTIONS: [Entry; 34] = [
     entry("build_name", Op::BuildName, 0, 0),
     entry("build_type", Op::BuildType, 0, 0),
     entry("clean_resource_name", Op::CleanResourceName, 1, 1),
+    entry("env", Op::Env, 1, 1),
     entry("isotime", Op::Isotime, 0, 1),
     entry("lower", Op::Lower, 1, 1),
     entry("packer_version", Op::PackerVersion, 0, 0),
@@ -95,11 +98,15 @@ static FUNCTIONS: [Entry; 34] = [
     entry("replace_all", Op::ReplaceAll, 3, 3),
     entry("split", Op::Split, 3, 3),
     entry("strftime", Op::Strftime, 1, 1),
+    entry("template_dir", Op::TemplateDir, 0, 0),
     entry("timestamp", Op::Timestamp, 0, 0),
     entry("upper", Op::Upper, 1, 1),
     entry("user", Op::User, 1, 1),
     entry("uuid", Op::Uuid, 0, 0),
 ];
+
+/// Of [`FUNCTIONS`] those that only texts of the old format know.
+const LEGACY: [&str; 2] = ["env", "template_dir"];
 
 /// Known names that cannot be used in an option, each with what to write in HCL.
 const REFUSED: [(&str, &str); 8] = [
@@ -113,8 +120,10 @@ const REFUSED: [(&str, &str); 8] = [
     ("vault", "use `vault(path, key)` in a local or in the default of a variable"),
 ];
 
-pub(super) fn lookup(word: &str) -> Result<Function, Fault> {
-    if let Some(function) = FUNCTIONS.iter().find(|function| function.word == word) {
+pub(super) fn lookup(word: &str, legacy: bool) -> Result<Function, Fault> {
+    if let Some(function) = FUNCTIONS.iter().find(|function| function.word == word)
+        && (legacy || !LEGACY.contains(&word))
+    {
         return Ok(function);
     }
     if let Some((_, help)) = REFUSED.iter().find(|(name, _)| *name == word) {
@@ -191,9 +200,10 @@ pub(super) fn call<'a>(
         Op::Uuid => uuid::Uuid::now_v7().to_string(),
         Op::BuildName => known(engine.build_name.as_ref(), function.word)?,
         Op::BuildType => known(engine.build_type.as_ref(), function.word)?,
-        Op::Build => build(given.text(0)?, root)?,
-        // Legacy user variables do not exist in HCL; the peer renders nothing.
-        Op::User => given.text(0).map(|_| String::new())?,
+        Op::Build => build(given.text(0)?, root, engine)?,
+        Op::User => user(given.text(0)?, engine)?,
+        Op::Env => env(given.text(0)?, engine)?,
+        Op::TemplateDir => engine.legacy.as_ref().map(|l| l.template_dir.display().to_string()).unwrap_or_default(),
         Op::Pwd => engine.cwd.display().to_string(),
         Op::PackerVersion => engine.version.clone(),
         Op::Upper => map_chars(given.text(0)?, |c| c.to_uppercase()),
@@ -211,10 +221,35 @@ fn known(name: Option<&String>, word: &str) -> Result<String, Fault> {
     name.cloned().ok_or_else(|| Fault::new(format!("{word} is not known here")))
 }
 
-/// Facts of the build are among the data of options that are rendered while it runs.
-fn build(id: &str, root: &Data) -> Result<String, Fault> {
-    match root {
-        Data::Map(entries) if entries.contains_key(id) => Ok(Value::from(&entries[id]).to_string()),
+/// A user variable. There are none in HCL, and one without value is nothing, as in the peer; not so where variables
+/// are made of each other.
+fn user(name: &str, engine: &Interpolation) -> Result<String, Fault> {
+    let Some(legacy) = &engine.legacy else { return Ok(String::new()) };
+    match (legacy.variables.get(name), &legacy.environment) {
+        (Some(value), _) => Ok(value.clone()),
+        (None, None) => Ok(String::new()),
+        (None, Some(_)) => {
+            Err(Fault { missing: Some(name.to_owned()), ..Fault::new(format!("variable \"{name}\" has no value")) })
+        }
+    }
+}
+
+fn env(name: &str, engine: &Interpolation) -> Result<String, Fault> {
+    let environment = engine.legacy.as_ref().and_then(|legacy| legacy.environment.as_ref());
+    let refuse = || {
+        Fault::new("the environment can be read in \"variables\" only")
+            .help(format!("add a variable with the value \"{{{{env `{name}`}}}}\" and use that"))
+    };
+    environment.map(|environment| environment.get(name).cloned().unwrap_or_default()).ok_or_else(refuse)
+}
+
+/// Facts of the build are among the data of options that are rendered while it runs; in the old format they are known
+/// to all options of provisioners and post-processors.
+fn build(id: &str, root: &Data, engine: &Interpolation) -> Result<String, Fault> {
+    match (root, engine.legacy.as_ref().and_then(|legacy| legacy.facts.get(id))) {
+        (Data::Map(entries), _) if entries.contains_key(id) => Ok(Value::from(&entries[id]).to_string()),
+        (_, Some(fact)) => Ok(fact.clone()),
+        _ if engine.legacy.is_some() => Err(Fault::new(format!("{{{{ build {id:?} }}}} is not known here"))),
         _ => {
             Err(Fault::new(format!("{{{{ build {id:?} }}}} is not known here"))
                 .help(format!("write `${{build.{id}}}`")))

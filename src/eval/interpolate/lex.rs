@@ -267,5 +267,5 @@ fn is_word(c: char) -> bool {
 }
 
 fn error(offset: usize, message: impl Into<String>) -> InterpolateError {
-    InterpolateError { offset, message: message.into(), help: None }
+    InterpolateError { offset, message: message.into(), help: None, missing: None }
 }

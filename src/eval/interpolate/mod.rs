@@ -18,7 +18,9 @@ mod render;
 mod tests;
 mod verbs;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(crate) use data::{Data, data};
 
@@ -31,6 +33,9 @@ const MAX_ITERATIONS: usize = 100_000;
 /// Steps of one rendering: a node counts as one, as does a byte that a function reads or writes.
 const MAX_WORK: usize = 64 << 20;
 
+/// Renderings of a text that was made by rendering.
+const MAX_ROUNDS: usize = 10;
+
 /// Facts the engine functions need; owned by the run, cheap to share.
 #[derive(Debug, Clone)]
 pub(crate) struct Interpolation {
@@ -40,6 +45,21 @@ pub(crate) struct Interpolation {
     pub started: std::time::SystemTime,
     pub cwd: PathBuf,
     pub version: String,
+    /// In templates of the old JSON format only.
+    pub legacy: Option<Arc<Legacy>>,
+}
+
+/// What texts of the old JSON format see in addition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Legacy {
+    /// User variables, rendered.
+    pub variables: BTreeMap<String, String>,
+    /// Absolute.
+    pub template_dir: PathBuf,
+    /// The process's environment, while variables themselves are rendered: what they refer to must have a value.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// What `{{ build "ID" }}` is: facts of the machine, or texts that stand for them until it runs.
+    pub facts: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +69,8 @@ pub(crate) struct InterpolateError {
     pub offset: usize,
     pub message: String,
     pub help: Option<String>,
+    /// The user variable whose value was asked for and is not there.
+    pub missing: Option<String>,
 }
 
 impl Interpolation {
@@ -57,12 +79,32 @@ impl Interpolation {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }
-        render::render(&parse::parse(text)?, text, self, data)
+        let rendered = render::render(&parse::parse(text, self.legacy.is_some())?, text, self, data)?;
+        // A user variable may hold the very template of a command, as in `execute_command`.
+        if self.legacy.is_some() && *data != Data::Map(BTreeMap::new()) {
+            return self.settled(rendered, data);
+        }
+        Ok(rendered)
+    }
+
+    /// Renders until nothing changes.
+    fn settled(&self, mut text: String, data: &Data) -> Result<String, InterpolateError> {
+        for _ in 0..MAX_ROUNDS {
+            if !text.contains("{{") {
+                break;
+            }
+            let rendered = render::render(&parse::parse(&text, true)?, &text, self, data)?;
+            if rendered == text {
+                break;
+            }
+            text = rendered;
+        }
+        Ok(text)
     }
 
     /// Checks syntax, names and numbers of arguments; fields are known only once the text is rendered.
     pub(crate) fn check(&self, text: &str) -> Result<(), InterpolateError> {
-        if text.contains("{{") { parse::parse(text).map(drop) } else { Ok(()) }
+        if text.contains("{{") { parse::parse(text, self.legacy.is_some()).map(drop) } else { Ok(()) }
     }
 }
 
@@ -71,11 +113,12 @@ impl Interpolation {
 struct Fault {
     message: String,
     help: Option<String>,
+    missing: Option<String>,
 }
 
 impl Fault {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { message: message.into(), help: None, missing: None }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
@@ -84,7 +127,7 @@ impl Fault {
     }
 
     fn at(self, offset: usize) -> InterpolateError {
-        InterpolateError { offset, message: self.message, help: self.help }
+        InterpolateError { offset, message: self.message, help: self.help, missing: self.missing }
     }
 }
 

@@ -56,12 +56,13 @@ pub(super) enum Term<'t> {
 
 type Parsed<T> = Result<T, InterpolateError>;
 
-pub(super) fn parse(text: &str) -> Parsed<Vec<Node<'_>>> {
+/// The tree of a text; `legacy` texts know a few functions more.
+pub(super) fn parse(text: &str, legacy: bool) -> Parsed<Vec<Node<'_>>> {
     let tokens = lex::tokens(text).map_err(|error| {
         let help = escape_help(text, error.offset);
         InterpolateError { help: Some(help), ..error }
     })?;
-    let mut parser = Parser { text, tokens, at: 0, variables: vec!["$"], depth: 0, loops: 0 };
+    let mut parser = Parser { text, legacy, tokens, at: 0, variables: vec!["$"], depth: 0, loops: 0 };
     let (nodes, end) = parser.nodes()?;
     match end.kind {
         Kind::End => Ok(nodes),
@@ -71,6 +72,7 @@ pub(super) fn parse(text: &str) -> Parsed<Vec<Node<'_>>> {
 
 struct Parser<'t> {
     text: &'t str,
+    legacy: bool,
     /// Never empty: the last is [`Kind::End`].
     tokens: Vec<Token<'t>>,
     at: usize,
@@ -246,7 +248,7 @@ impl<'t> Parser<'t> {
         let token = self.peek_word();
         if token.kind == Kind::Identifier {
             self.next_word();
-            let function = functions::lookup(token.text).map_err(|fault| self.name_error(fault, token))?;
+            let function = functions::lookup(token.text, self.legacy).map_err(|fault| self.name_error(fault, token))?;
             // A field right behind the name takes the function's result, so arguments cannot follow.
             let fields = self.fields();
             let mut arguments = Vec::new();
@@ -291,7 +293,7 @@ impl<'t> Parser<'t> {
             Kind::Quoted => literal(literal::quoted(token.text).map(Value::from))?,
             Kind::Raw => literal(Ok(Value::from(literal::raw(token.text))))?,
             Kind::Identifier => {
-                let function = functions::lookup(token.text).map_err(|fault| self.name_error(fault, token))?;
+                let function = functions::lookup(token.text, self.legacy).map_err(|fault| self.name_error(fault, token))?;
                 function.accepts(0).map_err(|fault| fault.at(token.offset))?;
                 Term::Call(function, Vec::new())
             }
@@ -346,6 +348,7 @@ impl<'t> Parser<'t> {
             offset: token.offset,
             message: format!("unexpected {what} in an action"),
             help: Some(escape_help(self.text, token.offset)),
+            missing: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! `forge inspect`: variables, locals and builds of a template, in the peer's layout.
 
+mod legacy;
+
 use std::fmt::Write as _;
 
 use crate::app::{self, Process};
@@ -7,28 +9,49 @@ use crate::cli::InspectArgs;
 use crate::diagnostic::Style;
 use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
-use crate::front::Front;
+use crate::front::{Front, Looked};
 use crate::plan::{Outline, outline};
 use crate::report::machine_line;
 use crate::secret::Redactor;
 use crate::value::quoted;
+use legacy::Line;
 
 /// Prints what the template holds. Variables without a value are no mistake here.
 pub(crate) async fn run(args: &InspectArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut front = Front::empty();
     let resolved = front.look(&args.template, process, redactor).await;
     let builds = match &resolved {
-        Some((template, scope)) => outline(template, scope, &mut front.diagnostics),
+        Some(looked) => outline(&looked.template, &looked.scope, &mut front.diagnostics),
         None => Vec::new(),
     };
     if front.show(Style::Plain, process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let Some((_, scope)) = resolved else { return ExitCode::Failed };
-    let parts = ["Packer Inspect: HCL2 mode\n".to_owned(), values(&scope), listed(&builds)];
-    for part in parts {
-        let part = redactor.redact(&part);
-        app::print(&if args.machine_readable { machine_line("", "ui", &["say", &part]) + "\n" } else { part + "\n" });
+    let Some(Looked { template, scope, .. }) = resolved else { return ExitCode::Failed };
+    let lines = match &template.legacy {
+        Some(legacy) => {
+            let provisioners: Vec<String> = builds.into_iter().flat_map(|build| build.provisioners).collect();
+            legacy::lines(&template, legacy, &provisioners)
+        }
+        None => {
+            let parts = ["Packer Inspect: HCL2 mode\n".to_owned(), values(&scope), listed(&builds)];
+            parts.into_iter().map(Line::Say).collect()
+        }
+    };
+    for line in lines {
+        match line {
+            Line::Say(text) => {
+                let text = redactor.redact(&text);
+                let line = if args.machine_readable { machine_line("", "ui", &["say", &text]) } else { text };
+                app::print(&format!("{line}\n"));
+            }
+            Line::Record(kind, fields) if args.machine_readable => {
+                let fields: Vec<String> = fields.iter().map(|field| redactor.redact(field)).collect();
+                let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+                app::print(&format!("{}\n", machine_line("", kind, &fields)));
+            }
+            Line::Record(..) => {}
+        }
     }
     ExitCode::Success
 }
