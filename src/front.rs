@@ -104,12 +104,7 @@ impl Front {
     }
 
     /// Loads a template and finds all its values, as far as they can be found; nothing when there is no template.
-    pub(crate) async fn look(
-        &mut self,
-        args: &TemplateArgs,
-        process: &Process,
-        redactor: &Redactor,
-    ) -> Option<Looked> {
+    pub(crate) async fn look(&mut self, args: &TemplateArgs, process: &Process, redactor: &Redactor) -> Option<Looked> {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
         let mut environment = environment(args, false, true, process);
@@ -162,6 +157,12 @@ impl Front {
         let text = self.show(style, process, redactor)?;
         let errors = self.diagnostics.error_count();
         let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        let unsupported = self.diagnostics.all_unsupported();
+        if !unsupported.is_empty() {
+            let components = if unsupported.len() == 1 { "component is" } else { "components are" };
+            let count = unsupported.len();
+            print(&format!("{count} {components} not supported by forge: {}\n", unsupported.join(", ")));
+        }
         print(&format!("{}; nothing was started.\n", counted(errors, warnings)));
         Some(text)
     }

@@ -3,6 +3,7 @@
 //! The tables are data (`*.hcl` in this folder, one per plugin). They tell blocks from attributes where a template is
 //! JSON, and an option that is merely not supported yet from one that does not exist.
 
+mod check;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+pub(crate) use check::refuse;
 use indexmap::IndexMap;
 
 use crate::value::Type;

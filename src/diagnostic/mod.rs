@@ -7,6 +7,8 @@ mod json;
 mod render;
 mod source;
 
+use std::collections::BTreeSet;
+
 pub(crate) use json::json;
 pub(crate) use render::{Style, annotation, render};
 pub(crate) use source::{FileId, Part, SourceMap, Span};
@@ -99,6 +101,7 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     items: Vec<Diagnostic>,
+    unsupported: BTreeSet<String>,
 }
 
 impl Diagnostics {
@@ -111,6 +114,16 @@ impl Diagnostics {
         if !self.items.contains(&diagnostic) {
             self.items.push(diagnostic);
         }
+    }
+
+    /// Notes a component that cannot be used, for the count at the end.
+    pub(crate) fn unsupported(&mut self, component: String) {
+        self.unsupported.insert(component);
+    }
+
+    /// The components noted so, sorted.
+    pub(crate) fn all_unsupported(&self) -> Vec<&str> {
+        self.unsupported.iter().map(String::as_str).collect()
     }
 
     pub(crate) fn has_errors(&self) -> bool {

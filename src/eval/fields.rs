@@ -161,6 +161,13 @@ impl<'a> Fields<'a> {
         numbers
     }
 
+    /// An option that nobody uses: only its type and its `{{ }}` are looked at. Those of texts may be for later.
+    pub(crate) fn accept(&mut self, name: &'static str, ty: &Type) {
+        let texts = matches!(ty, Type::String)
+            || matches!(ty, Type::List(of) | Type::Set(of) | Type::Map(of) if **of == Type::String);
+        self.take(name, ty, if texts { Braces::Checked } else { Braces::Rendered });
+    }
+
     /// All nested blocks of that type, each to be wrapped by [`Self::nested`].
     pub(crate) fn blocks(&mut self, kind: &'static str) -> Vec<Block> {
         self.known_blocks.push(kind);

@@ -5,9 +5,9 @@ mod native;
 use std::ops::Range;
 
 pub(crate) use jsonc_parser::ast::{Object, ObjectProp, Value};
-pub(crate) use native::{Texts, Writer};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+pub(crate) use native::{Texts, Writer};
 
 /// What keeps a text from being JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -132,13 +132,13 @@ mod tests {
 
     #[test]
     fn characters_know_their_places() {
-        let text = r#"{"a": "é\n\u00e9\ud83d\ude00\ud800x\"\/"}"#;
+        let text = r#"{"a": "é\n\u00e9\ud83d\ude00x\"\/"}"#;
         let Ok(Value::Object(object)) = parse(text) else { panic!() };
         let (_, _, value) = member(&object.properties[0]);
         let found = characters(text, range(value));
         let decoded: String = found.iter().map(|(c, _)| c).collect();
-        assert_eq!(decoded, "é\né😀\u{fffd}x\"/");
+        assert_eq!(decoded, "é\né😀x\"/");
         let written: Vec<&str> = found.iter().map(|(_, range)| &text[range.clone()]).collect();
-        assert_eq!(written, ["é", "\\n", "\\u00e9", "\\ud83d\\ude00", "\\ud800", "x", "\\\"", "\\/"]);
+        assert_eq!(written, ["é", "\\n", "\\u00e9", "\\ud83d\\ude00", "x", "\\\"", "\\/"]);
     }
 }

@@ -15,8 +15,9 @@ pub(crate) use select::Selection;
 pub(crate) use step::{PostProcessorStep, ProvisionerStep};
 
 use crate::builder::{self, Builder};
+use crate::catalog::{self, Role};
 use crate::client::Services;
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::eval::block::Body;
 use crate::eval::body;
 use crate::eval::fields::Fields;
@@ -106,7 +107,8 @@ fn build(
         legacy: cx.legacy.clone(),
     };
     let builder = decode_builder(used, scope, &interpolation, cx, diagnostics);
-    let own_facts = builder.as_ref().map_or(&[][..], |b| b.own_facts());
+    let known = builder::TABLE.iter().any(|(name, _)| *name == source.kind);
+    let own_facts = known.then(|| builder.as_ref().map_or(&[][..], |b| b.own_facts()));
     let site = step::Site {
         kind: source.kind.clone(),
         local_name: used.local_name.clone(),
@@ -159,10 +161,6 @@ fn decode_builder(
     diagnostics: &mut Diagnostics,
 ) -> Option<Box<dyn Builder>> {
     let Source { kind, kind_span, .. } = used.source;
-    let Some((_, decode)) = builder::TABLE.iter().find(|(name, _)| name == kind) else {
-        diagnostics.push(unsupported("builder", kind, builder::TABLE.iter().map(|(n, _)| *n)).at(*kind_span));
-        return None;
-    };
     let errors = diagnostics.error_count();
     let inside = |scope: &Scope| {
         let mut scope = scope.child();
@@ -178,6 +176,11 @@ fn decode_builder(
     if diagnostics.error_count() > errors {
         return None;
     }
+    let Some((_, decode)) = builder::TABLE.iter().find(|(name, _)| name == kind) else {
+        let built: Vec<&str> = builder::TABLE.iter().map(|(name, _)| *name).collect();
+        catalog::refuse((Role::Builder, kind, *kind_span), options, &built, interpolation, diagnostics);
+        return None;
+    };
     let mut fields = Fields::new(format!("builder \"{kind}\""), options, interpolation, diagnostics);
     let builder = decode(&mut fields, cx.services);
     let complete = fields.finish();
@@ -213,13 +216,4 @@ fn add(options: &mut Body, extra: Body, diagnostics: &mut Diagnostics) {
         }
     }
     options.blocks.extend(extra.blocks);
-}
-
-/// A component that is not there; says the nearest that is, or all of them.
-fn unsupported<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
-    let diagnostic = Diagnostic::error(format!("unsupported {kind} \"{name}\""));
-    match nearest(name, known.clone()) {
-        Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
-        None => diagnostic.help(format!("there are: {}", known.collect::<Vec<_>>().join(", "))),
-    }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use hcl_edit::structure;
 use indexmap::IndexMap;
 
-use super::{Context, unexplained, unsupported};
+use super::{Context, unexplained};
 use crate::builder::Facts;
+use crate::catalog::{self, Role};
 use crate::client::Services;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::eval::block::{Attr, Body};
@@ -52,7 +53,8 @@ pub(super) struct Site<'a> {
     /// Empty when the build has none.
     pub build_name: String,
     pub known_sources: Vec<String>,
-    pub own_facts: &'a [&'static str],
+    /// Nothing when the builder is not known.
+    pub own_facts: Option<&'a [&'static str]>,
     /// Nothing when the builder itself could not be decoded.
     pub has_machine: Option<bool>,
     pub interpolation: Interpolation,
@@ -85,7 +87,8 @@ struct Source {
     body: Arc<structure::Body>,
     span: Span,
     scope: Scope,
-    own_facts: Vec<&'static str>,
+    /// Nothing when the builder is not known: it may have any.
+    own_facts: Option<Vec<&'static str>>,
     overridden: IndexMap<String, Attr>,
     interpolation: Interpolation,
     meta: &'static [&'static str],
@@ -126,11 +129,6 @@ impl ProvisionerStep {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let component = pending.labels.first()?.clone();
-        let table = provisioner::TABLE;
-        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
-            diagnostics.push(unsupported("provisioner", &component, table.iter().map(|(n, _)| *n)).at(pending.span));
-            return None;
-        };
         let owner = format!("provisioner \"{component}\"");
         let mut source = Source::new(owner, pending, site, &PROVISIONER_META);
         let errors = diagnostics.error_count();
@@ -149,6 +147,13 @@ impl ProvisionerStep {
             return None;
         }
         let options = source.overlaid(options);
+        let table = provisioner::TABLE;
+        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
+            let built: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+            let what = (Role::Provisioner, component.as_str(), pending.span);
+            catalog::refuse(what, options, &built, &source.interpolation, diagnostics);
+            return None;
+        };
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
         let provisioner = decode(&mut fields, cx.services);
         let complete = fields.finish();
@@ -185,14 +190,9 @@ impl PostProcessorStep {
         diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let component = pending.labels.first()?.clone();
-        let table = post_processor::TABLE;
-        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
-            diagnostics.push(unsupported("post-processor", &component, table.iter().map(|(n, _)| *n)).at(pending.span));
-            return None;
-        };
         let owner = format!("post-processor \"{component}\"");
         let mut source = Source::new(owner, pending, site, &POST_PROCESSOR_META);
-        source.own_facts.extend(earlier);
+        source.own_facts.iter_mut().for_each(|facts| facts.extend(earlier));
         let (meta, options) = source.evaluate(None, diagnostics);
         let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
         let name = fields.text("name");
@@ -201,6 +201,13 @@ impl PostProcessorStep {
         if !fields.finish() || !applies {
             return None;
         }
+        let table = post_processor::TABLE;
+        let Some((_, decode)) = table.iter().find(|(name, _)| *name == component) else {
+            let built: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+            let what = (Role::PostProcessor, component.as_str(), pending.span);
+            catalog::refuse(what, options, &built, &source.interpolation, diagnostics);
+            return None;
+        };
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
         let decoded = decode(&mut fields, cx.services);
         let complete = fields.finish();
@@ -228,7 +235,10 @@ impl Source {
         let mut scope = pending.scope.child();
         let mut interpolation = site.interpolation.clone();
         if let Some(legacy) = &mut interpolation.legacy {
-            let unknown = COMMON_FACTS.iter().chain(site.own_facts).map(|key| ((*key).to_owned(), UNKNOWN.to_owned()));
+            let unknown = COMMON_FACTS
+                .iter()
+                .chain(site.own_facts.unwrap_or_default())
+                .map(|key| ((*key).to_owned(), UNKNOWN.to_owned()));
             Arc::make_mut(legacy).facts = unknown.collect();
         }
         scope.insert("source", "type", site.kind.as_str().into());
@@ -239,7 +249,7 @@ impl Source {
             body: Arc::new(pending.body.clone()),
             span: pending.span,
             scope,
-            own_facts: site.own_facts.to_vec(),
+            own_facts: site.own_facts.map(<[_]>::to_vec),
             overridden: IndexMap::new(),
             interpolation,
             meta,
@@ -263,7 +273,10 @@ impl Source {
     /// Core arguments and the component's own options, with `facts` as `build.*` or all of it unknown.
     fn evaluate(&self, facts: Option<&Facts>, diagnostics: &mut Diagnostics) -> (Body, Body) {
         let mut scope = self.scope.child();
-        for key in COMMON_FACTS.iter().chain(&self.own_facts) {
+        if self.own_facts.is_none() {
+            scope.set("build", Value::unknown(Type::Any));
+        }
+        for key in COMMON_FACTS.iter().chain(self.own_facts.iter().flatten()) {
             scope.insert("build", key, fact(key, facts));
         }
         for (key, text) in facts.into_iter().flatten().filter(|(key, _)| !COMMON_FACTS.contains(&key.as_str())) {

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use graph::{Graph, Node};
 pub(crate) use legacy::variables as user_variables;
 
-use crate::datasource::TABLE;
+use crate::catalog::{self, Role};
+use crate::datasource::{Entry, TABLE};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::eval::fields::Fields;
 use crate::eval::functions::FunctionContext;
@@ -158,16 +159,10 @@ async fn look_up(
     environment: &Environment,
     diagnostics: &mut Diagnostics,
 ) -> Value {
-    let Some(entry) = TABLE.iter().find(|entry| entry.name == data.kind) else {
-        if read.is_some() {
-            let diagnostic = Diagnostic::error(format!("unsupported data source \"{}\"", data.kind)).at(data.kind_span);
-            let known: Vec<&str> = TABLE.iter().map(|entry| entry.name).collect();
-            diagnostics.push(diagnostic.help(format!("there are: {}", known.join(", "))));
-        }
-        return Value::unknown(Type::Any);
-    };
+    let entry = TABLE.iter().find(|entry| entry.name == data.kind);
+    let unknown = || entry.map_or_else(|| catalogued(&data.kind), Entry::unknown);
     if read.is_none() {
-        return entry.unknown();
+        return unknown();
     }
     let errors = diagnostics.error_count();
     let options = body::evaluate(&data.body, data.span, scope, diagnostics);
@@ -180,6 +175,12 @@ async fn look_up(
         cwd: environment.cwd.clone(),
         version: PEER_VERSION.to_owned(),
         legacy: None,
+    };
+    let Some(entry) = entry else {
+        let built: Vec<&str> = TABLE.iter().map(|entry| entry.name).collect();
+        let what = (Role::Data, data.kind.as_str(), data.kind_span);
+        catalog::refuse(what, options, &built, &interpolation, diagnostics);
+        return unknown();
     };
     let mut fields = Fields::new(format!("data source \"{}\"", data.kind), options, &interpolation, diagnostics);
     let source = (entry.decode)(&mut fields);
@@ -200,4 +201,11 @@ async fn look_up(
             entry.unknown()
         }
     }
+}
+
+/// The outputs of a data source that is known but not supported; of another anything.
+fn catalogued(kind: &str) -> Value {
+    let Some(component) = catalog::find(Role::Data, kind) else { return Value::unknown(Type::Any) };
+    let outputs = component.outputs.attributes.iter();
+    Value::object(outputs.map(|(name, ty)| (name.clone(), Value::unknown(ty.clone()))).collect())
 }

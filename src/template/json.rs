@@ -135,7 +135,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn wrong(&mut self, summary: &str, at: Range<usize>, detail: &str) {
         let diagnostic = Diagnostic::error(summary).at(Span::new(self.file, at));
-        self.diagnostics.push(if detail.is_empty() { diagnostic } else { diagnostic.detail(format!("it is {detail}")) });
+        self.diagnostics.push(if detail.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.detail(format!("it is {detail}"))
+        });
     }
 
     /// The members of the objects, which stand for one block, as arguments and blocks.

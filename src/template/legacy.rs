@@ -115,7 +115,8 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn root(&mut self, root: &'t Object<'t>) {
-        let (mut provisioners, mut cleanup, mut post_processors): (Option<_>, Option<_>, Option<_>) = (None, None, None);
+        let (mut provisioners, mut cleanup, mut post_processors): (Option<_>, Option<_>, Option<_>) =
+            (None, None, None);
         let mut has_builders = false;
         for property in &root.properties {
             let (name, at, value) = member(property);
@@ -253,7 +254,11 @@ impl<'t> Reader<'t, '_> {
                     None
                 }
                 None => {
-                    self.wrong("\"type\" is missing", object.range.start..object.range.start + 1, "every component has one");
+                    self.wrong(
+                        "\"type\" is missing",
+                        object.range.start..object.range.start + 1,
+                        "every component has one",
+                    );
                     None
                 }
             },

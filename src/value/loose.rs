@@ -27,16 +27,19 @@ pub(crate) fn loosely(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
         (Kind::Object(attributes), Type::List(_) | Type::Set(_)) if attributes.is_empty() => {
             convert(&Value::tuple(Vec::new()), ty)?
         }
-        (Kind::Bool(_) | Kind::Number(_) | Kind::Object(_) | Kind::Map(..), Type::List(element) | Type::Set(element)) => {
-            list(std::slice::from_ref(value), element, ty)?
-        }
+        (
+            Kind::Bool(_) | Kind::Number(_) | Kind::Object(_) | Kind::Map(..),
+            Type::List(element) | Type::Set(element),
+        ) => list(std::slice::from_ref(value), element, ty)?,
         (Kind::Object(entries) | Kind::Map(_, entries), Type::Map(element)) => map(entries, element)?,
         // Maps in a list are taken together, later ones over earlier ones.
         (Kind::List(_, items) | Kind::Tuple(items), Type::Map(element)) => {
             let mut entries = BTreeMap::new();
             for item in items.iter() {
                 match &item.kind {
-                    Kind::Object(more) | Kind::Map(_, more) => entries.extend(more.iter().map(|(key, value)| (key.clone(), value.clone()))),
+                    Kind::Object(more) | Kind::Map(_, more) => {
+                        entries.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())))
+                    }
                     _ => return convert(value, ty),
                 }
             }

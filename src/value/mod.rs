@@ -192,9 +192,6 @@ impl Value {
     }
 }
 
-fn changed(
-    entries: &BTreeMap<String, Value>,
-    change: &mut impl FnMut(&str) -> String,
-) -> Arc<BTreeMap<String, Value>> {
+fn changed(entries: &BTreeMap<String, Value>, change: &mut impl FnMut(&str) -> String) -> Arc<BTreeMap<String, Value>> {
     Arc::new(entries.iter().map(|(key, value)| (change(key), value.with_texts(change))).collect())
 }

@@ -24,8 +24,10 @@ fn templates_that_are_not_there() {
     workspace.fail(&[]).says("holds no template");
     workspace.file("t.txt", "");
     assert_eq!(workspace.run(&["build", "t.txt"]).code, Some(1));
+    workspace.file("t.hcl", "");
+    workspace.run(&["build", "t.hcl"]).says("rename it so that it ends in .pkr.hcl");
     workspace.file("old.json", "{}");
-    workspace.run(&["build", "old.json"]).says("not supported yet");
+    workspace.run(&["build", "old.json"]).says("the template has no builders");
 }
 
 #[test]

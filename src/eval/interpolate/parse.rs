@@ -293,7 +293,8 @@ impl<'t> Parser<'t> {
             Kind::Quoted => literal(literal::quoted(token.text).map(Value::from))?,
             Kind::Raw => literal(Ok(Value::from(literal::raw(token.text))))?,
             Kind::Identifier => {
-                let function = functions::lookup(token.text, self.legacy).map_err(|fault| self.name_error(fault, token))?;
+                let function =
+                    functions::lookup(token.text, self.legacy).map_err(|fault| self.name_error(fault, token))?;
                 function.accepts(0).map_err(|fault| fault.at(token.offset))?;
                 Term::Call(function, Vec::new())
             }
