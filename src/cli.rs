@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Console(ConsoleArgs),
     /// Write template files in canonical layout
     Fmt(FmtArgs),
+    /// Write a template of the old JSON format in HCL
+    #[command(name = "hcl2_upgrade")]
+    Hcl2Upgrade(UpgradeArgs),
     /// Release what earlier runs left behind
     Sweep(SweepArgs),
     /// Run as a step of a GitHub workflow (the entry point of action.yml)
@@ -184,6 +187,18 @@ pub(crate) struct FmtArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct UpgradeArgs {
+    /// A JSON template
+    pub template: PathBuf,
+    /// File to write [default: the template's name with .pkr.hcl appended]
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+    /// Explain the parts of the file in comments
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub with_annotations: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SweepArgs {
     /// Folder with the journals [default: where builds of this user put them]
     #[arg(long, value_name = "FOLDER")]
@@ -215,8 +230,8 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 8] =
-    ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state", "config-type"];
+const WITH_VALUE: [&str; 9] =
+    ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state", "config-type", "output-file"];
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.
 pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

@@ -38,6 +38,8 @@ mod script;
 mod secret;
 mod signals;
 mod template;
+mod upgrade;
+mod upgrade_command;
 mod value;
 mod workflow_command;
 

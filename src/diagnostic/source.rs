@@ -110,6 +110,11 @@ impl SourceMap {
         &self.files[file.0 as usize].path
     }
 
+    /// The text of the file that was read first.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.files.first().map(|file| file.text.as_str())
+    }
+
     pub(crate) fn text(&self, file: FileId) -> &str {
         &self.files[file.0 as usize].text
     }

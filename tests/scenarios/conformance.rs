@@ -1,5 +1,6 @@
 //! A small file for each rule of the language, judged by forge and by the distribution's Packer: the verdict of
-//! `validate`, and what `inspect` shows where both accept it.
+//! `validate`, what `inspect` shows where both accept it, what `fmt` makes of it, and what `hcl2_upgrade` makes of a
+//! template of the old format, comments and empty lines aside.
 //!
 //! `tests/conformance/differences.txt` lists what may differ, each with its reason. Any other difference fails, and so
 //! does a listed one that is none any more.
@@ -16,7 +17,7 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
     let workspace = Workspace::new("");
     let mut found = BTreeMap::new();
     for name in files {
-        let path = folder.join(format!("{name}.pkr.hcl"));
+        let path = folder.join(name);
         let path = path.to_str().unwrap();
         let theirs = |command: &str| {
             let mut packer = Command::new(setting("FORGE_TEST_PACKER"));
@@ -40,17 +41,55 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
                 found.insert(name.clone(), format!("inspect: forge\n{ours}\npacker\n{theirs}"));
             }
         }
+        if code == Some(0)
+            && let Some((ours, theirs)) = rewritten(name, path, &workspace)
+            && ours != theirs
+        {
+            found.entry(name.clone()).or_insert(format!("rewritten: forge\n{ours}\npacker\n{theirs}"));
+        }
     }
     found
+}
+
+/// What both make of a file that they rewrite: `fmt`, or `hcl2_upgrade` for the old format.
+fn rewritten(name: &str, path: &str, workspace: &Workspace) -> Option<(String, String)> {
+    let both = |command: &dyn Fn(&str) -> Vec<String>, plain: &dyn Fn(String) -> String| {
+        let made = |who: &str| plain(fs::read_to_string(workspace.path().join(who)).unwrap_or_default());
+        let ours = command("ours.pkr.hcl");
+        workspace.run(&ours.iter().map(String::as_str).collect::<Vec<_>>());
+        let theirs = command("theirs.pkr.hcl");
+        let mut packer = Command::new(setting("FORGE_TEST_PACKER"));
+        packer.args(theirs).current_dir(workspace.path()).env("CHECKPOINT_DISABLE", "1").output().unwrap();
+        (made("ours.pkr.hcl"), made("theirs.pkr.hcl"))
+    };
+    if name.ends_with(".pkr.hcl") {
+        for copy in ["ours.pkr.hcl", "theirs.pkr.hcl"] {
+            fs::copy(path, workspace.path().join(copy)).unwrap();
+        }
+        return Some(both(&|file| vec!["fmt".to_owned(), file.to_owned()], &|text| text));
+    }
+    if name.ends_with(".pkr.json") {
+        return None;
+    }
+    let essence = |text: String| {
+        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let command = |file: &str| vec!["hcl2_upgrade".to_owned(), format!("-output-file={file}"), path.to_owned()];
+    let made = both(&command, &essence);
+    assert!(made.0.contains("build {"), "{name}: {}", made.0);
+    // What was made must mean the same.
+    workspace.run(&["validate", "-syntax-only", "ours.pkr.hcl"]).succeeded();
+    Some(made)
 }
 
 #[test]
 fn every_rule_is_judged_as_the_peer_judges_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
     let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.filter_map(|name| name.strip_suffix(".pkr.hcl").map(str::to_owned)).collect();
+    let mut names: Vec<String> = names.filter(|name| name != "differences.txt").collect();
     names.sort();
-    assert!(names.len() > 90, "{}", names.len());
+    assert!(names.len() >= 150, "{}", names.len());
     let (first, second) = names.split_at(names.len() / 2);
     let found = std::thread::scope(|scope| {
         let other = scope.spawn(|| judge(first, &folder));

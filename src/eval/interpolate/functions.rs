@@ -13,6 +13,10 @@ use crate::diagnostic::nearest;
 pub(super) enum Op {
     And,
     Or,
+    AwsSecretsmanager,
+    AwsSecretsmanagerRaw,
+    ConsulKey,
+    Vault,
     Not,
     Len,
     Index,
@@ -66,7 +70,7 @@ const fn entry(word: &'static str, op: Op, least: usize, most: usize) -> Entry {
     Entry { word, op, least, most }
 }
 
-static FUNCTIONS: [Entry; 36] = [
+static FUNCTIONS: [Entry; 40] = [
     entry("and", Op::And, 1, MANY),
     entry("or", Op::Or, 1, MANY),
     entry("not", Op::Not, 1, 1),
@@ -85,10 +89,13 @@ static FUNCTIONS: [Entry; 36] = [
     entry("html", Op::Html, 0, MANY),
     entry("js", Op::Js, 0, MANY),
     entry("urlquery", Op::Urlquery, 0, MANY),
+    entry("aws_secretsmanager", Op::AwsSecretsmanager, 1, 2),
+    entry("aws_secretsmanager_raw", Op::AwsSecretsmanagerRaw, 1, 1),
     entry("build", Op::Build, 1, 1),
     entry("build_name", Op::BuildName, 0, 0),
     entry("build_type", Op::BuildType, 0, 0),
     entry("clean_resource_name", Op::CleanResourceName, 1, 1),
+    entry("consul_key", Op::ConsulKey, 1, 1),
     entry("env", Op::Env, 1, 1),
     entry("isotime", Op::Isotime, 0, 1),
     entry("lower", Op::Lower, 1, 1),
@@ -103,10 +110,12 @@ static FUNCTIONS: [Entry; 36] = [
     entry("upper", Op::Upper, 1, 1),
     entry("user", Op::User, 1, 1),
     entry("uuid", Op::Uuid, 0, 0),
+    entry("vault", Op::Vault, 2, 2),
 ];
 
 /// Of [`FUNCTIONS`] those that only texts of the old format know.
-const LEGACY: [&str; 2] = ["env", "template_dir"];
+const LEGACY: [&str; 6] =
+    ["aws_secretsmanager", "aws_secretsmanager_raw", "consul_key", "env", "template_dir", "vault"];
 
 /// Known names that cannot be used in an option, each with what to write in HCL.
 const REFUSED: [(&str, &str); 8] = [
@@ -203,6 +212,9 @@ pub(super) fn call<'a>(
         Op::Build => build(given.text(0)?, root, engine)?,
         Op::User => user(given.text(0)?, engine)?,
         Op::Env => env(given.text(0)?, engine)?,
+        Op::AwsSecretsmanager | Op::AwsSecretsmanagerRaw | Op::ConsulKey | Op::Vault => {
+            return Err(Fault::new(format!("function \"{}\" is not supported here yet", function.word)));
+        }
         Op::TemplateDir => engine.legacy.as_ref().map(|l| l.template_dir.display().to_string()).unwrap_or_default(),
         Op::Pwd => engine.cwd.display().to_string(),
         Op::PackerVersion => engine.version.clone(),

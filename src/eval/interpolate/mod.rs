@@ -14,6 +14,7 @@ mod literal;
 mod parse;
 mod printf;
 mod render;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod verbs;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use data::{Data, data};
+pub(crate) use rewrite::RewriteError;
 
 /// Blocks and parentheses inside each other.
 const MAX_DEPTH: usize = 64;
