@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &ConsoleArgs, process: &Process, redactor: &Redact
             let template = args.variables(path);
             front.look(&template, process, redactor).await.map(|(_, scope)| scope)
         }
-        None => Some(empty_scope(process)),
+        None => Some(empty_scope(process, redactor)),
     };
     if front.show(Style::Plain, process, redactor).is_some() {
         return ExitCode::Failed;

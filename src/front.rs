@@ -8,6 +8,7 @@ use crate::client::Services;
 use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::eval::functions::FunctionContext;
 use crate::eval::scope::Scope;
+use crate::lookup::Lookup;
 use crate::plan::{Context, Plan, Selection, plan, references};
 use crate::resolve::{Environment, Wanted, resolve};
 use crate::secret::Redactor;
@@ -37,14 +38,23 @@ fn environment(args: &TemplateArgs, warn_undeclared: bool, may_lack: bool, proce
         warn_undeclared,
         may_lack,
     };
-    Environment { cwd: process.cwd.clone(), started: process.started, given }
+    Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None }
 }
 
 /// A scope without a template: functions and paths only.
-pub(crate) fn empty_scope(process: &Process) -> Scope {
-    let functions =
-        FunctionContext { cwd: process.cwd.clone(), started: process.started, ..FunctionContext::detached() };
+pub(crate) fn empty_scope(process: &Process, redactor: &Redactor) -> Scope {
+    let functions = FunctionContext {
+        cwd: process.cwd.clone(),
+        started: process.started,
+        secrets: Some(lookup(process, redactor)),
+        ..FunctionContext::detached()
+    };
     Scope::new(Arc::new(functions))
+}
+
+/// Asks Vault, Consul and AWS for what the template wants to know.
+fn lookup(process: &Process, redactor: &Redactor) -> Arc<Lookup> {
+    Arc::new(Lookup::new(&process.environment, redactor))
 }
 
 /// A template's way from text to plan, with everything found wrong on it.
@@ -72,7 +82,10 @@ impl Front {
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
         let Front { sources, diagnostics, .. } = &mut front;
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
-        let environment = environment(args, asked.warn_undeclared, false, process);
+        let mut environment = environment(args, asked.warn_undeclared, false, process);
+        if !asked.syntax_only {
+            environment.secrets = Some(lookup(process, redactor));
+        }
         let both = (&template, &input);
         let mut wanted = Wanted::nothing();
         if !template.data.is_empty() && !asked.syntax_only {
@@ -99,7 +112,8 @@ impl Front {
     ) -> Option<(Template, Scope)> {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
-        let environment = environment(args, false, true, process);
+        let mut environment = environment(args, false, true, process);
+        environment.secrets = Some(lookup(process, redactor));
         let wanted = Wanted::all(&template);
         let scope = resolve((&template, &input), &wanted, &environment, redactor, sources, diagnostics).await;
         Some((template, scope))

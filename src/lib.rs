@@ -26,6 +26,7 @@ mod init_command;
 mod inspect_command;
 mod lexer;
 mod log;
+mod lookup;
 mod plan;
 mod post_processor;
 mod provisioner;

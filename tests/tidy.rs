@@ -29,6 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("template", &["diagnostic", "value", "lexer", "eval"]),
     ("run", &["secret"]),
     ("client", &["run", "secret"]),
+    ("lookup", &["client", "eval::functions", "secret"]),
     ("communicator", &["client", "run", "secret"]),
     ("script", &["run", "secret", "value", "diagnostic", "eval::fields", "eval::interpolate"]),
     ("docker", &["client", "run", "diagnostic", "eval::fields"]),

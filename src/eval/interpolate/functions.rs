@@ -103,14 +103,14 @@ static FUNCTIONS: [Entry; 34] = [
 
 /// Known names that cannot be used in an option, each with what to write in HCL.
 const REFUSED: [(&str, &str); 8] = [
-    ("aws_secretsmanager", "use `aws_secretsmanager(name, key)` in a local or in the default of a variable"),
-    ("aws_secretsmanager_raw", "use `aws_secretsmanager_raw(name)` in a local or in the default of a variable"),
+    ("aws_secretsmanager", "use `aws_secretsmanager(name, key)` in a local"),
+    ("aws_secretsmanager_raw", "use `aws_secretsmanager_raw(name)` in a local"),
     ("call", "there are no function values"),
-    ("consul_key", "use `consul_key(key)` in a local or in the default of a variable"),
+    ("consul_key", "use `consul_key(key)` in a local"),
     ("env", "declare a variable with `default = env(\"NAME\")` and write `${var.NAME}`"),
     ("sed", "use `replace(text, \"/pattern/\", \"new\")` or `regex_replace` in HCL"),
     ("template_dir", "write `${path.root}`"),
-    ("vault", "use `vault(path, key)` in a local or in the default of a variable"),
+    ("vault", "use `vault(path, key)` in a local"),
 ];
 
 pub(super) fn lookup(word: &str) -> Result<Function, Fault> {
