@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &ConsoleArgs, process: &Process, redactor: &Redact
             let looked = front.look(&template, process, redactor).await;
             looked.map(|looked| Language::of(looked, process))
         }
-        None => Some(Language::Native(empty_scope(process))),
+        None => Some(Language::Native(empty_scope(process, redactor))),
     };
     if front.show(Style::Plain, process, redactor).is_some() {
         return ExitCode::Failed;

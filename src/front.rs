@@ -9,6 +9,7 @@ use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotatio
 use crate::eval::functions::FunctionContext;
 use crate::eval::interpolate::Legacy;
 use crate::eval::scope::Scope;
+use crate::lookup::Lookup;
 use crate::plan::{Context, Plan, Selection, plan, references};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
@@ -46,14 +47,23 @@ fn environment(args: &TemplateArgs, warn_undeclared: bool, may_lack: bool, proce
         warn_undeclared,
         may_lack,
     };
-    Environment { cwd: process.cwd.clone(), started: process.started, given }
+    Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None }
 }
 
 /// A scope without a template: functions and paths only.
-pub(crate) fn empty_scope(process: &Process) -> Scope {
-    let functions =
-        FunctionContext { cwd: process.cwd.clone(), started: process.started, ..FunctionContext::detached() };
+pub(crate) fn empty_scope(process: &Process, redactor: &Redactor) -> Scope {
+    let functions = FunctionContext {
+        cwd: process.cwd.clone(),
+        started: process.started,
+        secrets: Some(lookup(process, redactor)),
+        ..FunctionContext::detached()
+    };
     Scope::new(Arc::new(functions))
+}
+
+/// Asks Vault, Consul and AWS for what the template wants to know.
+fn lookup(process: &Process, redactor: &Redactor) -> Arc<Lookup> {
+    Arc::new(Lookup::new(&process.environment, redactor))
 }
 
 /// A template's way from text to plan, with everything found wrong on it.
@@ -82,6 +92,9 @@ impl Front {
         let Front { sources, diagnostics, .. } = &mut front;
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
         let mut environment = environment(args, asked.warn_undeclared, false, process);
+        if !asked.syntax_only {
+            environment.secrets = Some(lookup(process, redactor));
+        }
         let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
         if legacy.is_some() {
             environment.given = Given::default();
@@ -108,6 +121,7 @@ impl Front {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
         let mut environment = environment(args, false, true, process);
+        environment.secrets = Some(lookup(process, redactor));
         let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
         if legacy.is_some() {
             environment.given = Given::default();

@@ -28,6 +28,7 @@ mod inspect_command;
 mod json;
 mod lexer;
 mod log;
+mod lookup;
 mod plan;
 mod post_processor;
 mod provisioner;

@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("upgrade", &["value", "formatter", "eval::duration", "eval::interpolate", "catalog"]),
     ("run", &["secret"]),
     ("client", &["run", "secret"]),
+    ("lookup", &["client", "eval::functions", "secret"]),
     ("communicator", &["client", "run", "secret"]),
     ("script", &["run", "secret", "value", "diagnostic", "eval::fields", "eval::interpolate"]),
     ("docker", &["client", "run", "diagnostic", "eval::fields"]),

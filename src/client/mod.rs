@@ -2,8 +2,13 @@
 //!
 //! [`Services`] holds one of each, connected on first use, and knows which client releases which [`Resource`].
 
+pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
+#[cfg(feature = "aws")]
+pub(crate) mod secrets_manager;
+pub(crate) mod vault;
+pub(crate) mod web;
 
 use async_trait::async_trait;
 

@@ -85,7 +85,11 @@ impl Evaluator<'_> {
             Some(Err(error)) => {
                 let place = error.argument.and_then(|i| arguments.get(i)).map_or(name_span, |(_, place)| *place);
                 let diagnostic = Diagnostic::error(format!("error in function \"{name}\"")).at(place);
-                self.fail(diagnostic.detail(error.message))
+                let diagnostic = diagnostic.detail(error.message);
+                self.fail(match error.hint {
+                    Some(hint) => diagnostic.help(hint),
+                    None => diagnostic,
+                })
             }
             None => self.no_function(name, name_span),
         }

@@ -75,6 +75,7 @@ pub(crate) fn variables(
         legacy: Some(Arc::new(Legacy {
             template_dir: plain(&template_dir),
             environment: Some(process.iter().cloned().collect()),
+            secrets: environment.secrets.clone(),
             ..Legacy::default()
         })),
     };

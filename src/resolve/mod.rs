@@ -14,7 +14,7 @@ use crate::catalog::{self, Role};
 use crate::datasource::{Entry, TABLE};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::eval::fields::Fields;
-use crate::eval::functions::FunctionContext;
+use crate::eval::functions::{FunctionContext, Secrets};
 use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::{Reference, Scope};
 use crate::eval::{body, evaluate};
@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub started: SystemTime,
     /// What variables are set to.
     pub given: Given,
+    /// Who is asked for secrets; without, they are unknown.
+    pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 /// Which data sources matter, by their places in the template, and what is done with them. The others are unknown.
@@ -73,6 +75,7 @@ pub(crate) async fn resolve(
         root: template.root.clone(),
         cwd: environment.cwd.clone(),
         started: environment.started,
+        secrets: environment.secrets.clone(),
         in_template: false,
     });
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();

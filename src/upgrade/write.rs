@@ -45,7 +45,9 @@ fn is_list(ty: &Type) -> bool {
 fn separated(text: &str) -> String {
     match text.contains("{{") {
         true => format!("split(\",\", {})", quoted(text)),
-        false => format!("[{}]", text.split(',').filter(|_| !text.is_empty()).map(quoted).collect::<Vec<_>>().join(", ")),
+        false => {
+            format!("[{}]", text.split(',').filter(|_| !text.is_empty()).map(quoted).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -72,7 +72,8 @@ fn rewritten(name: &str, path: &str, workspace: &Workspace) -> Option<(String, S
         return None;
     }
     let essence = |text: String| {
-        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+        let lines =
+            text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
         lines.collect::<Vec<_>>().join("\n")
     };
     let command = |file: &str| vec!["hcl2_upgrade".to_owned(), format!("-output-file={file}"), path.to_owned()];

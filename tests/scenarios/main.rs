@@ -12,6 +12,8 @@
 )]
 
 mod action;
+#[cfg(feature = "aws")]
+mod aws_secrets;
 mod bad_input;
 mod cancel;
 mod conformance;
@@ -25,6 +27,7 @@ mod logs;
 mod machine_readable;
 mod post_processing;
 mod provisioning;
+mod secrets;
 mod side_by_side;
 mod support;
 mod variables;

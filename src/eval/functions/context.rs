@@ -2,7 +2,10 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use super::Secrets;
 
 /// The surroundings of a call.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub(crate) struct FunctionContext {
     pub cwd: PathBuf,
     /// When the run began.
     pub started: SystemTime,
+    /// Who is asked for secrets; without, they are unknown.
+    pub secrets: Option<Arc<dyn Secrets>>,
     /// Inside of a file that `templatefile` renders.
     pub in_template: bool,
 }
@@ -20,7 +25,13 @@ pub(crate) struct FunctionContext {
 impl FunctionContext {
     /// Without folders and clock, for expressions that call nothing.
     pub(crate) fn detached() -> Self {
-        Self { root: PathBuf::new(), cwd: PathBuf::new(), started: SystemTime::UNIX_EPOCH, in_template: false }
+        Self {
+            root: PathBuf::new(),
+            cwd: PathBuf::new(),
+            started: SystemTime::UNIX_EPOCH,
+            secrets: None,
+            in_template: false,
+        }
     }
 
     pub(crate) fn inside_template(&self) -> Self {

@@ -16,6 +16,7 @@ mod number;
 mod re2;
 mod regular;
 mod sequence;
+mod service;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 pub(crate) use context::FunctionContext;
+pub(crate) use service::{Question, Secrets, Unanswered};
 
 use crate::value::{Kind, Number, Type, Value, convert};
 
@@ -35,17 +37,25 @@ use crate::value::{Kind, Number, Type, Value, convert};
 pub(crate) struct FunctionError {
     pub argument: Option<usize>,
     pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl FunctionError {
     fn at(argument: usize, message: impl Into<String>) -> Self {
-        Self { argument: Some(argument), message: message.into() }
+        Self { argument: Some(argument), message: message.into(), hint: None }
     }
 }
 
-impl<T: Into<String>> From<T> for FunctionError {
-    fn from(message: T) -> Self {
-        Self { argument: None, message: message.into() }
+impl From<String> for FunctionError {
+    fn from(message: String) -> Self {
+        Self { argument: None, message, hint: None }
+    }
+}
+
+impl From<&str> for FunctionError {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
     }
 }
 
@@ -116,7 +126,7 @@ const fn variadic(
     Function { name, needs, may: &[], rest: Some(rest), run }
 }
 
-const FAMILIES: [&[Function]; 12] = [
+const FAMILIES: [&[Function]; 13] = [
     collection::FUNCTIONS,
     encoding::FUNCTIONS,
     file::FUNCTIONS,
@@ -126,13 +136,11 @@ const FAMILIES: [&[Function]; 12] = [
     number::FUNCTIONS,
     regular::FUNCTIONS,
     sequence::FUNCTIONS,
+    service::FUNCTIONS,
     string::FUNCTIONS,
     time::FUNCTIONS,
     yaml::FUNCTIONS,
 ];
-
-/// Functions that ask a service.
-const SERVICES: [&str; 4] = ["aws_secretsmanager", "aws_secretsmanager_raw", "consul_key", "vault"];
 
 fn table() -> &'static HashMap<&'static str, &'static Function> {
     static TABLE: OnceLock<HashMap<&'static str, &'static Function>> = OnceLock::new();
@@ -141,14 +149,11 @@ fn table() -> &'static HashMap<&'static str, &'static Function> {
 
 /// Names of all functions.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    table().keys().copied().chain(SERVICES)
+    table().keys().copied()
 }
 
 /// Calls a function; nothing when there is none of that name.
 pub(crate) fn call(name: &str, arguments: &[Value], cx: &FunctionContext) -> Option<Result<Value>> {
-    if SERVICES.contains(&name) {
-        return Some(Err("functions that ask a service over the network are not supported yet".into()));
-    }
     table().get(name).map(|function| function.call(arguments, cx))
 }
 

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use super::data::{Data, Value};
 use super::{Fault, Interpolation, MAX_OUTPUT, builtins, go_time, printf};
 use crate::diagnostic::nearest;
+use crate::eval::fields::UNKNOWN;
+use crate::eval::functions::{Question, Unanswered};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
@@ -119,14 +121,14 @@ const LEGACY: [&str; 6] =
 
 /// Known names that cannot be used in an option, each with what to write in HCL.
 const REFUSED: [(&str, &str); 8] = [
-    ("aws_secretsmanager", "use `aws_secretsmanager(name, key)` in a local or in the default of a variable"),
-    ("aws_secretsmanager_raw", "use `aws_secretsmanager_raw(name)` in a local or in the default of a variable"),
+    ("aws_secretsmanager", "use `aws_secretsmanager(name, key)` in a local"),
+    ("aws_secretsmanager_raw", "use `aws_secretsmanager_raw(name)` in a local"),
     ("call", "there are no function values"),
-    ("consul_key", "use `consul_key(key)` in a local or in the default of a variable"),
+    ("consul_key", "use `consul_key(key)` in a local"),
     ("env", "declare a variable with `default = env(\"NAME\")` and write `${var.NAME}`"),
     ("sed", "use `replace(text, \"/pattern/\", \"new\")` or `regex_replace` in HCL"),
     ("template_dir", "write `${path.root}`"),
-    ("vault", "use `vault(path, key)` in a local or in the default of a variable"),
+    ("vault", "use `vault(path, key)` in a local"),
 ];
 
 pub(super) fn lookup(word: &str, legacy: bool) -> Result<Function, Fault> {
@@ -212,8 +214,18 @@ pub(super) fn call<'a>(
         Op::Build => build(given.text(0)?, root, engine)?,
         Op::User => user(given.text(0)?, engine)?,
         Op::Env => env(given.text(0)?, engine)?,
-        Op::AwsSecretsmanager | Op::AwsSecretsmanagerRaw | Op::ConsulKey | Op::Vault => {
-            return Err(Fault::new(format!("function \"{}\" is not supported here yet", function.word)));
+        Op::Vault => {
+            let (path, key) = (given.text(0)?.to_owned(), given.text(1)?.to_owned());
+            secret(function.word, Question::Vault { path, key }, engine)?
+        }
+        Op::ConsulKey => secret(function.word, Question::ConsulKey { key: given.text(0)?.to_owned() }, engine)?,
+        Op::AwsSecretsmanager => {
+            let key = if values.len() > 1 { Some(given.text(1)?.to_owned()) } else { None };
+            let key = key.filter(|key| !key.is_empty());
+            secret(function.word, Question::AwsSecret { name: given.text(0)?.to_owned(), key }, engine)?
+        }
+        Op::AwsSecretsmanagerRaw => {
+            secret(function.word, Question::AwsSecretText { name: given.text(0)?.to_owned() }, engine)?
         }
         Op::TemplateDir => engine.legacy.as_ref().map(|l| l.template_dir.display().to_string()).unwrap_or_default(),
         Op::Pwd => engine.cwd.display().to_string(),
@@ -244,6 +256,17 @@ fn user(name: &str, engine: &Interpolation) -> Result<String, Fault> {
             Err(Fault { missing: Some(name.to_owned()), ..Fault::new(format!("variable \"{name}\" has no value")) })
         }
     }
+}
+
+/// What a service answers, where variables are rendered; unknown where nobody is to be asked.
+fn secret(word: &str, question: Question, engine: &Interpolation) -> Result<String, Fault> {
+    let legacy = engine.legacy.as_ref().filter(|legacy| legacy.environment.is_some());
+    let legacy = legacy.ok_or_else(|| {
+        Fault::new(format!("services are asked for secrets in \"variables\" only, so not by {word} here"))
+            .help("add a variable with this value and use that")
+    })?;
+    let Some(secrets) = &legacy.secrets else { return Ok(UNKNOWN.to_owned()) };
+    secrets.ask(question).map_err(|Unanswered { reason, hint }| Fault { help: hint, ..Fault::new(reason) })
 }
 
 fn env(name: &str, engine: &Interpolation) -> Result<String, Fault> {

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::functions::Secrets;
 pub(crate) use data::{Data, data};
 pub(crate) use rewrite::RewriteError;
 
@@ -60,6 +61,8 @@ pub(crate) struct Legacy {
     pub template_dir: PathBuf,
     /// The process's environment, while variables themselves are rendered: what they refer to must have a value.
     pub environment: Option<BTreeMap<String, String>>,
+    /// Who is asked for secrets, while variables are rendered; without, they are unknown.
+    pub secrets: Option<Arc<dyn Secrets>>,
     /// What `{{ build "ID" }}` is: facts of the machine, or texts that stand for them until it runs.
     pub facts: BTreeMap<String, String>,
 }

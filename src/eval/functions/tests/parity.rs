@@ -10,7 +10,12 @@ use crate::eval::testing::{check_errors, check_results};
 
 fn scope() -> Scope {
     let folder = PathBuf::from("/work");
-    let cx = FunctionContext { root: folder.clone(), cwd: folder, started: SystemTime::UNIX_EPOCH, in_template: false };
+    let cx = FunctionContext {
+        root: folder.clone(),
+        cwd: folder,
+        started: SystemTime::UNIX_EPOCH,
+        ..FunctionContext::detached()
+    };
     Scope::new(Arc::new(cx))
 }
 
