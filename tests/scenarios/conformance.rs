@@ -51,6 +51,9 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
+/// Packer 1.6.6 writes it whether it is used or not.
+const UNASKED: &str = "locals { timestamp =";
+
 /// What both make of a file that they rewrite: `fmt`, or `hcl2_upgrade` for the old format.
 fn rewritten(name: &str, path: &str, workspace: &Workspace) -> Option<(String, String)> {
     let both = |command: &dyn Fn(&str) -> Vec<String>, plain: &dyn Fn(String) -> String| {
@@ -72,8 +75,10 @@ fn rewritten(name: &str, path: &str, workspace: &Workspace) -> Option<(String, S
         return None;
     }
     let essence = |text: String| {
-        let lines =
-            text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.trim_start().starts_with('#'));
+        let lines = text
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty() && !line.trim_start().starts_with('#') && !line.starts_with(UNASKED));
         lines.collect::<Vec<_>>().join("\n")
     };
     let command = |file: &str| vec!["hcl2_upgrade".to_owned(), format!("-output-file={file}"), path.to_owned()];
