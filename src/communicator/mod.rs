@@ -36,7 +36,6 @@ pub(crate) enum CommunicatorError {
     /// Like [`Self::Remote`], but the same call will fail again however often it is made: no shell in the image, no
     /// such machine any more.
     #[error("{0}")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine cannot tell faults that pass from those that stay"))]
     Permanent(String),
     #[error("this build has no machine to {0}: its communicator is \"none\"")]
     NoMachine(&'static str),

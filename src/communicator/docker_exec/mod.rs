@@ -102,7 +102,17 @@ impl DockerExec {
 
     async fn run_to_end(&self, exec: Exec, cx: &BuildContext) -> Result<(Exit, Tail), CommunicatorError> {
         let container = &self.options.container;
-        let mut running = self.docker.exec(container, exec).await?;
+        let mut running = match self.docker.exec(container, exec).await {
+            Ok(running) => running,
+            Err(error) => {
+                // A container that has ended does not come back.
+                let ended = self.docker.inspect_container(container).await.is_ok_and(|state| !state.running);
+                return Err(match ended {
+                    true => CommunicatorError::Permanent("the container is not running any more".to_owned()),
+                    false => error.into(),
+                });
+            }
+        };
         let (mut out, mut err) = (cx.lines(Stream::Stdout), cx.lines(Stream::Stderr));
         let mut tail = Tail(Vec::new());
         while let Some(piece) = running.output.next().await {
@@ -131,7 +141,7 @@ impl DockerExec {
                     let why = if state.out_of_memory { ", out of memory" } else { "" };
                     let text =
                         format!("the container stopped while the command ran (exit code {}{why})", state.exit_code);
-                    return Err(CommunicatorError::Remote(text));
+                    return Err(CommunicatorError::Permanent(text));
                 }
                 match status? {
                     Some(status) => Ok((Exit::Status(status), tail)),

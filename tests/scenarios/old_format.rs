@@ -1,0 +1,127 @@
+//! Templates of the old JSON format: built as they are, and upgraded.
+
+use crate::support::Workspace;
+
+const OLD: &str = r#"{
+  "_comment": "an old friend",
+  "variables": {
+    "greeting": "{{user `word`}} world",
+    "word": "{{env `WORD`}}",
+    "run": "{{ .Vars }} echo by-hand; {{ .Vars }} sh {{ .Script }}",
+    "token": "hunter2-hunter2"
+  },
+  "sensitive-variables": ["token"],
+  "builders": [
+    {"type": "null", "name": "two", "communicator": "none"},
+    {"type": "null", "communicator": "none"}
+  ],
+  "provisioners": [
+    {"type": "shell-local", "inline": "echo {{user `greeting`}} of {{build_name}},echo {{user `token`}} ${HOME:+home}"},
+    {"type": "shell-local", "only": ["two"], "inline": ["echo only two {{build `ConnType`}}"]},
+    {
+      "type": "shell-local",
+      "inline": ["echo plain"],
+      "execute_command": ["/bin/sh", "-c", "{{user `run`}}"],
+      "override": {"null": {"inline": ["echo overridden"]}}
+    }
+  ],
+  "post-processors": [["manifest", {"type": "shell-local", "inline": ["echo after"]}]]
+}"#;
+
+fn old() -> Workspace {
+    let workspace = Workspace::new("").env("WORD", "hello");
+    workspace.file("old.json", OLD);
+    workspace
+}
+
+#[test]
+fn an_old_template_is_built_unchanged() {
+    let workspace = old();
+    let ran = workspace.run(&["build", "old.json"]);
+    ran.succeeded();
+    ran.says("==> null: hello world of null").says("==> two: hello world of two");
+    ran.says("==> two: only two none").says_not("==> null: only two");
+    ran.says("==> null: by-hand").says("==> null: overridden").says("==> two: plain");
+    ran.says("<sensitive> home").says_not("hunter2");
+    ran.says("(shell-local): after");
+    let only = workspace.run(&["build", "-only=two", "-var", "greeting=bye", "old.json"]);
+    only.succeeded().says("==> two: bye of two").says_not("==> null:");
+    let manifest: serde_json::Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
+    assert_eq!(manifest["builds"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn variables_come_from_files_and_flags_and_may_be_undeclared() {
+    let workspace = old();
+    workspace.file("v.json", r#"{"word": "file", "count": 3}"#);
+    let ran = workspace.run(&["build", "-only=null", "-var-file=v.json", "old.json"]);
+    ran.succeeded().says("file world of null");
+    let ran = workspace.run(&["build", "-only=null", "-var-file=v.json", "-var=word=flag", "old.json"]);
+    ran.succeeded().says("flag world of null");
+    workspace.file("v.json", "[1]");
+    let ran = workspace.run(&["build", "-var-file=v.json", "old.json"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("this is not a JSON object").says("v.json:1:1");
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are_written() {
+    let workspace = Workspace::new("");
+    let fails = |text: &str, parts: &[&str]| {
+        workspace.file("old.json", text);
+        let ran = workspace.run(&["validate", "old.json"]);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        parts.iter().for_each(|part| {
+            ran.says(part);
+        });
+        ran.says_not("panicked");
+    };
+    fails("{\n  \"builders\": [\n}", &["this is not JSON", "old.json:3:1"]);
+    fails(
+        "{\"builders\": [], \"bilders\": 1}",
+        &["unknown key \"bilders\"", "did you mean \"builders\"?", "no builders"],
+    );
+    fails("{\"builders\": [{\"type\": \"null\", \"type\": \"x\"}]}", &["\"type\" is set twice", "first set here"]);
+    fails(
+        "{\"builders\": [{\"type\": \"null\",\n  \"communicator\": \"none\",\n  \"comunicator\": \"\"}]}",
+        &["unknown option \"comunicator\"", "old.json:3:4", "did you mean \"communicator\"?"],
+    );
+    fails(
+        "{\"variables\": {\"a\": \"{{user `b`}}\", \"b\": \"{{user `a`}}\"}, \"builders\": [{\"type\": \"null\", \"communicator\": \"none\"}]}",
+        &["circle", "a -> b -> a"],
+    );
+    fails(
+        "{\"builders\": [{\"type\": \"null\", \"communicator\": \"none\"}], \"provisioners\": [{\"type\": \"shell-local\", \"inline\": [\"echo {{nope}}\"]}]}",
+        &["function \"nope\" not defined", "to keep it as text"],
+    );
+    fails(
+        "{\"builders\": [{\"type\": \"null\", \"communicator\": \"none\"}], \"provisioners\": [{\"type\": \"shell-local\", \"inline\": [\"echo {{env `HOME`}}\"]}]}",
+        &["the environment can be read in \"variables\" only"],
+    );
+}
+
+#[test]
+fn an_upgraded_template_does_the_same() {
+    let workspace = old();
+    let ran = workspace.run(&["hcl2_upgrade", "-output-file=new/t.pkr.hcl", "old.json"]);
+    ran.succeeded().says("Successfully created new/t.pkr.hcl. Exit 0");
+    workspace.run(&["fmt", "-check", "new"]).succeeded();
+    let ran = workspace.run(&["build", "-var", "run={{ .Vars }} sh {{ .Script }}", "new"]);
+    ran.succeeded().says("==> null.two: hello world of two").says("==> null.two: only two none");
+    ran.says("overridden").says("<sensitive> ").says_not("hunter2");
+    let ran = workspace.run(&["hcl2_upgrade", "new/t.pkr.hcl"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("is no template of the old JSON format");
+}
+
+#[test]
+fn builders_that_nobody_knows_are_upgraded_by_guess_and_said() {
+    let workspace = Workspace::new("");
+    workspace
+        .file("old.json", r#"{"builders": [{"type": "acme", "a": {"b": "c"}, "d": {"e": [1]}, "f": [{"g": 1}]}]}"#);
+    let ran = workspace.run(&["hcl2_upgrade", "old.json"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("acme").says("Successfully created old.json.pkr.hcl. Exit 1");
+    let text = workspace.read("old.json.pkr.hcl");
+    assert!(text.contains("  a = {\n    b = \"c\"\n  }\n  d {\n    e = [1]\n  }\n  f {\n    g = 1\n  }\n"), "{text}");
+}
