@@ -17,7 +17,9 @@ use crate::run::cancel::Cancel;
 use crate::run::event;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
-use crate::{action_command, console_command, fmt_command, init_command, inspect_command, signals, upgrade_command};
+use crate::{
+    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, signals, upgrade_command,
+};
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
@@ -71,6 +73,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
         Command::Inspect(args) => inspect_command::run(&args, process, redactor).await,
         Command::Console(args) => console_command::run(&args, process, redactor).await,
         Command::Fmt(args) => fmt_command::run(&args, process, redactor),
+        Command::Fix(args) => fix_command::run(&args, process, redactor),
         Command::Hcl2Upgrade(args) => upgrade_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep(&args, process).await,
         Command::Action => action_command::run(process, redactor).await,

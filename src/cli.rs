@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Console(ConsoleArgs),
     /// Write template files in canonical layout
     Fmt(FmtArgs),
+    /// Replace what is out of date in a template of the old JSON format
+    Fix(FixArgs),
     /// Write a template of the old JSON format in HCL
     #[command(name = "hcl2_upgrade")]
     Hcl2Upgrade(UpgradeArgs),
@@ -184,6 +186,15 @@ pub(crate) struct FmtArgs {
     /// Look into sub-folders as well
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub recursive: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FixArgs {
+    /// A JSON template
+    pub template: PathBuf,
+    /// Check that the fixed template can be read
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub validate: bool,
 }
 
 #[derive(Debug, Clone, Args)]

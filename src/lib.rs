@@ -20,6 +20,8 @@ mod docker;
 mod engine;
 mod eval;
 mod exit_code;
+mod fix;
+mod fix_command;
 mod fmt_command;
 mod formatter;
 mod front;

@@ -44,6 +44,11 @@ const ROOT: [&str; 9] = [
     "variables",
 ];
 
+/// Reports what is wrong with the form of a template.
+pub(crate) fn check(file: FileId, sources: &mut SourceMap, diagnostics: &mut Diagnostics) {
+    read(file, &mut Template::default(), sources, diagnostics);
+}
+
 /// Adds what the file holds to `template`. Whether it could be read as a whole.
 pub(super) fn read(
     file: FileId,

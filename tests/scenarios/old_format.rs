@@ -1,6 +1,8 @@
 //! Templates of the old JSON format: built as they are, and upgraded.
 
-use crate::support::Workspace;
+use std::process::Command;
+
+use crate::support::{Workspace, setting};
 
 const OLD: &str = r#"{
   "_comment": "an old friend",
@@ -124,4 +126,42 @@ fn builders_that_nobody_knows_are_upgraded_by_guess_and_said() {
     ran.says("acme").says("Successfully created old.json.pkr.hcl. Exit 1");
     let text = workspace.read("old.json.pkr.hcl");
     assert!(text.contains("  a = {\n    b = \"c\"\n  }\n  d {\n    e = [1]\n  }\n  f {\n    g = 1\n  }\n"), "{text}");
+}
+
+/// A template with every old option that a fixer knows, by the peer and by forge.
+#[test]
+fn fix_prints_what_the_peer_prints() {
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/fix/old.json");
+    let workspace = Workspace::new("");
+    let ours = workspace.run(&["fix", "-validate=false", old]);
+    ours.succeeded();
+    let mut packer = Command::new(setting("FORGE_TEST_PACKER"));
+    let theirs = packer.args(["fix", "-validate=false", old]).env("CHECKPOINT_DISABLE", "1").output().unwrap();
+    assert!(theirs.status.success());
+    assert_eq!(ours.stdout, String::from_utf8(theirs.stdout).unwrap());
+    let before = std::fs::read_to_string(old).unwrap();
+    assert_ne!(
+        serde_json::from_str::<serde_json::Value>(&before).unwrap(),
+        serde_json::from_str::<serde_json::Value>(&ours.stdout).unwrap()
+    );
+}
+
+#[test]
+fn fix_refuses_what_it_cannot_read() {
+    let workspace = Workspace::new("");
+    for (text, said) in [
+        ("{\n  \"builders\": [,]\n}", "old.json:2:16"),
+        ("[]", "this is no template of the old JSON format"),
+        ("{\"builders\": []}", "the template has no builders"),
+    ] {
+        workspace.file("old.json", text);
+        let ran = workspace.run(&["fix", "old.json"]);
+        assert_eq!(ran.code, Some(1), "{ran:#?}");
+        ran.says(said);
+    }
+    workspace.file("old.json", r#"{"builders": [{"type": "vmware", "iso_md5": "x"}]}"#);
+    let fixed = workspace.run(&["fix", "old.json"]);
+    fixed.succeeded().says("\"vmware-iso\"").says("\"md5:x\"");
+    let ran = workspace.run(&["fix", "t.pkr.hcl"]);
+    assert_eq!(ran.code, Some(1));
 }
