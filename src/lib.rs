@@ -25,6 +25,8 @@ mod fix_command;
 mod fmt_command;
 mod formatter;
 mod front;
+#[cfg(test)]
+mod fuzz;
 mod init_command;
 mod inspect_command;
 mod json;

@@ -56,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("fix_command", ANY),
     ("upgrade_command", ANY),
     ("front", ANY),
+    ("fuzz", ANY),
     ("signals", &["run"]),
     ("app", ANY),
     ("lib", ANY),

@@ -51,6 +51,12 @@ impl Wanted {
         Self { places: (0..template.data.len()).collect(), read: true }
     }
 
+    /// The same ones, only checked.
+    #[cfg(test)]
+    pub(crate) fn unread(self) -> Self {
+        Self { read: false, ..self }
+    }
+
     /// Those that the references reach, through locals and other data sources too.
     pub(crate) fn reached(template: &Template, from: &[Reference], read: bool) -> Self {
         let reached = Graph::new(template).reached(from).into_iter();
