@@ -1,20 +1,18 @@
 //! Functions that write values as text and read them back: base64, character sets, CSV, JSON, URLs.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
-use flate2::{Compression, FlushCompress};
 
-use super::{Args, Function, FunctionError, Result, TEXT, VALUE, bounded, fixed, json};
+use super::{Args, Function, FunctionError, Result, TEXT, VALUE, bounded, deflate, fixed, json};
 use crate::value::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("base64decode", &[TEXT], |a| Ok(text_of(decode_base64(a)?, "decoded base64")?.into())),
     fixed("base64encode", &[TEXT], |a| Ok(BASE64.encode(a.text(0)?).into())),
-    fixed("base64gzip", &[TEXT], base64gzip),
+    fixed("base64gzip", &[TEXT], |a| Ok(BASE64.encode(deflate::gzip(a.text(0)?.as_bytes())).into())),
     fixed("csvdecode", &[TEXT], csvdecode),
     fixed("jsondecode", &[TEXT], |a| json::decode(a.text(0)?).map_err(|message| FunctionError::at(0, message))),
     fixed("jsonencode", &[VALUE], |a| Ok(json::encode(a.value(0)?).into())),
@@ -38,31 +36,6 @@ fn text_of(bytes: Vec<u8>, what: &str) -> Result<String> {
 pub(super) fn decode_base64(a: &Args<'_>) -> Result<Vec<u8>> {
     let text = a.text(0)?.replace(['\r', '\n'], "");
     BASE64.decode(text).map_err(|error| FunctionError::at(0, format!("this is not base64: {error}")))
-}
-
-/// The peer flushes before it closes, so the stream ends in two empty stored blocks instead of a last fixed one.
-fn base64gzip(a: &Args<'_>) -> Result<Value> {
-    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
-    let text = a.text(0)?.as_bytes();
-    let mut checksum = flate2::Crc::new();
-    checksum.update(text);
-    let mut bytes = HEADER.to_vec();
-    let mut deflate = flate2::Compress::new(Compression::default(), false);
-    loop {
-        let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
-        bytes.reserve(32 << 10);
-        let done = deflate.compress_vec(text.get(read..).unwrap_or_default(), &mut bytes, FlushCompress::Sync);
-        done.map_err(|error| error.to_string())?;
-        // Room that is left says that nothing waits to be written.
-        if bytes.len() < bytes.capacity() {
-            break;
-        }
-    }
-    let wrote = bytes.write_all(&LAST_BLOCK);
-    let wrote = wrote.and_then(|()| bytes.write_all(&checksum.sum().to_le_bytes()));
-    wrote.and_then(|()| bytes.write_all(&checksum.amount().to_le_bytes())).map_err(|error| error.to_string())?;
-    Ok(BASE64.encode(bytes).into())
 }
 
 /// Rows as objects whose attributes are the columns of the first row.

@@ -6,6 +6,7 @@
 
 mod collection;
 mod context;
+mod deflate;
 mod encoding;
 mod file;
 mod format;
