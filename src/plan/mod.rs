@@ -3,6 +3,7 @@
 //! Template and scope go in; the engine runs what comes out. Nothing here has an effect on the world.
 
 mod build_block;
+mod meta;
 mod outline;
 mod select;
 mod step;

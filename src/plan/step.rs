@@ -2,11 +2,11 @@
 //! `build.*` unknown and once more with facts right before they run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hcl_edit::structure;
 use indexmap::IndexMap;
 
+use super::meta::{Meta, POST_PROCESSOR_META, PROVISIONER_META, applies, take_override};
 use super::{Context, unexplained};
 use crate::builder::Facts;
 use crate::catalog::{self, Role};
@@ -20,12 +20,7 @@ use crate::eval::scope::Scope;
 use crate::post_processor::{self, PostProcessor};
 use crate::provisioner::{self, Provisioner};
 use crate::run::event::{StepKind, StepTitle};
-use crate::value::{Kind, Number, Type, Value, convert};
-
-/// Arguments of every provisioner that the component never sees.
-const PROVISIONER_META: [&str; 8] =
-    ["name", "only", "except", "override", "pause_before", "timeout", "max_retries", "continue_on_error"];
-const POST_PROCESSOR_META: [&str; 4] = ["name", "only", "except", "keep_input_artifact"];
+use crate::value::{Number, Type, Value, convert};
 
 /// Keys of `build.*` that every build has. `Port` is a number, the others are texts.
 const COMMON_FACTS: [&str; 14] = [
@@ -62,22 +57,12 @@ pub(super) struct Site<'a> {
 
 impl Site<'_> {
     /// What `only` and `except` match: `type.name`, in the old format the name alone.
-    fn source(&self) -> String {
+    pub(super) fn source(&self) -> String {
         match self.interpolation.legacy {
             Some(_) => self.local_name.clone(),
             None => format!("{}.{}", self.kind, self.local_name),
         }
     }
-}
-
-/// Core arguments of a provisioner.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Meta {
-    pub pause_before: Option<Duration>,
-    pub timeout: Option<Duration>,
-    /// Attempts after the first.
-    pub max_retries: u32,
-    pub continue_on_error: bool,
 }
 
 /// The part that provisioners and post-processors have in common: a block to be decoded again with facts.
@@ -137,12 +122,7 @@ impl ProvisionerStep {
         let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
         let name = fields.text("name");
         let applies = applies(&mut fields, site);
-        let meta = Meta {
-            pause_before: fields.duration("pause_before").filter(|d| !d.is_zero()),
-            timeout: fields.duration("timeout").filter(|d| !d.is_zero()),
-            max_retries: retries(&mut fields),
-            continue_on_error: fields.flag("continue_on_error").unwrap_or(false),
-        };
+        let meta = Meta::decode(&mut fields);
         if !fields.finish() || !applies {
             return None;
         }
@@ -334,75 +314,4 @@ fn fact(key: &str, facts: Option<&Facts>) -> Value {
 
 fn place(cx: &Context<'_>, span: Span) -> String {
     format!("{}:{}", cx.sources.path(span.file).display(), cx.sources.position(span).line)
-}
-
-fn retries(fields: &mut Fields<'_>) -> u32 {
-    let retries = fields.integer("max_retries").unwrap_or(0);
-    u32::try_from(retries).unwrap_or_else(|_| {
-        fields.error_at("max_retries", "\"max_retries\" is out of range", "it is at least 0");
-        0
-    })
-}
-
-/// Whether `only` and `except` let the step run for this source. Names that match no source of the build are warned
-/// of: the peer never says why such a step does not run.
-fn applies(fields: &mut Fields<'_>, site: &Site<'_>) -> bool {
-    let (only, except) = (fields.texts("only"), fields.texts("except"));
-    if only.is_some() && except.is_some() {
-        fields.error_at("except", "\"only\" and \"except\" exclude each other", "give one of them");
-    }
-    for (option, names) in [("only", &only), ("except", &except)] {
-        for name in names.iter().flatten().filter(|name| !site.known_sources.contains(name)) {
-            let span = fields.span_of(option).unwrap_or(fields.block_span());
-            let known = site.known_sources.iter().map(String::as_str);
-            let diagnostic = match &site.interpolation.legacy {
-                Some(_) => Diagnostic::error(format!("\"{option}\" names \"{name}\", which is no builder")),
-                None => Diagnostic::warning(format!("\"{option}\" names \"{name}\", which is no source of this build")),
-            };
-            let diagnostic = diagnostic.at(span);
-            let diagnostic = match name.strip_prefix("source.") {
-                Some(short) => diagnostic.help(format!("write \"{short}\"")),
-                None => diagnostic
-                    .detail(format!("sources of this build: {}", site.known_sources.join(", ")))
-                    .suggest(name, known),
-            };
-            fields.push(diagnostic);
-        }
-    }
-    only.is_none_or(|names| names.is_empty() || names.contains(&site.source()))
-        && !except.is_some_and(|names| names.contains(&site.source()))
-}
-
-/// The arguments that `override` sets for this source.
-fn take_override(meta: &mut Body, site: &Site<'_>, diagnostics: &mut Diagnostics) -> IndexMap<String, Attr> {
-    let Some(attr) = meta.attrs.shift_remove("override") else { return IndexMap::new() };
-    let (Kind::Object(sources) | Kind::Map(_, sources)) = &attr.value.kind else {
-        if !attr.value.is_null() && !attr.value.is_unknown() {
-            let diagnostic = Diagnostic::error("\"override\" must be an object").at(attr.value_span);
-            diagnostics.push(diagnostic.help("write override = { SOURCE = { argument = value } }"));
-        }
-        return IndexMap::new();
-    };
-    let legacy = site.interpolation.legacy.is_some();
-    let names = site.known_sources.iter();
-    let known: Vec<&str> = match legacy {
-        true => names.map(String::as_str).collect(),
-        false => names.filter_map(|name| Some(name.split_once('.')?.1)).collect(),
-    };
-    for name in sources.keys().filter(|name| !known.contains(&name.as_str())) {
-        let mut diagnostic = match legacy {
-            true => Diagnostic::error(format!("\"override\" names \"{name}\", which is no builder")),
-            false => Diagnostic::warning(format!("\"override\" names \"{name}\", which is no source of this build")),
-        };
-        diagnostic = diagnostic.at(attr.value_span);
-        diagnostics.push(diagnostic.detail(format!("names without type are expected: {}", known.join(", "))));
-    }
-    let Some(arguments) = sources.get(&site.local_name) else { return IndexMap::new() };
-    let (Kind::Object(arguments) | Kind::Map(_, arguments)) = &arguments.kind else {
-        let summary = format!("the override for \"{}\" must be an object", site.local_name);
-        diagnostics.push(Diagnostic::error(summary).at(attr.value_span));
-        return IndexMap::new();
-    };
-    let attr = |value: &Value| Attr { value: value.clone(), name_span: attr.name_span, value_span: attr.value_span };
-    arguments.iter().map(|(name, value)| (name.clone(), attr(value))).collect()
 }

@@ -290,7 +290,7 @@ impl<'t> Reader<'t, '_> {
         };
         if let Some((_, first)) = self.builders.iter().find(|(known, _)| *known == name) {
             let diagnostic = Diagnostic::error(format!("there are two builders with the name {name:?}"));
-            let diagnostic = diagnostic.at(Span::new(self.translator.file, at.clone()));
+            let diagnostic = diagnostic.at(Span::new(self.translator.file, at));
             let diagnostic = diagnostic.label(Span::new(self.translator.file, first.clone()), "the first is here");
             self.translator.diagnostics.push(diagnostic.help("give one of them another \"name\""));
             return;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::eval::interpolate::{Interpolation, RewriteError};
+use crate::eval::interpolate::{Interpolation, Replace, RewriteError};
 
 /// What the rewritten blocks rely on, gathered on the way.
 #[derive(Debug, Default)]
@@ -100,11 +100,7 @@ pub(super) fn transpose(engine: &Interpolation, block: &str, needed: &mut Needed
 }
 
 /// Quotes inside of actions are escaped when they stand in a quoted text: such a text is read once more without.
-fn rewritten(
-    engine: &Interpolation,
-    text: &str,
-    replace: &mut dyn FnMut(&str, &[String]) -> Option<Result<String, String>>,
-) -> Result<String, String> {
+fn rewritten(engine: &Interpolation, text: &str, replace: &mut Replace<'_>) -> Result<String, String> {
     let unescaped = unescaped(text);
     engine.rewrite(&unescaped, replace).map_err(|error| match error {
         RewriteError::Block(word) => {

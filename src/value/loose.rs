@@ -106,7 +106,7 @@ mod tests {
             ("a,b".into(), list.clone(), texts(&["a", "b"])),
             ("".into(), list.clone(), texts(&[])),
             (Value::tuple(vec![1.into(), true.into()]), list.clone(), texts(&["1", "1"])),
-            (5.into(), list.clone(), texts(&["5"])),
+            (5.into(), list, texts(&["5"])),
             ("1,2".into(), Type::list(Type::Number), Value::list(Type::Number, vec![1.into(), 2.into()])),
         ] {
             assert_eq!(loosely(&value, &ty), Ok(expected), "{value:?}");

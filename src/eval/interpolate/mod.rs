@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use super::functions::Secrets;
 pub(crate) use data::{Data, data};
-pub(crate) use rewrite::RewriteError;
+pub(crate) use rewrite::{Replace, RewriteError};
 
 /// Blocks and parentheses inside each other.
 const MAX_DEPTH: usize = 64;
