@@ -22,6 +22,7 @@ mod data;
 mod docker_build;
 mod docs;
 mod fmt;
+mod functions;
 mod gotchas;
 mod init;
 mod logs;
