@@ -47,6 +47,8 @@ pub(crate) struct Position {
 struct SourceFile {
     path: PathBuf,
     text: String,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
     /// The file that the text was made from, and which part of it each part came from, in order.
     origin: Option<(FileId, Vec<Part>)>,
 }
@@ -71,18 +73,19 @@ impl SourceMap {
     }
 
     pub(crate) fn add(&mut self, path: impl Into<PathBuf>, text: String) -> FileId {
-        self.push(SourceFile { path: path.into(), text, origin: None })
+        self.push(path.into(), text, None)
     }
 
     /// Adds a text that was made from another file: its places are shown as those they came from. `parts` are in
     /// order and do not overlap.
     pub(crate) fn derive(&mut self, from: FileId, text: String, parts: Vec<Part>) -> FileId {
         let path = self.path(from).to_owned();
-        self.push(SourceFile { path, text, origin: Some((from, parts)) })
+        self.push(path, text, Some((from, parts)))
     }
 
-    fn push(&mut self, file: SourceFile) -> FileId {
-        self.files.push(file);
+    fn push(&mut self, path: PathBuf, text: String, origin: Option<(FileId, Vec<Part>)>) -> FileId {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.files.push(SourceFile { path, text, lines, origin });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
@@ -121,9 +124,9 @@ impl SourceMap {
 
     pub(crate) fn position(&self, span: Span) -> Position {
         let span = self.written(span);
-        let text = self.text(span.file);
-        let (line, column) = line_column(text, span.start as usize);
-        let (end_line, end_column) = line_column(text, span.end as usize);
+        let file = &self.files[span.file.0 as usize];
+        let (line, column) = file.line_column(span.start as usize);
+        let (end_line, end_column) = file.line_column(span.end as usize);
         Position { line, column, end_line, end_column }
     }
 }
@@ -132,14 +135,16 @@ fn part_holds(part: &Part, at: usize) -> bool {
     (part.made.start..=part.made.end).contains(&at)
 }
 
-fn line_column(text: &str, offset: usize) -> (usize, usize) {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
+impl SourceFile {
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.lines.get(line)).copied().unwrap_or(0);
+        (line, self.text[start..offset].chars().count() + 1)
     }
-    let before = &text[..offset];
-    let line_start = before.rfind('\n').map_or(0, |n| n + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub(crate) struct Pending<'a> {
     /// Block type and labels.
     pub span: Span,
     pub body: &'a structure::Body,
+    /// Where the body is in the one that was expanded: see [`inside`].
+    pub path: Vec<usize>,
     /// The scope around it, with the iterators of the `dynamic` blocks it came from.
     pub scope: Scope,
 }
@@ -34,29 +36,37 @@ pub(crate) fn evaluate(body: &structure::Body, header: Span, scope: &Scope, diag
         };
         result.attrs.insert(attribute.key.as_str().to_owned(), attr);
     }
-    for pending in expand(body, file, scope, diagnostics) {
+    for pending in expand(body, &[], file, scope, diagnostics) {
         let inner = evaluate(pending.body, pending.span, &pending.scope, diagnostics);
         result.blocks.push(Block { kind: pending.kind, labels: pending.labels, span: pending.span, body: inner });
     }
     result
 }
 
-/// The nested blocks of a body in order, one level deep, `dynamic` blocks replaced by what they make.
+/// The body of the block at a path: places of blocks among the contents of a body, outermost first.
+pub(crate) fn inside<'a>(body: &'a structure::Body, path: &[usize]) -> Option<&'a structure::Body> {
+    path.iter().try_fold(body, |body, at| Some(&body.get(*at)?.as_block()?.body))
+}
+
+/// The nested blocks of a body in order, one level deep, `dynamic` blocks replaced by what they make. `path` is where
+/// the body itself is.
 pub(crate) fn expand<'a>(
     body: &'a structure::Body,
+    path: &[usize],
     file: FileId,
     scope: &Scope,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Pending<'a>> {
     let mut blocks = Vec::new();
-    for block in body.iter().filter_map(Structure::as_block) {
+    for (at, block) in body.iter().enumerate().filter_map(|(at, structure)| Some((at, structure.as_block()?))) {
         let span = header(file, block);
+        let path = [path, &[at]].concat();
         if block.ident.as_str() == "dynamic" {
-            dynamic(block, span, scope, &mut blocks, diagnostics);
+            dynamic((block, &path), span, scope, &mut blocks, diagnostics);
         } else {
             let labels = block.labels.iter().map(|label| label.as_str().to_owned()).collect();
             let kind = block.ident.as_str().to_owned();
-            blocks.push(Pending { kind, labels, span, body: &block.body, scope: scope.clone() });
+            blocks.push(Pending { kind, labels, span, body: &block.body, path, scope: scope.clone() });
         }
     }
     blocks
@@ -77,7 +87,7 @@ fn header(file: FileId, block: &structure::Block) -> Span {
 
 /// `dynamic "KIND" { for_each, iterator, labels, content {} }`.
 fn dynamic<'a>(
-    block: &'a structure::Block,
+    (block, path): (&'a structure::Block, &[usize]),
     span: Span,
     scope: &Scope,
     blocks: &mut Vec<Pending<'a>>,
@@ -110,9 +120,11 @@ fn dynamic<'a>(
             }
         }
     }
-    let mut contents = block.body.iter().filter_map(Structure::as_block);
-    let content = match (contents.next(), contents.next()) {
-        (Some(content), None) if content.ident.as_str() == "content" && content.labels.is_empty() => content,
+    let mut contents = block.body.iter().enumerate().filter_map(|(at, structure)| Some((at, structure.as_block()?)));
+    let (at, content) = match (contents.next(), contents.next()) {
+        (Some((at, content)), None) if content.ident.as_str() == "content" && content.labels.is_empty() => {
+            (at, content)
+        }
         _ => {
             let diagnostic = Diagnostic::error("a dynamic block holds exactly one content block").at(span);
             diagnostics.push(diagnostic.help("write content { ... }"));
@@ -144,6 +156,7 @@ fn dynamic<'a>(
             }
         });
         let labels = labels.unwrap_or_default();
-        blocks.push(Pending { kind: kind.clone(), labels, span, body: &content.body, scope });
+        let path = [path, &[at]].concat();
+        blocks.push(Pending { kind: kind.clone(), labels, span, body: &content.body, path, scope });
     }
 }

@@ -1,10 +1,11 @@
 //! A `build` block taken apart: which sources it uses under which names, and its components in order.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use hcl_edit::Span as _;
 use hcl_edit::expr::Expression;
-use hcl_edit::structure::{Attribute, Structure};
+use hcl_edit::structure::{Attribute, Body, Structure};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 use crate::eval::body::{Pending, expand};
@@ -18,6 +19,8 @@ const BLOCKS: [&str; 5] = ["source", "provisioner", "error-cleanup-provisioner",
 
 /// A build block, `dynamic` expanded.
 pub(super) struct BuildBlock<'a> {
+    /// What all its components are in.
+    pub body: &'a Arc<Body>,
     /// Of a template of the old format: builds every builder.
     legacy: bool,
     pub name: Option<String>,
@@ -27,6 +30,9 @@ pub(super) struct BuildBlock<'a> {
     pub error_cleanup: Option<Pending<'a>>,
     pub sequences: Vec<Vec<Pending<'a>>>,
 }
+
+/// Sources of a template by type and name.
+type Sources<'a> = HashMap<(&'a str, &'a str), &'a Source>;
 
 /// A source as one build uses it.
 pub(super) struct SourceUse<'a> {
@@ -46,8 +52,13 @@ impl<'a> BuildBlock<'a> {
     ) -> Option<Self> {
         let file = build.file;
         let legacy = template.legacy.is_some();
+        let mut sources = Sources::new();
+        for source in &template.sources {
+            sources.entry((&source.kind, &source.name)).or_insert(source);
+        }
         let all = template.sources.iter().filter(|_| legacy);
         let mut block = BuildBlock {
+            body: &build.body,
             legacy,
             name: None,
             description: None,
@@ -57,10 +68,10 @@ impl<'a> BuildBlock<'a> {
             sequences: Vec::new(),
         };
         for attribute in build.body.iter().filter_map(Structure::as_attribute) {
-            block.argument(attribute, file, template, scope, diagnostics);
+            block.argument(attribute, file, &sources, scope, diagnostics);
         }
-        for pending in expand(&build.body, file, scope, diagnostics) {
-            block.nested(pending, template, diagnostics);
+        for pending in expand(&build.body, &[], file, scope, diagnostics) {
+            block.nested(pending, &sources, diagnostics);
         }
         if block.sources.is_empty() {
             let diagnostic = Diagnostic::error("this build uses no source").at(build.span);
@@ -88,7 +99,7 @@ impl<'a> BuildBlock<'a> {
         &mut self,
         attribute: &Attribute,
         file: FileId,
-        template: &'a Template,
+        sources: &Sources<'a>,
         scope: &Scope,
         diagnostics: &mut Diagnostics,
     ) {
@@ -102,7 +113,7 @@ impl<'a> BuildBlock<'a> {
                 let description = text(&evaluate(&attribute.value, file, scope, diagnostics), place, diagnostics);
                 self.description = description.filter(|description| !description.is_empty());
             }
-            "sources" => self.references(&attribute.value, file, template, scope, diagnostics),
+            "sources" => self.references(&attribute.value, file, sources, scope, diagnostics),
             other => diagnostics.push(
                 Diagnostic::error(format!("unknown argument \"{other}\""))
                     .at(Span::of(file, attribute.key.span()))
@@ -117,7 +128,7 @@ impl<'a> BuildBlock<'a> {
         &mut self,
         value: &Expression,
         file: FileId,
-        template: &'a Template,
+        sources: &Sources<'a>,
         scope: &Scope,
         diagnostics: &mut Diagnostics,
     ) {
@@ -138,20 +149,20 @@ impl<'a> BuildBlock<'a> {
         };
         for (value, place) in entries {
             if let Some(reference) = text(&value, place, diagnostics)
-                && let Some(source) = find(&reference, place, template, diagnostics)
+                && let Some(source) = find(&reference, place, sources, diagnostics)
             {
                 self.sources.push(SourceUse { source, local_name: source.name.clone(), extra: None });
             }
         }
     }
 
-    fn nested(&mut self, pending: Pending<'a>, template: &'a Template, diagnostics: &mut Diagnostics) {
+    fn nested(&mut self, pending: Pending<'a>, sources: &Sources<'a>, diagnostics: &mut Diagnostics) {
         match pending.kind.as_str() {
             "source" => {
                 let Some(reference) = label(&pending, "source \"source.TYPE.NAME\" { ... }", diagnostics) else {
                     return;
                 };
-                let Some(source) = find(&reference, pending.span, template, diagnostics) else { return };
+                let Some(source) = find(&reference, pending.span, sources, diagnostics) else { return };
                 let local_name = local_name(&pending, diagnostics).unwrap_or_else(|| source.name.clone());
                 self.sources.push(SourceUse { source, local_name, extra: Some(pending) });
             }
@@ -202,7 +213,7 @@ impl<'a> BuildBlock<'a> {
             diagnostics.push(diagnostic.detail("block \"post-processors\" holds post-processor blocks only"));
         }
         let mut sequence = Vec::new();
-        for pending in expand(outer.body, file, &outer.scope, diagnostics) {
+        for pending in expand(outer.body, &outer.path, file, &outer.scope, diagnostics) {
             if pending.kind != "post-processor" {
                 let diagnostic = Diagnostic::error(format!("unknown block \"{}\"", pending.kind)).at(pending.span);
                 diagnostics.push(diagnostic.detail("block \"post-processors\" holds post-processor blocks only"));
@@ -246,14 +257,14 @@ fn local_name(pending: &Pending<'_>, diagnostics: &mut Diagnostics) -> Option<St
 }
 
 /// `source.TYPE.NAME` or `TYPE.NAME`: of more than two parts the first is dropped, as in the peer.
-fn find<'a>(reference: &str, place: Span, template: &'a Template, diagnostics: &mut Diagnostics) -> Option<&'a Source> {
+fn find<'a>(reference: &str, place: Span, sources: &Sources<'a>, diagnostics: &mut Diagnostics) -> Option<&'a Source> {
     let parts: Vec<&str> = reference.split('.').collect();
     let parts = if parts.len() > 2 { &parts[1..] } else { &parts[..] };
-    let found = template.sources.iter().find(|s| parts.len() >= 2 && s.kind == parts[0] && s.name == parts[1]);
+    let found = parts.get(..2).and_then(|parts| sources.get(&(parts[0], parts[1])).copied());
     if found.is_none() {
-        let known: HashSet<String> = template.sources.iter().map(|s| format!("source.{}.{}", s.kind, s.name)).collect();
-        let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut known: Vec<String> = sources.keys().map(|(kind, name)| format!("source.{kind}.{name}")).collect();
         known.sort_unstable();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let mut diagnostic = Diagnostic::error(format!("there is no source \"{reference}\"")).at(place);
         diagnostic = match known[..] {
             [] => diagnostic.help("the template declares no source; add source \"TYPE\" \"NAME\" { ... }"),

@@ -73,10 +73,12 @@ pub(crate) fn plan(
     }
     for block in &template.builds {
         let Some(block) = BuildBlock::read(block, template, scope, diagnostics) else { continue };
+        let known_sources: Arc<Vec<String>> =
+            Arc::new(block.sources.iter().map(|used| block.short_name(used)).collect());
         for used in &block.sources {
             let name = block.full_name(used);
             if selection.selects(&name) {
-                plan.builds.extend(build(&block, used, scope, selection, cx, diagnostics));
+                plan.builds.extend(build(&block, (used, &known_sources), scope, selection, cx, diagnostics));
             }
             names.push(name);
         }
@@ -91,7 +93,7 @@ pub(crate) fn plan(
 
 fn build(
     block: &BuildBlock<'_>,
-    used: &SourceUse<'_>,
+    (used, known_sources): (&SourceUse<'_>, &Arc<Vec<String>>),
     scope: &Scope,
     selection: &Selection,
     cx: &Context<'_>,
@@ -114,7 +116,8 @@ fn build(
         kind: source.kind.clone(),
         local_name: used.local_name.clone(),
         build_name: block.name.clone().unwrap_or_default(),
-        known_sources: block.sources.iter().map(|used| block.short_name(used)).collect(),
+        body: block.body,
+        known_sources: Arc::clone(known_sources),
         own_facts,
         has_machine: builder.as_ref().map(|b| b.has_machine()),
         interpolation,

@@ -47,7 +47,9 @@ pub(super) struct Site<'a> {
     pub local_name: String,
     /// Empty when the build has none.
     pub build_name: String,
-    pub known_sources: Vec<String>,
+    /// The build block's.
+    pub body: &'a Arc<structure::Body>,
+    pub known_sources: Arc<Vec<String>>,
     /// Nothing when the builder is not known.
     pub own_facts: Option<&'a [&'static str]>,
     /// Nothing when the builder itself could not be decoded.
@@ -69,7 +71,9 @@ impl Site<'_> {
 #[derive(Debug)]
 struct Source {
     owner: String,
-    body: Arc<structure::Body>,
+    /// The whole build block's, and where the step is in it.
+    build: Arc<structure::Body>,
+    path: Vec<usize>,
     span: Span,
     scope: Scope,
     /// Nothing when the builder is not known: it may have any.
@@ -226,7 +230,8 @@ impl Source {
         scope.insert("build", "name", site.build_name.as_str().into());
         Self {
             owner,
-            body: Arc::new(pending.body.clone()),
+            build: Arc::clone(site.body),
+            path: pending.path.clone(),
             span: pending.span,
             scope,
             own_facts: site.own_facts.map(<[_]>::to_vec),
@@ -262,7 +267,10 @@ impl Source {
         for (key, text) in facts.into_iter().flatten().filter(|(key, _)| !COMMON_FACTS.contains(&key.as_str())) {
             scope.insert("build", key, text.as_str().into());
         }
-        let mut options = body::evaluate(&self.body, self.span, &scope, diagnostics);
+        let mut options = match body::inside(&self.build, &self.path) {
+            Some(body) => body::evaluate(body, self.span, &scope, diagnostics),
+            None => Body::new(self.span),
+        };
         let mut meta = Body::new(self.span);
         for name in self.meta {
             if let Some(attr) = options.attrs.shift_remove(*name) {
