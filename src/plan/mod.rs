@@ -7,6 +7,8 @@ mod meta;
 mod outline;
 mod select;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::SystemTime;

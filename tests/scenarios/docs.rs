@@ -86,6 +86,8 @@ fn the_commands_run() {
         .env("PKR_VAR_repository", repository.as_str());
     let template = "variable \"tag\" { default = \"0\" }\nsource \"null\" \"other\" { communicator = \"none\" }\nsource \"docker\" \"web\" {\n  image   = \"BUSYBOX\"\n  pull    = false\n  discard = true\n}\nbuild {\n  sources = [\"docker.web\", \"null.other\"]\n  provisioner \"shell\" {\n    except = [\"null.other\"]\n    inline = [\"echo tag ${var.tag}\"]\n  }\n}\n";
     workspace.file("images/web/web.pkr.hcl", template.replace("BUSYBOX", &setting("FORGE_TEST_BUSYBOX")));
+    let old = r#"{"builders": [{"type": "null", "communicator": "none"}], "provisioners": [{"type": "shell-local", "inline": "echo {{build_name}}"}]}"#;
+    workspace.file("old.json", old);
     let example = workspace.path().join("examples/nginx");
     fs::create_dir_all(&example).unwrap();
     let copied = Command::new("cp")
