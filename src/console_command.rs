@@ -13,6 +13,7 @@ use crate::eval::scope::Scope;
 use crate::exit_code::ExitCode;
 use crate::front::{Front, Looked, empty_scope};
 use crate::inspect_command;
+use crate::lexer::{Kind, tokens};
 use crate::secret::Redactor;
 use crate::template::PEER_VERSION;
 
@@ -82,7 +83,7 @@ impl Language {
     fn answer(&self, line: &str, front: &mut Front) -> Option<String> {
         let file = front.sources.add("<console>", line.to_owned());
         match self {
-            Self::Native(scope) => match line.parse::<Expression>() {
+            Self::Native(scope) => match without_comments(line).trim_end().parse::<Expression>() {
                 Ok(expression) => Some(evaluate(&expression, file, scope, &mut front.diagnostics).shown()),
                 Err(error) => {
                     let at = error.location().offset().min(line.len());
@@ -169,4 +170,13 @@ fn answer(line: &str, language: &Language, process: &Process, redactor: &Redacto
         (None, Some(text)) => Answer::Text(redactor.redact(&text)),
         _ => Answer::Mistake,
     }
+}
+
+/// Comments are blanked: places stay true.
+fn without_comments(line: &str) -> String {
+    let mut text = line.to_owned();
+    for comment in tokens(line).iter().filter(|token| token.kind == Kind::Comment) {
+        text.replace_range(comment.at..comment.at + comment.text.len(), &" ".repeat(comment.text.len()));
+    }
+    text
 }

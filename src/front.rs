@@ -13,7 +13,7 @@ use crate::lookup::Lookup;
 use crate::plan::{Context, Plan, Selection, plan, references};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
-use crate::template::variable_files::Given;
+use crate::template::variable_files::{Checks, Given};
 use crate::template::{Template, load};
 use crate::workflow_command::{command, neutral};
 
@@ -37,7 +37,7 @@ pub(crate) struct Looked {
 }
 
 /// What variables are set to, and the facts that expressions can see.
-fn environment(args: &TemplateArgs, warn_undeclared: bool, may_lack: bool, process: &Process) -> Environment {
+fn environment(args: &TemplateArgs, warn_undeclared: bool, checks: Checks, process: &Process) -> Environment {
     let variables = process.environment.iter();
     let variables = variables.filter_map(|(k, v)| Some((k.strip_prefix("PKR_VAR_")?.to_owned(), v.clone())));
     let given = Given {
@@ -45,7 +45,7 @@ fn environment(args: &TemplateArgs, warn_undeclared: bool, may_lack: bool, proce
         files: args.var_file.clone(),
         arguments: args.var.clone(),
         warn_undeclared,
-        may_lack,
+        checks,
     };
     Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None }
 }
@@ -91,13 +91,17 @@ impl Front {
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
         let Front { sources, diagnostics, .. } = &mut front;
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
-        let mut environment = environment(args, asked.warn_undeclared, false, process);
+        let checks = if asked.syntax_only { Checks::TypesOnly } else { Checks::All };
+        let mut environment = environment(args, asked.warn_undeclared, checks, process);
         if !asked.syntax_only {
             environment.secrets = Some(lookup(process, redactor));
         }
-        let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
-        if legacy.is_some() {
-            environment.given = Given::default();
+        let mut legacy = None;
+        if !asked.syntax_only {
+            legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
+        }
+        if template.legacy.is_some() {
+            environment.given = Given { checks, ..Given::default() };
         }
         let both = (&template, &input);
         let mut wanted = Wanted::nothing();
@@ -120,7 +124,7 @@ impl Front {
     pub(crate) async fn look(&mut self, args: &TemplateArgs, process: &Process, redactor: &Redactor) -> Option<Looked> {
         let Front { sources, diagnostics, .. } = self;
         let (input, template) = load(&args.template, sources, diagnostics)?;
-        let mut environment = environment(args, false, true, process);
+        let mut environment = environment(args, false, Checks::MayLack, process);
         environment.secrets = Some(lookup(process, redactor));
         let legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
         if legacy.is_some() {

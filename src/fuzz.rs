@@ -19,7 +19,7 @@ use crate::plan::{Context, Selection, plan};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
 use crate::template::load;
-use crate::template::variable_files::Given;
+use crate::template::variable_files::{Checks, Given};
 
 /// No template of the corpus's size takes this long, however mutated, even without optimisation.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -96,7 +96,7 @@ async fn read(path: &Path) -> (SourceMap, Diagnostics) {
     let redactor = Redactor::default();
     if let Some((input, template)) = load(path, &mut sources, &mut diagnostics) {
         let legacy = user_variables(&template, &environment, &[], &redactor, &mut sources, &mut diagnostics);
-        environment.given.may_lack = true;
+        environment.given.checks = Checks::MayLack;
         let wanted = Wanted::all(&template).unread();
         let scope =
             resolve((&template, &input), &wanted, &environment, &redactor, &mut sources, &mut diagnostics).await;

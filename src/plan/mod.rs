@@ -27,7 +27,7 @@ use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, Legacy};
 use crate::eval::scope::Scope;
 use crate::run::event::BuildTitle;
-use crate::template::{PEER_VERSION, Source, Template};
+use crate::template::{PEER_VERSION, Source, Template, without_builders};
 use build_block::{BuildBlock, SourceUse};
 
 /// The builds of a run in listing order.
@@ -69,7 +69,9 @@ pub(crate) fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     let mut names = Vec::new();
-    if template.builds.is_empty() {
+    if template.legacy.is_some() && template.sources.is_empty() {
+        diagnostics.push(without_builders());
+    } else if template.builds.is_empty() {
         let diagnostic = Diagnostic::error("the template has no build block");
         diagnostics.push(diagnostic.help("add build { sources = [\"source.TYPE.NAME\"] }"));
     }

@@ -10,7 +10,7 @@ use super::Environment;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::eval::interpolate::{Data, Interpolation, Legacy};
 use crate::secret::Redactor;
-use crate::template::variable_files::plain_texts;
+use crate::template::variable_files::{Checks, plain_texts};
 use crate::template::{PEER_VERSION, Template};
 
 /// Fields that a component fills in later: variables keep them as they are.
@@ -32,6 +32,7 @@ pub(crate) fn variables(
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Legacy>> {
     let legacy = template.legacy.as_ref()?;
+    let may_lack = environment.given.checks != Checks::All;
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     for file in &environment.given.files {
         for (name, text, span) in plain_texts(file, sources, diagnostics) {
@@ -52,7 +53,7 @@ pub(crate) fn variables(
                 let text = Given { text: default.clone(), span: Some(variable.span) };
                 given.insert(variable.name.clone(), text);
             }
-            None if environment.given.may_lack => {}
+            None if may_lack => {}
             None => {
                 let name = &variable.name;
                 let diagnostic = Diagnostic::error(format!("variable \"{name}\" has no value")).at(variable.span);
@@ -79,7 +80,7 @@ pub(crate) fn variables(
             ..Legacy::default()
         })),
     };
-    let rendered = render(&given, engine, environment.given.may_lack, diagnostics);
+    let rendered = render(&given, engine, may_lack, diagnostics);
     for name in &legacy.sensitive {
         rendered.get(name).into_iter().for_each(|text| redactor.add(text));
     }

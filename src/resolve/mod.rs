@@ -19,7 +19,7 @@ use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::{Reference, Scope};
 use crate::eval::{body, evaluate};
 use crate::secret::Redactor;
-use crate::template::variable_files::{Assignment, Given, Raw, collect};
+use crate::template::variable_files::{Assignment, Checks, Given, Raw, collect};
 use crate::template::{Data, Input, PEER_VERSION, Template, variables};
 use crate::value::{Type, Value};
 
@@ -93,7 +93,7 @@ pub(crate) async fn resolve(
             redactor.add(text);
         }
     }
-    let assigned = (assigned, environment.given.may_lack);
+    let assigned = (assigned, environment.given.checks);
     for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
         hide(&value, redactor);
         scope.insert("var", &name, value);
@@ -105,7 +105,9 @@ pub(crate) async fn resolve(
     for registry_only in ["iterationID", "versionFingerprint"] {
         scope.insert("packer", registry_only, Value::unknown(Type::String));
     }
-    graph(template, wanted, &mut scope, environment, redactor, diagnostics).await;
+    if environment.given.checks != Checks::TypesOnly {
+        graph(template, wanted, &mut scope, environment, redactor, diagnostics).await;
+    }
     scope
 }
 

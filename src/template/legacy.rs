@@ -46,7 +46,14 @@ const ROOT: [&str; 9] = [
 
 /// Reports what is wrong with the form of a template.
 pub(crate) fn check(file: FileId, sources: &mut SourceMap, diagnostics: &mut Diagnostics) {
-    read(file, &mut Template::default(), sources, diagnostics);
+    let mut template = Template::default();
+    if read(file, &mut template, sources, diagnostics) && template.sources.is_empty() {
+        diagnostics.push(without_builders());
+    }
+}
+
+pub(crate) fn without_builders() -> Diagnostic {
+    Diagnostic::error("the template has no builders").help("at least one is needed in \"builders\"")
 }
 
 /// Adds what the file holds to `template`. Whether it could be read as a whole.
@@ -122,7 +129,6 @@ impl<'t> Reader<'t, '_> {
     fn root(&mut self, root: &'t Object<'t>) {
         let (mut provisioners, mut cleanup, mut post_processors): (Option<_>, Option<_>, Option<_>) =
             (None, None, None);
-        let mut has_builders = false;
         for property in &root.properties {
             let (name, at, value) = member(property);
             match name {
@@ -135,10 +141,7 @@ impl<'t> Reader<'t, '_> {
                         self.legacy.sensitive.extend(name);
                     }
                 }
-                "builders" => {
-                    has_builders = !self.list(name, value).is_empty();
-                    self.list(name, value).iter().for_each(|builder| self.builder(builder));
-                }
+                "builders" => self.list(name, value).iter().for_each(|builder| self.builder(builder)),
                 "provisioners" => provisioners = Some(value),
                 "error-cleanup-provisioner" => cleanup = Some(value),
                 "post-processors" => post_processors = Some(value),
@@ -159,10 +162,6 @@ impl<'t> Reader<'t, '_> {
                     self.translator.diagnostics.push(diagnostic.suggest(other, ROOT));
                 }
             }
-        }
-        if !has_builders {
-            let at = root.range.start..root.range.start + 1;
-            self.wrong("the template has no builders", at, "at least one is needed in \"builders\"");
         }
         self.add("build {\n");
         for provisioner in provisioners.map(|value| self.list("provisioners", value)).unwrap_or_default() {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Body;
 
-pub(crate) use legacy::{Legacy, check as check_legacy};
+pub(crate) use legacy::{Legacy, check as check_legacy, without_builders};
 pub(crate) use load::{Input, load, parse, read as read_file};
 
 use crate::diagnostic::{FileId, Span};

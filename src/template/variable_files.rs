@@ -25,8 +25,19 @@ pub(crate) struct Given {
     pub arguments: Vec<String>,
     /// Values for names that no variable declares are reported as warnings (`validate`).
     pub warn_undeclared: bool,
-    /// Variables without a value are unknown instead of mistakes (`inspect`, `console`).
-    pub may_lack: bool,
+    pub checks: Checks,
+}
+
+/// How much is asked of variables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// Each has a value that keeps its rules.
+    #[default]
+    All,
+    /// Those without a value are unknown (`inspect`, `console`).
+    MayLack,
+    /// Types only: values may lack, and rules, locals and data sources are not looked at (`validate -syntax-only`).
+    TypesOnly,
 }
 
 /// Where a value came from, in the peer's words.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::variable_files::{Assignment, Origin, Raw};
+use super::variable_files::{Assignment, Checks, Origin, Raw};
 use super::{Validation, Variable};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::eval::evaluate;
@@ -15,7 +15,7 @@ use crate::value::{Kind, Type, Value, convert};
 /// none is a mistake, unless it may lack it.
 pub(crate) fn values(
     variables: &[Variable],
-    (mut assigned, may_lack): (HashMap<String, Assignment>, bool),
+    (mut assigned, checks): (HashMap<String, Assignment>, Checks),
     functions: &Arc<FunctionContext>,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
@@ -23,8 +23,8 @@ pub(crate) fn values(
     let mut values = Vec::new();
     for variable in variables {
         let assignment = assigned.remove(&variable.name);
-        let lacks = may_lack && assignment.is_none() && variable.default.is_none();
-        let value = if lacks { None } else { value(variable, assignment, functions, sources, diagnostics) };
+        let lacks = checks != Checks::All && assignment.is_none() && variable.default.is_none();
+        let value = if lacks { None } else { value(variable, assignment, checks, functions, sources, diagnostics) };
         values.push((variable.name.clone(), value.unwrap_or_else(|| Value::unknown(Type::Any))));
     }
     values
@@ -33,6 +33,7 @@ pub(crate) fn values(
 fn value(
     variable: &Variable,
     assignment: Option<Assignment>,
+    checks: Checks,
     functions: &Arc<FunctionContext>,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
@@ -71,7 +72,7 @@ fn value(
         return None;
     }
     let value = value.marked(variable.sensitive);
-    for rule in &variable.validations {
+    for rule in variable.validations.iter().filter(|_| checks != Checks::TypesOnly) {
         check(variable, rule, &value, (origin, place), functions, diagnostics);
     }
     Some(value)

@@ -39,6 +39,63 @@ fn unreadable_text() {
     workspace.build(&[]);
 }
 
+/// As in the peer: blocks, names and types of variables, and no more.
+#[test]
+fn syntax_only_looks_at_nothing_that_needs_values_or_components() {
+    let template = r#"
+variable "x" { type = string }
+variable "y" {
+  default = 5
+  validation {
+    condition     = var.y > 10
+    error_message = "Too small."
+  }
+}
+locals { z = missing(var.x) }
+data "acme-image" "d" { a = local.nope }
+source "vsphere-iso" "n" { a = var.nope }
+build {
+  sources = ["source.vsphere-iso.n", "source.none.x"]
+  provisioner "acme" { x = missing.y }
+}
+"#;
+    let workspace = Workspace::new(template);
+    workspace.run(&["validate", "-syntax-only", "."]).succeeded().says("Syntax-only check passed.");
+    workspace.fail(&[]).says("variable \"x\" has no value").says("Too small.");
+    workspace.file("t.pkr.hcl", "variable \"x\" {\n  type = number\n  default = \"a\"\n}\nsauce \"x\" {}\n");
+    let ran = workspace.run(&["validate", "-syntax-only", "."]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("has the wrong type").says("unknown block \"sauce\"");
+    workspace.file(
+        "old.json",
+        r#"{"variables": {"a": null, "b": "{{user `none`}}"}, "builders": [{"type": "acme", "x": "{{nope}}"}]}"#,
+    );
+    workspace.run(&["validate", "-syntax-only", "old.json"]).succeeded();
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let workspace = Workspace::new("");
+    std::os::unix::fs::symlink("loop.pkr.hcl", workspace.path().join("loop.pkr.hcl")).unwrap();
+    workspace.fail(&[]).says("loop.pkr.hcl cannot be read").says("symbolic links");
+    let workspace = Workspace::new("");
+    workspace.file("huge.pkr.hcl", vec![b'#'; 17 << 20]);
+    workspace.fail(&[]).says("huge.pkr.hcl is larger than 16 MiB");
+    for name in ["t.pkr.json", "old.json"] {
+        let workspace = Workspace::new("");
+        workspace.file(name, b"{\"a\": \"\xff\"}");
+        let ran = workspace.run(&["validate", name]);
+        assert_eq!(ran.code, Some(1));
+        ran.says("is not UTF-8 text");
+        workspace.file(name, b"\x00\x01\x02");
+        workspace.run(&["validate", name]).says("this is not JSON");
+        workspace.file(name, "[".repeat(200_000));
+        workspace.run(&["validate", name]).says("this is not JSON").says_not("panicked");
+        workspace.file(name, "");
+        workspace.run(&["validate", name]).says("the file holds no value");
+    }
+}
+
 #[test]
 fn syntax_errors_name_the_place() {
     fails("source \"null\" \"n\" {\n  communicator = \n}\n", &["syntax error", "t.pkr.hcl:2:"]);

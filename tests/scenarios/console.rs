@@ -99,6 +99,18 @@ fn console_shows_the_last_result_as_the_peer_does() {
 }
 
 #[test]
+fn comments_may_stand_behind_and_inside_of_expressions() {
+    let workspace = Workspace::new("");
+    for line in ["1 + 2 # three", "1 + /* one and */ 2", "1 + 2 // three"] {
+        let ran = piped(&workspace, workspace.command(&["console"]), &format!("{line}\n"));
+        ran.succeeded();
+        assert_eq!(ran.stdout, "3\n", "{line}");
+    }
+    let ran = piped(&workspace, workspace.command(&["console"]), "\"# no comment\"\n");
+    assert_eq!(ran.stdout, "# no comment\n");
+}
+
+#[test]
 fn console_needs_no_template() {
     let workspace = Workspace::new("");
     let ran = piped(&workspace, workspace.command(&["console"]), "formatdate(\"YYYY\", timestamp())");

@@ -67,6 +67,35 @@ fn variables_come_from_files_and_flags_and_may_be_undeclared() {
 }
 
 #[test]
+fn an_old_template_may_come_by_standard_input_with_mark_and_carriage_returns() {
+    let workspace = old();
+    let text = format!("\u{feff}{}", OLD.replace('\n', "\r\n"));
+    let file = workspace.file("crlf.json", text);
+    let mut command = workspace.command(&["build", "-only=two", "-"]);
+    let output = command.stdin(std::fs::File::open(file).unwrap()).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && shown.contains("==> two: hello world of two"), "{shown}");
+}
+
+#[test]
+fn a_folder_may_mix_both_syntaxes() {
+    let workspace = Workspace::new("locals { greeting = \"hello ${var.who}\" }\n");
+    workspace.file(
+        "b.pkr.json",
+        r#"{
+  "variable": {"who": {"type": "string", "default": "you"}},
+  "source": {"null": {"n": {"communicator": "none"}}},
+  "build": {"sources": ["null.n"], "provisioner": {"shell-local": {"inline": ["echo ${local.greeting}"]}}}
+}"#,
+    );
+    workspace.file("x.auto.pkrvars.json", r#"{"who": "me"}"#);
+    workspace.build(&[]).says("==> null.n: hello me");
+    workspace.file("b.pkr.json", "{\n  \"source\": {\"null\": {\"n\": {\"communicatr\": \"none\"}}}\n}");
+    workspace.file("c.pkr.hcl", "build { sources = [\"null.n\"] }\nvariable \"who\" {}\n");
+    workspace.fail(&[]).says("b.pkr.json:2:30").says("did you mean \"communicator\"?");
+}
+
+#[test]
 fn mistakes_are_shown_where_they_are_written() {
     let workspace = Workspace::new("");
     let fails = |text: &str, parts: &[&str]| {
@@ -79,10 +108,8 @@ fn mistakes_are_shown_where_they_are_written() {
         ran.says_not("panicked");
     };
     fails("{\n  \"builders\": [\n}", &["this is not JSON", "old.json:3:1"]);
-    fails(
-        "{\"builders\": [], \"bilders\": 1}",
-        &["unknown key \"bilders\"", "did you mean \"builders\"?", "no builders"],
-    );
+    fails("{\"builders\": []}", &["the template has no builders"]);
+    fails("{\"builders\": [], \"bilders\": 1}", &["unknown key \"bilders\"", "did you mean \"builders\"?"]);
     fails("{\"builders\": [{\"type\": \"null\", \"type\": \"x\"}]}", &["\"type\" is set twice", "first set here"]);
     fails(
         "{\"builders\": [{\"type\": \"null\",\n  \"communicator\": \"none\",\n  \"comunicator\": \"\"}]}",
