@@ -22,6 +22,12 @@ pub(crate) fn run(args: &InitArgs, process: &Process, redactor: &Redactor) -> Ex
     let mut front = Front::empty();
     let template =
         load(&args.template.template, &mut front.sources, &mut front.diagnostics).map(|(_, template)| template);
+    if template.as_ref().is_some_and(|template| template.legacy.is_some()) {
+        let diagnostic = Diagnostic::error("a template of the old JSON format cannot name the plugins it needs");
+        front
+            .diagnostics
+            .push(diagnostic.help("nothing has to be installed: build it, or upgrade it with hcl2_upgrade"));
+    }
     let mut text = String::new();
     for plugin in template.iter().flat_map(|template| &template.plugins) {
         match BUILT_IN.iter().find(|(source, _)| *source == plugin.source) {

@@ -138,6 +138,9 @@ fn an_upgraded_template_does_the_same() {
     let ran = workspace.run(&["build", "-var", "run={{ .Vars }} sh {{ .Script }}", "new"]);
     ran.succeeded().says("==> null.two: hello world of two").says("==> null.two: only two none");
     ran.says("overridden").says("<sensitive> ").says_not("hunter2");
+    let ran = workspace.run(&["init", "old.json"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("cannot name the plugins it needs");
     let ran = workspace.run(&["hcl2_upgrade", "new/t.pkr.hcl"]);
     assert_eq!(ran.code, Some(1));
     ran.says("is no template of the old JSON format");
