@@ -1,5 +1,5 @@
 //! A small file for each rule of the language, judged by forge and by the distribution's Packer: the verdict of
-//! `validate`, what `inspect` shows where both accept it, what `fmt` makes of it, and what `hcl2_upgrade` makes of a
+//! `validate`, what `inspect -machine-readable` shows where both accept it, what `fmt` makes of it, and what `hcl2_upgrade` makes of a
 //! template of the old format, comments and empty lines aside.
 //!
 //! `tests/conformance/differences.txt` lists what may differ, each with its reason. Any other difference fails, and so
@@ -21,7 +21,7 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
         let path = path.to_str().unwrap();
         let theirs = |command: &str| {
             let mut packer = Command::new(setting("FORGE_TEST_PACKER"));
-            packer.args([command, path]).current_dir(workspace.path()).env("CHECKPOINT_DISABLE", "1");
+            packer.args(command.split(' ')).arg(path).current_dir(workspace.path()).env("CHECKPOINT_DISABLE", "1");
             let output = packer.output().unwrap();
             (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
         };
@@ -34,9 +34,9 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
                 format!("validate: forge {:?}, packer {code:?}\n{}{text}", ours.code, ours.stdout),
             );
         } else if code == Some(0) {
-            let (_, theirs) = theirs("inspect");
-            let ours = workspace.run(&["inspect", path]).stdout;
-            let ours = ours.split("Packer Inspect").nth(1).map(|rest| format!("Packer Inspect{rest}")).unwrap_or(ours);
+            let theirs = records(&theirs("inspect -machine-readable").1);
+            let ours = records(&workspace.run(&["inspect", "-machine-readable", path]).stdout);
+            assert!(ours.contains("Packer Inspect"), "{name}: {ours}");
             if ours != theirs {
                 found.insert(name.clone(), format!("inspect: forge\n{ours}\npacker\n{theirs}"));
             }
@@ -49,6 +49,13 @@ fn judge(files: &[String], folder: &Path) -> BTreeMap<String, String> {
         }
     }
     found
+}
+
+/// Lines for programs without their times; warnings for people are left out.
+fn records(text: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.split_once(','));
+    let stamped = lines.filter(|(time, _)| !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()));
+    stamped.map(|(_, record)| record.to_owned() + "\n").collect()
 }
 
 /// Packer 1.6.6 writes it whether it is used or not.
