@@ -1,0 +1,261 @@
+//! What EC2's answers and requests are here: plain data, without the SDK's types. Empty text means "not set".
+
+use std::collections::BTreeMap;
+
+/// Tags by key.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// A filter of a describe call: its name and the values of which one must match; values may hold `*` and `?`.
+pub(crate) type Filters = BTreeMap<String, Vec<String>>;
+
+/// An image as `DescribeImages` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub id: String,
+    pub name: String,
+    /// `pending`, `available`, `failed`, ...
+    pub state: String,
+    /// Why it is in that state, in AWS's words.
+    pub state_reason: String,
+    pub owner: String,
+    /// `amazon`, `self`, ...; empty for most accounts.
+    pub owner_alias: String,
+    /// RFC 3339, so that the order of texts is the order of times.
+    pub creation_date: String,
+    pub architecture: String,
+    pub virtualization: String,
+    pub root_device_name: String,
+    /// `ebs` or `instance-store`.
+    pub root_device_type: String,
+    pub tags: Tags,
+    pub devices: Vec<BlockDevice>,
+}
+
+impl Image {
+    /// Snapshots behind the image's devices.
+    pub(crate) fn snapshots(&self) -> Vec<String> {
+        self.devices.iter().map(|d| d.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
+    }
+}
+
+/// What to look for with `DescribeImages`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ImageQuery {
+    pub ids: Vec<String>,
+    pub owners: Vec<String>,
+    pub filters: Filters,
+    pub include_deprecated: bool,
+}
+
+/// One device of an image or of a launch, as it is sent; unset parts are left out of the request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BlockDevice {
+    pub device_name: String,
+    /// Sent as an empty `NoDevice`, with nothing else.
+    pub no_device: bool,
+    /// `ephemeral0`, ...: sent with nothing else.
+    pub virtual_name: String,
+    /// Nothing when only the name is meant.
+    pub delete_on_termination: Option<bool>,
+    pub encrypted: Option<bool>,
+    pub iops: Option<i32>,
+    pub throughput: Option<i32>,
+    pub kms_key_id: String,
+    pub snapshot_id: String,
+    /// GiB.
+    pub volume_size: Option<i32>,
+    pub volume_type: String,
+}
+
+/// An instance as `DescribeInstances` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Instance {
+    pub id: String,
+    /// `pending`, `running`, `stopping`, `stopped`, `shutting-down`, `terminated`.
+    pub state: String,
+    /// Code and text of why it is in that state.
+    pub state_reason: String,
+    pub public_ip: String,
+    pub private_ip: String,
+    pub public_dns: String,
+    pub private_dns: String,
+    pub ipv6: String,
+    pub vpc_id: String,
+    pub subnet_id: String,
+    pub availability_zone: String,
+    pub spot_request_id: String,
+    pub root_device_name: String,
+    /// Attached volumes: device name and volume id.
+    pub volumes: Vec<(String, String)>,
+    pub tags: Tags,
+}
+
+/// `RunInstances` for one instance, or the launch template of a fleet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Launch {
+    /// Makes the call repeatable: the same token never makes a second instance.
+    pub client_token: String,
+    pub image_id: String,
+    /// Empty for a launch template, whose fleet names the types.
+    pub instance_type: String,
+    pub key_name: String,
+    pub user_data: String,
+    pub ebs_optimized: Option<bool>,
+    pub shutdown_behavior: String,
+    pub instance_profile: String,
+    pub nitro_enclave: bool,
+    /// `standard` or `unlimited`.
+    pub cpu_credits: String,
+    pub placement: Placement,
+    pub metadata: Option<MetadataOptions>,
+    pub devices: Vec<BlockDevice>,
+    pub security_groups: Vec<String>,
+    pub subnet_id: String,
+    /// Set together with `subnet_id`: subnet, groups and address go into one network interface.
+    pub public_address: Option<bool>,
+    pub licenses: Vec<String>,
+    /// `none`, `open`; empty with a target.
+    pub capacity_preference: String,
+    pub capacity_reservation_id: String,
+    pub capacity_group_arn: String,
+    /// For `instance` and `network-interface`.
+    pub instance_tags: Tags,
+    pub volume_tags: Tags,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Placement {
+    pub availability_zone: String,
+    pub tenancy: String,
+    pub host_id: String,
+    pub host_resource_group_arn: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MetadataOptions {
+    pub http_endpoint: String,
+    pub http_tokens: String,
+    pub hop_limit: Option<i32>,
+    pub instance_tags: String,
+}
+
+/// `CreateFleet` of kind `instant` for one spot instance from a launch template.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fleet {
+    pub client_token: String,
+    pub launch_template: String,
+    pub instance_types: Vec<String>,
+    pub subnet_id: String,
+    pub allocation_strategy: String,
+    /// Empty: no maximum, which is the on-demand price.
+    pub max_price: String,
+    pub fleet_tags: Tags,
+    pub instance_tags: Tags,
+    pub volume_tags: Tags,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Subnet {
+    pub id: String,
+    pub vpc_id: String,
+    pub availability_zone: String,
+    pub free_addresses: i64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Vpc {
+    pub id: String,
+    pub is_default: bool,
+}
+
+/// A key pair that EC2 made, with its private half. No `Debug`: the key is a secret.
+#[derive(Clone)]
+pub(crate) struct KeyPair {
+    pub id: String,
+    pub name: String,
+    /// PEM (RSA) or OpenSSH (ed25519).
+    pub private_key: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Volume {
+    pub id: String,
+    /// `creating`, `available`, `in-use`, ...
+    pub state: String,
+    /// State of the attachment when there is one: `attaching`, `attached`, `detaching`.
+    pub attachment: String,
+    /// GiB.
+    pub size: i32,
+    pub snapshot_id: String,
+    pub tags: Tags,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub id: String,
+    /// `pending`, `completed`, `error`.
+    pub state: String,
+    pub state_message: String,
+    /// Per cent, as AWS writes it: `42%`.
+    pub progress: String,
+    pub tags: Tags,
+}
+
+/// `CopyImage` into the region whose client makes the call.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ImageCopy {
+    pub client_token: String,
+    pub source_region: String,
+    pub source_id: String,
+    pub name: String,
+    pub description: String,
+    /// Left out when unset: "as the source is".
+    pub encrypted: Option<bool>,
+    pub kms_key_id: String,
+    /// Minutes, of the time-based copy.
+    pub duration: Option<i64>,
+    /// Added to those that the copy takes over from its source.
+    pub tags: Tags,
+}
+
+/// `RegisterImage` of snapshots or of a manifest in S3.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registration {
+    pub name: String,
+    pub architecture: String,
+    pub virtualization: String,
+    pub root_device_name: String,
+    pub devices: Vec<BlockDevice>,
+    pub ena_support: bool,
+    pub sriov_support: bool,
+    pub boot_mode: String,
+    pub uefi_data: String,
+    pub tpm_support: String,
+    pub imds_support: String,
+    /// Of an instance-store image.
+    pub image_location: String,
+    pub tags: Tags,
+}
+
+/// What one `ModifyImageAttribute` call changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ImageChange {
+    Description(String),
+    Groups(Vec<String>),
+    Users(Vec<String>),
+    OrganizationArns(Vec<String>),
+    OuArns(Vec<String>),
+    ProductCodes(Vec<String>),
+    ImdsSupport(String),
+}
+
+/// `EnableFastLaunch` of a Windows image.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FastLaunch {
+    pub image_id: String,
+    pub max_parallel_launches: Option<i32>,
+    pub target_resource_count: Option<i32>,
+    pub template_id: String,
+    pub template_name: String,
+    pub template_version: String,
+}
