@@ -2,6 +2,8 @@
 //!
 //! [`Services`] holds one of each, connected on first use, and knows which client releases which [`Resource`].
 
+#[cfg(feature = "aws")]
+pub(crate) mod aws;
 pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
@@ -50,6 +52,7 @@ impl Release for Services {
             Resource::DockerContainer { host, .. } | Resource::DockerImage { host, .. } => {
                 return self.release_docker(host, resource).await;
             }
+            Resource::Aws { .. } => return Err(failed("this program was built without the feature \"aws\"".to_owned())),
             #[cfg(not(feature = "docker"))]
             Resource::DockerContainer { .. } | Resource::DockerImage { .. } => {
                 return Err(failed("this program was built without the feature \"docker\"".to_owned()));

@@ -1,15 +1,9 @@
 //! Releasing what a build acquired: newest first, each with a deadline, what cannot be released said loudly.
 
-use std::time::Duration;
-
 use super::Workshop;
 use crate::run::BuildContext;
 use crate::run::cleanup::{Release, ReleaseError, Released, Resource};
 use crate::run::event::EventKind;
-
-/// Longest wait for one release. A container goes in well under a second; a service that hangs must not hold the
-/// others up.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Empties the build's cleanup stack. Returns the number of resources that are still there.
 pub(super) async fn release_all(cx: &BuildContext, shop: &Workshop) -> usize {
@@ -33,10 +27,10 @@ pub(super) async fn release_all(cx: &BuildContext, shop: &Workshop) -> usize {
 /// Releases one resource; a failure has been told as an event when this returns.
 pub(super) async fn release(resource: &Resource, cx: &BuildContext, shop: &Workshop) -> Result<Released, ReleaseError> {
     let failed = |reason: &str| ReleaseError { resource: resource.clone(), reason: reason.to_owned() };
-    let work = tokio::time::timeout(DEADLINE, shop.services.release(resource));
+    let work = tokio::time::timeout(resource.patience(), shop.services.release(resource));
     let released = match cx.cancel.unless_killed(work).await {
         Ok(Ok(released)) => released,
-        Ok(Err(_)) => Err(failed("no answer within a minute")),
+        Ok(Err(_)) => Err(failed(&format!("not gone within {} s", resource.patience().as_secs()))),
         Err(_) => Err(failed("the run was told twice to stop")),
     };
     if let Err(error) = &released {

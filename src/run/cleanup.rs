@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::aws::{AwsReach, AwsThing};
 use super::journal::{EntryId, Journal, JournalError};
 
 /// A created thing: all it takes to find it again from another process, and no secret.
@@ -29,6 +31,22 @@ pub(crate) enum Resource {
     Directory {
         path: PathBuf,
     },
+    Aws {
+        reach: AwsReach,
+        thing: AwsThing,
+    },
+}
+
+impl Resource {
+    /// Longest wait for its release. A container goes in well under a second; an instance of AWS takes minutes to
+    /// end, and what it uses can only go after it. A service that hangs must not hold the others up.
+    pub(crate) fn patience(&self) -> Duration {
+        match self {
+            Self::Aws { thing: AwsThing::Instance { .. }, .. } => Duration::from_secs(15 * 60),
+            Self::Aws { .. } => Duration::from_secs(3 * 60),
+            _ => Duration::from_secs(60),
+        }
+    }
 }
 
 impl std::fmt::Display for Resource {
@@ -38,6 +56,7 @@ impl std::fmt::Display for Resource {
             Self::DockerImage { image, .. } => write!(f, "docker image {image}"),
             Self::File { path } => write!(f, "file {}", path.display()),
             Self::Directory { path } => write!(f, "folder {}", path.display()),
+            Self::Aws { reach, thing } => write!(f, "{thing} in {}", reach.region),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Knows nothing of templates: this row could run components made by hand.
 
 pub(crate) mod artifact;
+pub(crate) mod aws;
 pub(crate) mod cancel;
 pub(crate) mod cleanup;
 pub(crate) mod event;

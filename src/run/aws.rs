@@ -1,0 +1,101 @@
+//! Things in AWS as the journal names them: found again by a name or tag that was known before they were created.
+
+use serde::{Deserialize, Serialize};
+
+/// Tag whose value is the run's id, on everything that can carry tags while it belongs to a run.
+pub(crate) const RUN_TAG: &str = "forge:run";
+/// Tag whose value is unique to one created thing, beside [`RUN_TAG`].
+pub(crate) const RESOURCE_TAG: &str = "forge:resource";
+
+/// An account and a region as another process reaches them again. Holds no key: a sweep brings its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct AwsReach {
+    pub region: String,
+    /// Address of the EC2 service, when the template names one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub endpoint: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub profile: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub credentials_file: String,
+    /// Taken on top of the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<AwsRole>,
+}
+
+/// The template's `assume_role` block, as far as it names the role.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct AwsRole {
+    pub arn: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub session_name: String,
+}
+
+/// A created thing. `tag` is the value of [`RESOURCE_TAG`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(crate) enum AwsThing {
+    /// Released when it is terminated, not when it is told to. Its volumes with this tag go with it, but for
+    /// `kept_devices`, which the template wants to outlive it.
+    Instance {
+        tag: String,
+        #[serde(default)]
+        kept_devices: Vec<String>,
+    },
+    KeyPair {
+        name: String,
+    },
+    SecurityGroup {
+        name: String,
+    },
+    /// An instance profile with the role and the inline policy of the same name.
+    InstanceProfile {
+        name: String,
+    },
+    LaunchTemplate {
+        name: String,
+    },
+    Volume {
+        tag: String,
+    },
+    Snapshot {
+        tag: String,
+    },
+    /// With its snapshots. By `tag`; by `name` only where images cannot be tagged when they are created.
+    Image {
+        tag: String,
+        name: String,
+    },
+    /// An image by its id, with its snapshots: one that is known since long, such as a finished artifact.
+    ImageId {
+        id: String,
+    },
+    S3Object {
+        bucket: String,
+        key: String,
+    },
+    /// A Session Manager session by its id.
+    Session {
+        id: String,
+    },
+}
+
+impl std::fmt::Display for AwsThing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Instance { tag, .. } => write!(f, "instance {tag}"),
+            Self::KeyPair { name } => write!(f, "key pair {name}"),
+            Self::SecurityGroup { name } => write!(f, "security group {name}"),
+            Self::InstanceProfile { name } => write!(f, "instance profile and role {name}"),
+            Self::LaunchTemplate { name } => write!(f, "launch template {name}"),
+            Self::Volume { tag } => write!(f, "volume {tag}"),
+            Self::Snapshot { tag } => write!(f, "snapshot {tag}"),
+            Self::Image { name, .. } => write!(f, "image {name:?}"),
+            Self::ImageId { id } => write!(f, "image {id}"),
+            Self::S3Object { bucket, key } => write!(f, "object s3://{bucket}/{key}"),
+            Self::Session { id } => write!(f, "session {id}"),
+        }
+    }
+}
