@@ -1,0 +1,32 @@
+//! The artifact of a builder that makes images, in the peer's form.
+
+use super::account::Account;
+use super::image::Images;
+use crate::builder::{BuilderError, Facts};
+use crate::run::BuildContext;
+use crate::run::artifact::Artifact;
+use crate::run::aws::AwsThing;
+use crate::run::cleanup::Resource;
+
+/// Keeps the images and makes the artifact of them: `region:ami-id` joined by commas, sorted.
+pub(super) fn of(
+    builder_id: &str,
+    account: &Account,
+    images: &Images,
+    facts: Facts,
+    cx: &BuildContext,
+) -> Result<Artifact, BuilderError> {
+    let ids: Vec<String> = images.iter().map(|(region, image)| format!("{region}:{}", image.id)).collect();
+    let lines: String = images.iter().map(|(region, image)| format!("{region}: {}\n", image.id)).collect();
+    let mut artifact = Artifact::new(builder_id, ids.join(","), format!("AMIs were created:\n{lines}"));
+    artifact.is_image = true;
+    artifact.location = Some(images.keys().cloned().collect::<Vec<_>>().join(","));
+    for (region, image) in images {
+        let thing = AwsThing::ImageId { id: image.id.clone() };
+        let resource = Resource::Aws { reach: account.aws.reach(region), thing };
+        cx.keep(&resource)?;
+        artifact.resources.push(resource);
+    }
+    artifact.facts = facts;
+    Ok(artifact)
+}

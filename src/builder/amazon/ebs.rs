@@ -1,0 +1,142 @@
+//! The `amazon-ebs` builder: an instance of the source image is provisioned, stopped, and made an image of.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::account::Account;
+use super::config::{self, EbsConfig};
+use super::image::{self, Plan};
+use super::launch::{self, Launched, Order};
+use super::{artifact, finish, machine, precheck, source};
+use crate::builder::ssh_options::CommunicatorChoice;
+use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::client::Services;
+use crate::communicator::Communicator;
+use crate::eval::fields::Fields;
+use crate::run::BuildContext;
+use crate::run::artifact::Artifact;
+
+const BUILDER_ID: &str = "mitchellh.amazonebs";
+
+struct Ebs {
+    config: Arc<EbsConfig>,
+    services: Arc<Services>,
+}
+
+struct EbsMachine {
+    config: Arc<EbsConfig>,
+    account: Account,
+    launched: Launched,
+    host: Mutex<String>,
+    communicator: tokio::sync::OnceCell<Arc<dyn Communicator>>,
+}
+
+pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
+    let config = Arc::new(config::decode_ebs(fields)?);
+    Some(Box::new(Ebs { config, services: Arc::clone(services) }))
+}
+
+#[async_trait]
+impl Builder for Ebs {
+    fn own_facts(&self) -> &'static [&'static str] {
+        super::FACTS
+    }
+
+    fn has_machine(&self) -> bool {
+        !matches!(self.config.communicator, CommunicatorChoice::None)
+    }
+
+    async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
+        let config = &self.config;
+        let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
+        // All of these only look, so the first failure may end the others.
+        let (_, _, _, found, network) = tokio::try_join!(
+            precheck::regions(&account, &config.ami, cx),
+            precheck::vpc(&account, &config.run, cx),
+            async {
+                match replaces(config, cx) || config.ami.skip_save_build_region || config.skip_create_ami {
+                    true => Ok(()),
+                    false => precheck::name_is_free(&account, &config.ami, cx).await,
+                }
+            },
+            source::find(&account.ec2, &config.run, cx),
+            launch::find_network(&account, &config.run, cx),
+        )?;
+        source::check_root(&found)?;
+        let enhanced = config.ami.ena_support == Some(true) || config.ami.sriov_support;
+        source::check_virtualization(&found, enhanced)?;
+        let order = Order {
+            run: &config.run,
+            communicator: &config.communicator,
+            source: &found,
+            devices: &config.launch_block_device_mappings,
+            volume_tags: &config.run_volume_tags,
+            interpolation: &config.interpolation,
+        };
+        let launched = launch::launch(&account, &order, &network, cx).await?;
+        let config = Arc::clone(config);
+        let (host, communicator) = (Mutex::default(), tokio::sync::OnceCell::new());
+        Ok(Box::new(EbsMachine { config, account, launched, host, communicator }))
+    }
+}
+
+/// Whether an image of the same name is to make room.
+fn replaces(config: &EbsConfig, cx: &BuildContext) -> bool {
+    config.ami.force_deregister || cx.run.force
+}
+
+#[async_trait]
+impl Machine for EbsMachine {
+    async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
+        let config = &self.config;
+        let connect =
+            machine::connect(&self.account, &config.run, &config.communicator, &self.launched, &self.host, cx);
+        let connected = connect.await?;
+        // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
+        Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
+    }
+
+    fn facts(&self) -> Facts {
+        let host = self.host.lock().map(|host| host.clone()).unwrap_or_default();
+        machine::facts(&self.config.communicator, &self.launched, &host)
+    }
+
+    async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
+        let (config, account, launched) = (&self.config, &self.account, &self.launched);
+        self.clear_keys(cx).await;
+        if config.skip_create_ami {
+            cx.say("Skipping AMI creation...");
+            return Ok(None);
+        }
+        if !config.run.is_spot() {
+            super::stop::stop(account, &launched.instance.id, config.run.disable_stop_instance, cx).await?;
+            super::stop::modify(account, &launched.instance.id, &config.ami, cx).await?;
+        }
+        if replaces(config, cx) {
+            image::make_room(account, &config.ami, cx).await?;
+        }
+        let plan = Plan::of(&config.ami, account.region());
+        let devices: Vec<_> = config.ami_block_device_mappings.iter().map(|d| d.device.clone()).collect();
+        let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
+        let made = image::create(account, &launched.instance.id, &plan, &devices, &tags, cx).await?;
+        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+        finish::finish(account, &config.ami, &config.interpolation, &launched.facts, &images, cx).await?;
+        if let Some(fast_launch) = &config.fast_launch {
+            finish::fast_launch(account, fast_launch, &images, cx).await?;
+        }
+        artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
+    }
+}
+
+impl EbsMachine {
+    /// Takes the temporary key out of the image. What fails is only told: the image works without.
+    async fn clear_keys(&self, cx: &BuildContext) {
+        let CommunicatorChoice::Ssh(ssh) = &self.config.communicator else { return };
+        if let (true, Some(key), Some(communicator)) =
+            (ssh.clear_authorized_keys, &self.launched.key, self.communicator.get())
+        {
+            crate::communicator::ssh::clear_authorized_keys(communicator.as_ref(), &key.name, cx).await;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What an image gets once it is available: description, sharing, deprecation, tags; in all regions side by side.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::account::Account;
+use super::config::{AmiOptions, FastLaunchOptions, SourceFacts, render_tags, render_text};
+use super::image::{Images, all};
+use crate::builder::BuilderError;
+use crate::client::aws::ec2::Ec2;
+use crate::client::aws::ec2::types::{FastLaunch, Image, ImageChange, Tags};
+use crate::eval::interpolate::Interpolation;
+use crate::run::BuildContext;
+use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
+
+/// What every image of the build gets, rendered.
+struct Finish {
+    changes: Vec<ImageChange>,
+    tags: Tags,
+    snapshot_tags: Tags,
+}
+
+/// Gives the images all that the template says, and at the very end takes our own tags off: an image without them is
+/// a finished one.
+pub(super) async fn finish(
+    account: &Account,
+    ami: &AmiOptions,
+    interpolation: &Interpolation,
+    facts: &SourceFacts,
+    images: &Images,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    let finish = Finish {
+        changes: changes(ami, interpolation, facts)?,
+        tags: render_tags(&ami.tags, interpolation, facts).map_err(BuilderError::Failed)?,
+        snapshot_tags: render_tags(&ami.snapshot_tags, interpolation, facts).map_err(BuilderError::Failed)?,
+    };
+    announce(&finish, ami, images, cx);
+    let work = images.iter().map(|(region, image)| {
+        let (ec2, finish) = (account.aws.ec2_in(region), &finish);
+        async move { finish_one(&ec2, ami, finish, image, cx).await }
+    });
+    all(join_all(work).await)?;
+    if account.tags_images() {
+        let work = images.iter().map(|(region, image)| {
+            let ec2 = account.aws.ec2_in(region);
+            async move { Ok(ec2.untag(&with_snapshots(image), &[RUN_TAG, RESOURCE_TAG]).await?) }
+        });
+        all(join_all(work).await)?;
+    }
+    Ok(())
+}
+
+fn announce(finish: &Finish, ami: &AmiOptions, images: &Images, cx: &BuildContext) {
+    for (region, image) in images {
+        if !finish.changes.is_empty() {
+            cx.say(format!("Modifying attributes on AMI ({}) in {region}...", image.id));
+        }
+        if !finish.tags.is_empty() {
+            cx.say(format!("Adding tags to AMI ({}) in {region}...", image.id));
+        }
+    }
+    for (key, value) in &finish.tags {
+        cx.detail(format!("Adding tag: {key:?}: {value:?}"));
+    }
+    for (key, value) in &finish.snapshot_tags {
+        cx.detail(format!("Adding snapshot tag: {key:?}: {value:?}"));
+    }
+    if !ami.deprecate_at.is_empty() {
+        cx.say(format!("Enabling deprecation at {}...", ami.deprecate_at));
+    }
+    if ami.deregistration_protection.is_some() {
+        cx.say("Enabling deregistration protection...");
+    }
+}
+
+async fn finish_one(
+    ec2: &Ec2,
+    ami: &AmiOptions,
+    finish: &Finish,
+    image: &Image,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    let stopped = || cx.cancel.is_stopped().then_some(crate::run::cancel::Cancelled);
+    for change in &finish.changes {
+        ec2.change_image(&image.id, change, &cx.cancel).await?;
+    }
+    let shares = !ami.snapshot_users.is_empty() || !ami.snapshot_groups.is_empty();
+    for snapshot in image.snapshots().iter().filter(|_| shares) {
+        ec2.share_snapshot(snapshot, &ami.snapshot_groups, &ami.snapshot_users).await?;
+    }
+    if !finish.tags.is_empty() {
+        ec2.tag(&with_snapshots(image), &finish.tags).await?;
+    }
+    if !finish.snapshot_tags.is_empty() && !image.snapshots().is_empty() {
+        ec2.tag(&image.snapshots(), &finish.snapshot_tags).await?;
+    }
+    if !ami.deprecate_at.is_empty() {
+        ec2.deprecate_image(&image.id, &ami.deprecate_at, &cx.cancel).await?;
+    }
+    if let Some(cancelled) = stopped() {
+        return Err(cancelled.into());
+    }
+    // Last: what is protected cannot be released any more.
+    if let Some(cooldown) = ami.deregistration_protection {
+        ec2.protect_image(&image.id, cooldown).await?;
+    }
+    Ok(())
+}
+
+/// One call for each kind of change.
+fn changes(
+    ami: &AmiOptions,
+    interpolation: &Interpolation,
+    facts: &SourceFacts,
+) -> Result<Vec<ImageChange>, BuilderError> {
+    let mut changes = Vec::new();
+    let description = render_text(&ami.ami_description, interpolation, facts).map_err(BuilderError::Failed)?;
+    if !description.is_empty() {
+        changes.push(ImageChange::Description(description));
+    }
+    let lists: [(&Vec<String>, fn(Vec<String>) -> ImageChange); 5] = [
+        (&ami.ami_groups, ImageChange::Groups),
+        (&ami.ami_users, ImageChange::Users),
+        (&ami.ami_org_arns, ImageChange::OrganizationArns),
+        (&ami.ami_ou_arns, ImageChange::OuArns),
+        (&ami.ami_product_codes, ImageChange::ProductCodes),
+    ];
+    changes.extend(lists.into_iter().filter(|(list, _)| !list.is_empty()).map(|(list, kind)| kind(list.clone())));
+    if !ami.imds_support.is_empty() {
+        changes.push(ImageChange::ImdsSupport(ami.imds_support.clone()));
+    }
+    Ok(changes)
+}
+
+fn with_snapshots(image: &Image) -> Vec<String> {
+    let mut ids = vec![image.id.clone()];
+    ids.extend(image.snapshots());
+    ids
+}
+
+/// Prepares snapshots from which Windows instances start faster, in the regions that ask for it.
+pub(super) async fn fast_launch(
+    account: &Account,
+    options: &FastLaunchOptions,
+    images: &Images,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    let requests: BTreeMap<&String, FastLaunch> =
+        images.iter().filter_map(|(region, image)| Some((region, options.for_region(region, &image.id)?))).collect();
+    for region in requests.keys() {
+        cx.say(format!("Enabling fast launch in {region}..."));
+    }
+    let work = requests.into_iter().map(|(region, request)| {
+        let ec2 = account.aws.ec2_in(region);
+        async move {
+            ec2.fast_launch(&request, &cx.cancel).await?;
+            ec2.wait_fast_launch(&request.image_id, account.polling, &cx.cancel).await?;
+            Ok(())
+        }
+    });
+    all(join_all(work).await)
+}

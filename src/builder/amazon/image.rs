@@ -1,0 +1,207 @@
+//! The images of a build: the one in the build region and its copies.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::account::{Account, owned, short_name, unique_name};
+use super::config::AmiOptions;
+use super::precheck::by_name;
+use crate::builder::BuilderError;
+use crate::client::aws::ec2::types::{BlockDevice, Filters, Image, ImageCopy, ImageQuery, Tags};
+use crate::run::BuildContext;
+use crate::run::aws::{AwsThing, RESOURCE_TAG};
+use crate::run::cleanup::Resource;
+
+/// Images that stay, by region.
+pub(super) type Images = BTreeMap<String, Image>;
+
+/// Which image is made where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Name of the image in the build region: one that does not stay has one of its own.
+    pub name: String,
+    /// Regions that the image is copied to, the build region among them when its copy is an encrypted one.
+    pub targets: Vec<String>,
+    /// The image in the build region is only there to be copied.
+    pub intermediate: bool,
+}
+
+/// An image that was made, and how it is released.
+pub(super) struct Made {
+    pub image: Image,
+    pub resource: Resource,
+    /// Value of the tag that it was created with; copies take it over.
+    pub tag: String,
+}
+
+impl Plan {
+    pub(super) fn of(ami: &AmiOptions, build_region: &str) -> Self {
+        let encrypts = ami.encrypt_boot == Some(true);
+        let intermediate = encrypts || ami.skip_save_build_region;
+        let mut targets: Vec<String> = ami.ami_regions.iter().filter(|r| *r != build_region).cloned().collect();
+        if encrypts && !ami.skip_save_build_region {
+            targets.push(build_region.to_owned());
+        }
+        let name = if intermediate { short_name() } else { ami.ami_name.clone() };
+        Self { name, targets, intermediate }
+    }
+}
+
+/// Removes our images of the final name in every region where one will be made.
+pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildContext) -> Result<(), BuilderError> {
+    let mut regions: Vec<&str> = ami.ami_regions.iter().map(String::as_str).collect();
+    if !regions.contains(&account.region()) {
+        regions.push(account.region());
+    }
+    let work = regions.into_iter().map(|region| async move {
+        let ec2 = account.aws.ec2_in(region);
+        for image in ec2.images(&by_name(&ami.ami_name)).await? {
+            cx.say(format!("Deregistering {} in {region}, which has the same name", image.id));
+            ec2.deregister_image(&image.id).await?;
+            for snapshot in image.snapshots().iter().filter(|_| ami.force_delete_snapshot) {
+                cx.detail(format!("Deleting its snapshot {snapshot}"));
+                ec2.delete_snapshot(snapshot).await?;
+            }
+        }
+        Ok(())
+    });
+    all(join_all(work).await)
+}
+
+/// Makes the image of the build region and waits until it is available. From the answer on it is known by its id, so
+/// that it is released whatever becomes of its tags and of the wait.
+pub(super) async fn create(
+    account: &Account,
+    instance: &str,
+    plan: &Plan,
+    devices: &[BlockDevice],
+    run_tags: &Tags,
+    cx: &BuildContext,
+) -> Result<Made, BuilderError> {
+    let name = &plan.name;
+    cx.say(format!("Creating AMI {name} from instance {instance}"));
+    let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
+    let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: name.clone() }, cx)?;
+    let tags = if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) };
+    let created = account.ec2.create_image(instance, name, devices, &tags, &tags, &cx.cancel).await;
+    let id = match created {
+        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match ours(account, &tag).await? {
+            // The answer to the first try was lost.
+            Some(id) => id,
+            None => {
+                // Somebody else's: not to be removed.
+                cx.keep(&intent)?;
+                return Err(error.into());
+            }
+        },
+        created => created?,
+    };
+    cx.detail(format!("AMI: {id}"));
+    let resource = known(account, account.region(), &id, &intent, cx)?;
+    cx.say("Waiting for AMI to become ready...");
+    let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
+    Ok(Made { image, resource, tag })
+}
+
+/// Replaces the intent to create an image by the image itself.
+pub(super) fn known(
+    account: &Account,
+    region: &str,
+    id: &str,
+    intent: &Resource,
+    cx: &BuildContext,
+) -> Result<Resource, BuilderError> {
+    let resource = account.acquire_in(region, AwsThing::ImageId { id: id.to_owned() }, cx)?;
+    cx.keep(intent)?;
+    Ok(resource)
+}
+
+/// The image that carries our tag.
+pub(super) async fn ours(account: &Account, tag: &str) -> Result<Option<String>, BuilderError> {
+    if tag.is_empty() {
+        return Ok(None);
+    }
+    let query = ImageQuery {
+        owners: vec!["self".to_owned()],
+        filters: Filters::from([(format!("tag:{RESOURCE_TAG}"), vec![tag.to_owned()])]),
+        ..ImageQuery::default()
+    };
+    Ok(account.ec2.images(&query).await?.into_iter().next().map(|image| image.id))
+}
+
+/// Copies the image to where it is wanted, side by side, and yields those that stay. An intermediate image stays on
+/// the cleanup stack, so it goes whatever happens.
+pub(super) async fn distribute(
+    account: &Account,
+    ami: &AmiOptions,
+    plan: &Plan,
+    made: Made,
+    cx: &BuildContext,
+) -> Result<Images, BuilderError> {
+    let mut images = Images::new();
+    if !plan.targets.is_empty() {
+        cx.say(format!("Copying/Encrypting AMI ({}) to other regions...", made.image.id));
+        let copies = plan.targets.iter().map(|region| copy(account, ami, region, &made, cx));
+        let mut failed = Vec::new();
+        for (region, copied) in plan.targets.iter().zip(join_all(copies).await) {
+            match copied {
+                Ok(image) => drop(images.insert(region.clone(), image)),
+                Err(error) => failed.push(error),
+            }
+        }
+        one(failed)?;
+    }
+    if !plan.intermediate {
+        images.insert(account.region().to_owned(), made.image);
+    }
+    Ok(images)
+}
+
+async fn copy(
+    account: &Account,
+    ami: &AmiOptions,
+    region: &str,
+    made: &Made,
+    cx: &BuildContext,
+) -> Result<Image, BuilderError> {
+    cx.detail(format!("Copying to: {region}"));
+    let ec2 = account.aws.ec2_in(region);
+    let own_key = (region == account.region()).then(|| ami.kms_key_id.clone());
+    let kms_key_id = ami.region_kms_key_ids.get(region).cloned().or(own_key).unwrap_or_default();
+    let name = ami.ami_name.clone();
+    // The copy takes the source's tags over, ours among them.
+    let thing = AwsThing::Image { tag: made.tag.clone(), name: name.clone() };
+    let intent = account.acquire_in(region, thing, cx)?;
+    let request = ImageCopy {
+        client_token: unique_name("packer-"),
+        source_region: account.region().to_owned(),
+        source_id: made.image.id.clone(),
+        name,
+        encrypted: ami.encrypt_boot,
+        kms_key_id,
+        duration: ami.snapshot_copy_duration_minutes,
+        ..ImageCopy::default()
+    };
+    let id = ec2.copy_image(&request).await?;
+    known(account, region, &id, &intent, cx)?;
+    let image = ec2.wait_image(&id, account.polling, &cx.cancel).await?;
+    cx.detail(format!("Copied to {region}: {id}"));
+    Ok(image)
+}
+
+/// All went well, or what did not as one error. Being cancelled is what counts most.
+pub(super) fn all(results: Vec<Result<(), BuilderError>>) -> Result<(), BuilderError> {
+    one(results.into_iter().filter_map(Result::err).collect())
+}
+
+fn one(mut failed: Vec<BuilderError>) -> Result<(), BuilderError> {
+    if let Some(at) = failed.iter().position(|error| matches!(error, BuilderError::Cancelled(_))) {
+        return Err(failed.swap_remove(at));
+    }
+    if failed.len() < 2 {
+        return failed.pop().map_or(Ok(()), Err);
+    }
+    let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    Err(BuilderError::Failed(texts.join("; ")))
+}

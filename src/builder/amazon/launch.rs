@@ -1,0 +1,183 @@
+//! From a source block to a running instance, the same for every builder that launches one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::account::{Account, owned, unique_name};
+use super::config::{LaunchDevice, RunOptions, SourceFacts, render_tags};
+use super::network::Network;
+use super::{group, key, network, profile, spot};
+use crate::builder::BuilderError;
+use crate::builder::ssh_options::CommunicatorChoice;
+use crate::client::aws::ec2::types::{BlockDevice, Image, Instance, KeyPair, Launch, Tags};
+use crate::eval::interpolate::Interpolation;
+use crate::run::BuildContext;
+use crate::run::aws::AwsThing;
+
+/// Families whose instances earn and spend CPU credits.
+const BURSTABLE: [&str; 4] = ["t2.", "t3.", "t3a.", "t4g."];
+
+/// What a builder asks to be launched.
+pub(super) struct Order<'a> {
+    pub run: &'a RunOptions,
+    pub communicator: &'a CommunicatorChoice,
+    pub source: &'a Image,
+    pub devices: &'a [LaunchDevice],
+    /// Unrendered.
+    pub volume_tags: &'a std::collections::BTreeMap<String, String>,
+    pub interpolation: &'a Interpolation,
+}
+
+/// A launched instance and the way in.
+pub(super) struct Launched {
+    pub instance: Instance,
+    pub key: Option<KeyPair>,
+    pub facts: SourceFacts,
+    /// `run_tags`, rendered.
+    pub run_tags: Tags,
+    pub security_groups: Vec<String>,
+}
+
+/// Launches an instance of `order.source` and waits until it runs. What it needs (key pair, security group, profile) is
+/// made side by side; the instance is acquired last, so that it is released first.
+pub(super) async fn launch(
+    account: &Account,
+    order: &Order<'_>,
+    network: &Network,
+    cx: &BuildContext,
+) -> Result<Launched, BuilderError> {
+    let facts = SourceFacts::new(account.region(), order.source);
+    let render = |tags| render_tags(tags, order.interpolation, &facts).map_err(BuilderError::Failed);
+    let run_tags = render(&order.run.run_tags)?;
+    let volume_tags = render(order.volume_tags)?;
+    let ssh = match order.communicator {
+        CommunicatorChoice::Ssh(ssh) => Some(ssh.as_ref()),
+        CommunicatorChoice::None | CommunicatorChoice::Winrm => None,
+    };
+    // Nothing comes in from outside through Session Manager.
+    let port = ssh.filter(|_| order.run.ssh_interface != "session_manager").map(|ssh| ssh.port);
+    // None of the three is dropped half-way when another fails: `join`, not `try_join`.
+    let (key, groups, profile) = tokio::join!(
+        key::create(account, ssh, &run_tags, cx),
+        group::find_or_create(account, order.run, network, port, &run_tags, cx),
+        profile::find_or_create(account, order.run, &run_tags, cx),
+    );
+    let (key, security_groups, instance_profile) = (key?, groups?, profile?);
+    if cx.cancel.is_stopped() {
+        return Err(crate::run::cancel::Cancelled.into());
+    }
+
+    cx.say("Launching a source AWS instance...");
+    let tag = unique_name("packer-");
+    let kept_devices = order.devices.iter().filter(|d| d.kept()).map(|d| d.device.device_name.clone());
+    account.acquire(AwsThing::Instance { tag: tag.clone(), kept_devices: kept_devices.collect() }, cx)?;
+    let mut request = request(order, network)?;
+    request.client_token.clone_from(&tag);
+    request.key_name = key.as_ref().map_or_else(|| given_key(ssh), |pair| pair.name.clone());
+    request.security_groups.clone_from(&security_groups);
+    request.instance_profile = instance_profile;
+    request.instance_tags = owned(run_tags.clone(), &tag, cx);
+    request.volume_tags = owned(volume_tags, &tag, cx);
+    let id = if order.run.is_spot() {
+        spot::launch(account, order, &request, &tag, cx).await?
+    } else {
+        account.ec2.run_instance(&request, &cx.cancel).await.map_err(|error| explained(error, network))?.id
+    };
+    cx.detail(format!("Instance ID: {id}"));
+    cx.say(format!("Waiting for instance ({id}) to become ready..."));
+    let instance = account.ec2.wait_running(&id, account.polling, &cx.cancel).await?;
+    if order.run.is_spot() {
+        spot::tag_request(account, order, &instance, &facts, cx).await;
+    }
+    Ok(Launched { instance, key, facts, run_tags, security_groups })
+}
+
+/// Looks for the network beside whatever else is looked for before the launch.
+pub(super) async fn find_network(
+    account: &Account,
+    run: &RunOptions,
+    cx: &BuildContext,
+) -> Result<Network, BuilderError> {
+    network::find(&account.ec2, run, cx).await
+}
+
+fn given_key(ssh: Option<&crate::communicator::ssh::SshConfig>) -> String {
+    ssh.map(|ssh| ssh.ssh_keypair_name.clone()).unwrap_or_default()
+}
+
+/// The launch as the options say it, without what was made for it.
+fn request(order: &Order<'_>, network: &Network) -> Result<Launch, BuilderError> {
+    let run = order.run;
+    let burstable = |kind: &str| BURSTABLE.iter().any(|family| kind.starts_with(family));
+    let types: BTreeSet<&str> =
+        std::iter::once(run.instance_type.as_str()).chain(run.spot_instance_types.iter().map(String::as_str)).collect();
+    let cpu_credits = match types.iter().any(|kind| burstable(kind)) {
+        true if run.enable_unlimited_credits => "unlimited",
+        true => "standard",
+        false => "",
+    };
+    let mut placement = run.placement.clone();
+    if !network.availability_zone.is_empty() {
+        placement.availability_zone.clone_from(&network.availability_zone);
+    }
+    Ok(Launch {
+        image_id: order.source.id.clone(),
+        instance_type: run.instance_type.clone(),
+        user_data: user_data(run)?,
+        ebs_optimized: Some(run.ebs_optimized),
+        shutdown_behavior: run.shutdown_behavior.clone(),
+        nitro_enclave: run.enable_nitro_enclave,
+        cpu_credits: cpu_credits.to_owned(),
+        placement,
+        metadata: Some(run.metadata_options.clone()),
+        devices: order.devices.iter().map(|d| d.device.clone()).collect::<Vec<BlockDevice>>(),
+        subnet_id: network.subnet_id.clone(),
+        public_address: network.public_address,
+        licenses: run.license_specifications.clone(),
+        capacity_preference: run.capacity_reservation_preference.clone(),
+        capacity_reservation_id: run.capacity_reservation_id.clone(),
+        capacity_group_arn: run.capacity_reservation_group_arn.clone(),
+        ..Launch::default()
+    })
+}
+
+/// Base64 of the user data. What is base64 already is sent as it is, as in the peer; a short word that only looks so
+/// is not taken for it.
+fn user_data(run: &RunOptions) -> Result<String, BuilderError> {
+    let bytes = match run.user_data_file.as_str() {
+        "" => run.user_data.clone().into_bytes(),
+        path => std::fs::read(path)
+            .map_err(|error| BuilderError::Failed(format!("user_data_file: {path} could not be read: {error}")))?,
+    };
+    if bytes.is_empty() {
+        return Ok(String::new());
+    }
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    if text.len() >= SHORTEST_BASE64 && STANDARD.decode(text).is_ok() {
+        return Ok(text.to_owned());
+    }
+    Ok(STANDARD.encode(&bytes))
+}
+
+/// In bytes. A shebang with a command, or a `#cloud-config` with a line, is longer than that in base64.
+const SHORTEST_BASE64: usize = 16;
+
+/// AWS's words for a missing subnet do not say what to do about it.
+fn explained(error: crate::client::aws::AwsError, network: &Network) -> BuilderError {
+    if error.is(&["VPCIdNotSpecified"]) && network.subnet_id.is_empty() {
+        return BuilderError::Failed(format!(
+            "{error}; the account has no default VPC here, so set subnet_id (or subnet_filter) and vpc_id"
+        ));
+    }
+    error.into()
+}
+
+/// What a machine keeps of its order.
+pub(super) struct Running {
+    pub account: Account,
+    pub launched: Launched,
+    pub communicator: Arc<CommunicatorChoice>,
+}

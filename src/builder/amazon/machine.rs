@@ -1,0 +1,125 @@
+//! A running instance as a machine: how it is reached, and what is known of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::account::Account;
+use super::config::RunOptions;
+use super::launch::Launched;
+use crate::builder::ssh_options::CommunicatorChoice;
+use crate::builder::{BuilderError, Facts};
+use crate::client::aws::ec2::types::Instance;
+use crate::communicator::Communicator;
+use crate::communicator::none::NoCommunicator;
+use crate::communicator::ssh::{Ssh, SshConfig, Target};
+use crate::run::BuildContext;
+
+/// Looks at an instance in a VPC before its private address will do: a public one may come a little late.
+const LOOKS_FOR_PUBLIC: u32 = 3;
+/// Pause between two looks.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens the communicator that the template chose.
+pub(super) async fn connect(
+    account: &Account,
+    run: &RunOptions,
+    communicator: &CommunicatorChoice,
+    launched: &Launched,
+    host: &Mutex<String>,
+    cx: &BuildContext,
+) -> Result<Arc<dyn Communicator>, BuilderError> {
+    let CommunicatorChoice::Ssh(ssh) = communicator else { return Ok(Arc::new(NoCommunicator)) };
+    let address = Address { account, run, ssh, state: Mutex::new((launched.instance.clone(), 0)), host };
+    let key = launched.key.as_ref().map(|pair| pair.private_key.as_str());
+    Ok(Ssh::connect(ssh, &address, key, cx).await?)
+}
+
+/// Facts of the instance, the source image and the connection.
+pub(super) fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> Facts {
+    let mut facts = Facts::new();
+    let mut add = |name: &str, value: &str| drop(facts.insert(name.to_owned(), value.to_owned()));
+    add("ID", &launched.instance.id);
+    add("Host", host);
+    match communicator {
+        CommunicatorChoice::Ssh(ssh) => {
+            let key = launched.key.as_ref().map(|pair| pair.private_key.as_str());
+            ssh.facts(key).into_iter().for_each(|(name, value)| add(&name, &value));
+        }
+        CommunicatorChoice::None | CommunicatorChoice::Winrm => {
+            for (name, value) in [("Port", "0"), ("User", ""), ("Password", ""), ("ConnType", "none")] {
+                add(name, value);
+            }
+        }
+    }
+    for (name, value) in launched.facts.pairs() {
+        add(name, value);
+    }
+    facts
+}
+
+/// Where the instance answers, looked up again until it is known.
+struct Address<'a> {
+    account: &'a Account,
+    run: &'a RunOptions,
+    ssh: &'a SshConfig,
+    /// The last look at the instance, and the number of looks.
+    state: Mutex<(Instance, u32)>,
+    /// Told for the facts.
+    host: &'a Mutex<String>,
+}
+
+#[async_trait]
+impl Target for Address<'_> {
+    async fn address(&self) -> Result<Option<(String, u16)>, String> {
+        if !self.ssh.host.is_empty() {
+            return Ok(Some(self.found(self.ssh.host.clone())));
+        }
+        let (instance, looks) = self.state.lock().map(|state| state.clone()).unwrap_or_default();
+        if let Some(host) = host(&instance, &self.run.ssh_interface, looks) {
+            return Ok(Some(self.found(host)));
+        }
+        if looks > 0 {
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        let look = self.account.ec2.instance(&instance.id).await;
+        let instance = look.map_err(|error| error.to_string())?.ok_or_else(|| gone(&instance.id))?;
+        if !matches!(instance.state.as_str(), "pending" | "running") {
+            return Err(format!("the instance {} is {}: {}", instance.id, instance.state, instance.state_reason));
+        }
+        let host = host(&instance, &self.run.ssh_interface, looks + 1);
+        if let Ok(mut state) = self.state.lock() {
+            *state = (instance, looks + 1);
+        }
+        Ok(host.map(|host| self.found(host)))
+    }
+}
+
+impl Address<'_> {
+    fn found(&self, host: String) -> (String, u16) {
+        if let Ok(mut known) = self.host.lock() {
+            known.clone_from(&host);
+        }
+        (host, self.ssh.port)
+    }
+}
+
+fn gone(id: &str) -> String {
+    format!("the instance {id} is gone")
+}
+
+/// The address by `ssh_interface`; without one, in a VPC the public address, and the private one when none came.
+fn host(instance: &Instance, interface: &str, looks: u32) -> Option<String> {
+    let host = match interface {
+        "public_ip" => &instance.public_ip,
+        "private_ip" => &instance.private_ip,
+        "public_dns" => &instance.public_dns,
+        "private_dns" => &instance.private_dns,
+        "ipv6" => &instance.ipv6,
+        _ if instance.vpc_id.is_empty() => &instance.public_dns,
+        _ if instance.public_ip.is_empty() && looks + 1 >= LOOKS_FOR_PUBLIC => &instance.private_ip,
+        _ => &instance.public_ip,
+    };
+    (!host.is_empty()).then(|| host.clone())
+}
