@@ -15,6 +15,7 @@ use crate::report::{self, Reporter, RunView};
 use crate::run::RunInfo;
 use crate::run::cancel::Cancel;
 use crate::run::event;
+use crate::run::id;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::{
@@ -147,7 +148,7 @@ pub(crate) async fn execute(
 ) -> (Tally, RunView) {
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
-    let run = RunInfo { id: uuid::Uuid::new_v4().to_string(), force: args.force, cwd: process.cwd.clone() };
+    let run = RunInfo { id: id::time_ordered(), force: args.force, cwd: process.cwd.clone() };
     let shop = Workshop {
         settings: Settings {
             parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),

@@ -7,6 +7,7 @@ pub(crate) mod aws;
 pub(crate) mod cancel;
 pub(crate) mod cleanup;
 pub(crate) mod event;
+pub(crate) mod id;
 pub(crate) mod journal;
 pub(crate) mod lines;
 pub(crate) mod local_command;

@@ -11,6 +11,7 @@ use crate::client::aws::{Access, Aws};
 use crate::run::BuildContext;
 use crate::run::aws::{AwsThing, RESOURCE_TAG, RUN_TAG};
 use crate::run::cleanup::Resource;
+use crate::run::id;
 
 /// The account that a source block names, with the client of the build region.
 #[derive(Clone)]
@@ -72,13 +73,9 @@ pub(super) fn owned(mut tags: Tags, resource: &str, cx: &BuildContext) -> Tags {
     tags
 }
 
-/// A name as the peer makes it: `prefix` and a UUID whose first eight digits are the Unix time in seconds, so that a
-/// leftover tells its age.
+/// A name as the peer makes it: `prefix` and an id that tells its age, so that a leftover does.
 pub(super) fn unique_name(prefix: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let random: u128 = rand::rng().random();
-    let (a, b, c, d) = (random as u16, (random >> 16) as u16, (random >> 32) as u16, (random >> 48) as u64);
-    format!("{prefix}{:08x}-{a:04x}-{b:04x}-{c:04x}-{:012x}", now as u32, d & 0xffff_ffff_ffff)
+    format!("{prefix}{}", id::time_ordered())
 }
 
 /// Seven letters and digits, the peer's name of an image that does not stay and ending of a launch template's name.
