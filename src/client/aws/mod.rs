@@ -1,3 +1,182 @@
 //! AWS: one account reached in one way, and narrow clients of the services that components need.
 
+mod access;
+mod assume_role;
 pub(crate) mod ec2;
+mod error;
+mod iam;
+mod oidc;
+mod release;
+mod retry;
+pub(crate) mod wait;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_ec2::config::Credentials;
+
+pub(crate) use access::{Access, AssumeRole, VaultEngine};
+pub(crate) use error::AwsError;
+pub(crate) use oidc::OidcRole;
+
+use crate::run::aws::AwsReach;
+use crate::secret::Redactor;
+use ec2::Ec2;
+use iam::Iam;
+
+/// Attempts of one call when the template does not say, as in the peer.
+const ATTEMPTS: u32 = 10;
+/// Longest pause between two attempts.
+const BACKOFF: Duration = Duration::from_secs(20);
+/// An attempt that takes longer is given up and made again.
+const ATTEMPT: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// An account reached in one way. Cheap to clone; all clones share credentials, which renew themselves.
+#[derive(Clone)]
+pub(crate) struct Aws {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: SdkConfig,
+    region: String,
+    access: Access,
+}
+
+impl Aws {
+    /// Finds region and source of credentials; credentials themselves are looked for with the first call.
+    ///
+    /// The template's own keys or profile come first, then the action's role, then what AWS's chain of environment,
+    /// files and machine roles gives; a role to assume is taken on top.
+    pub(crate) async fn connect(
+        access: &Access,
+        oidc: Option<&OidcRole>,
+        redactor: &Redactor,
+    ) -> Result<Self, AwsError> {
+        for secret in [&access.secret_key, &access.token].into_iter().filter(|secret| !secret.is_empty()) {
+            redactor.add(secret);
+        }
+        let mut loader = basics(access);
+        let region = match (access.region.as_str(), oidc.map(|role| role.region.as_str()).unwrap_or_default()) {
+            ("", "") => None,
+            ("", of_role) => Some(of_role.to_owned()),
+            (given, _) => Some(given.to_owned()),
+        };
+        if let Some(region) = &region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if !access.profile.is_empty() {
+            loader = loader.profile_name(&access.profile);
+        }
+        if !access.shared_credentials_file.is_empty() {
+            let files = ProfileFiles::builder()
+                .include_default_config_file(true)
+                .with_file(ProfileFileKind::Credentials, &access.shared_credentials_file);
+            loader = loader.profile_files(files.build());
+        }
+        if !access.access_key.is_empty() {
+            let token = Some(access.token.clone()).filter(|token| !token.is_empty());
+            loader = loader.credentials_provider(Credentials::new(
+                &access.access_key,
+                &access.secret_key,
+                token,
+                None,
+                "template",
+            ));
+        } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
+            let plain = basics(access).region(Region::new(role.region.clone())).no_credentials().load().await;
+            loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
+        } else if access.skip_metadata_api_check {
+            loader = loader.credentials_provider(without_metadata(access).await?);
+        }
+        let mut config = loader.load().await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(AwsError::Credentials(
+                "no AWS region is given; set \"region\" in the source block, the variable AWS_REGION, the input \
+                 aws-region, or \"region\" of your profile in ~/.aws/config"
+                    .to_owned(),
+            ));
+        };
+        if !is_region(&region) {
+            return Err(AwsError::Credentials(format!("{region:?} is not the name of an AWS region, such as eu-west-1")));
+        }
+        if let Some(role) = &access.assume_role {
+            let provider = assume_role::provider(role.clone(), &config, redactor.clone());
+            config = config
+                .into_builder()
+                .credentials_provider(provider)
+                .identity_cache(aws_config::identity::IdentityCache::lazy().build())
+                .build();
+        }
+        let access = Access { region: region.clone(), ..access.clone() };
+        Ok(Self { shared: Arc::new(Shared { config, region, access }) })
+    }
+
+    /// The build region.
+    pub(crate) fn region(&self) -> &str {
+        &self.shared.region
+    }
+
+    pub(crate) fn reach(&self, region: &str) -> AwsReach {
+        AwsReach { endpoint: self.endpoint(region).unwrap_or_default(), ..self.shared.access.reach(region) }
+    }
+
+    /// EC2 of the build region.
+    pub(crate) fn ec2(&self) -> Ec2 {
+        self.ec2_in(self.region())
+    }
+
+    pub(crate) fn ec2_in(&self, region: &str) -> Ec2 {
+        let decoder = self.shared.access.decode_authorization_messages.then(|| self.config_in(region));
+        Ec2::new(&self.config_in(region), self.endpoint(region), region, decoder.as_ref())
+    }
+
+    pub(crate) fn iam(&self) -> Iam {
+        Iam::new(&self.shared.config, self.region())
+    }
+
+    /// What SDK clients of other services in `region` are made of.
+    pub(super) fn config_in(&self, region: &str) -> SdkConfig {
+        self.shared.config.clone().into_builder().region(Region::new(region.to_owned())).build()
+    }
+
+    /// Address of EC2 in `region`. The template names that of the build region; elsewhere the same service answers
+    /// under the other region's name, and one without a region in its name answers for all.
+    fn endpoint(&self, region: &str) -> Option<String> {
+        let given = Some(&self.shared.access.custom_endpoint_ec2).filter(|given| !given.is_empty())?;
+        let given = if given.contains("://") { given.clone() } else { format!("https://{given}") };
+        Some(given.replace(self.region(), region))
+    }
+}
+
+/// What is the same for every way in.
+fn basics(access: &Access) -> ConfigLoader {
+    let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
+    aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF))
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
+}
+
+/// The default chain, with a metadata service that is not asked.
+async fn without_metadata(access: &Access) -> Result<DefaultCredentialsChain, AwsError> {
+    let nowhere = aws_config::imds::Client::builder().max_attempts(1).endpoint("http://127.0.0.1:1");
+    let nowhere = nowhere.map_err(|error| AwsError::Unexpected(error.to_string()))?.build();
+    let mut chain = DefaultCredentialsChain::builder().imds_client(nowhere);
+    if !access.profile.is_empty() {
+        chain = chain.profile_name(&access.profile);
+    }
+    Ok(chain.build().await)
+}
+
+/// Whether the text has the form of a region's name: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
+    parts.len() >= 3 && number && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
+}

@@ -1,0 +1,81 @@
+//! How an account is reached, as templates and the action say it: plain data.
+
+use std::collections::BTreeMap;
+
+use crate::run::aws::{AwsReach, AwsRole};
+
+/// The access options of a component. Empty text means "not set". No `Debug`: it holds keys.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub access_key: String,
+    pub secret_key: String,
+    pub token: String,
+    pub region: String,
+    pub profile: String,
+    pub shared_credentials_file: String,
+    pub custom_endpoint_ec2: String,
+    pub mfa_code: String,
+    pub insecure_skip_tls_verify: bool,
+    pub skip_credential_validation: bool,
+    pub skip_metadata_api_check: bool,
+    pub decode_authorization_messages: bool,
+    /// Attempts of one call; 0 for the default.
+    pub max_retries: u32,
+    pub assume_role: Option<AssumeRole>,
+    pub vault_aws_engine: Option<VaultEngine>,
+}
+
+/// The `assume_role` block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AssumeRole {
+    pub role_arn: String,
+    pub duration_seconds: Option<i32>,
+    pub external_id: String,
+    pub policy: String,
+    pub policy_arns: Vec<String>,
+    pub session_name: String,
+    pub tags: BTreeMap<String, String>,
+    pub transitive_tag_keys: Vec<String>,
+}
+
+/// The `vault_aws_engine` block: keys that HashiCorp Vault makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct VaultEngine {
+    pub name: String,
+    pub role_arn: String,
+    pub ttl: String,
+    pub engine_name: String,
+}
+
+impl Access {
+    pub(crate) fn reach(&self, region: &str) -> AwsReach {
+        AwsReach {
+            region: region.to_owned(),
+            endpoint: self.custom_endpoint_ec2.clone(),
+            profile: self.profile.clone(),
+            credentials_file: self.shared_credentials_file.clone(),
+            role: self.assume_role.as_ref().map(|role| AwsRole {
+                arn: role.role_arn.clone(),
+                external_id: role.external_id.clone(),
+                session_name: role.session_name.clone(),
+            }),
+        }
+    }
+
+    /// The access of a process that was not given the template.
+    pub(crate) fn of_reach(reach: &AwsReach) -> Self {
+        Self {
+            region: reach.region.clone(),
+            custom_endpoint_ec2: reach.endpoint.clone(),
+            profile: reach.profile.clone(),
+            shared_credentials_file: reach.credentials_file.clone(),
+            assume_role: reach.role.as_ref().map(|role| AssumeRole {
+                role_arn: role.arn.clone(),
+                external_id: role.external_id.clone(),
+                session_name: role.session_name.clone(),
+                ..AssumeRole::default()
+            }),
+            ..Self::default()
+        }
+    }
+}

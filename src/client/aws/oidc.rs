@@ -1,0 +1,246 @@
+//! Credentials from the identity that GitHub gives to a workflow: an ID token is exchanged for those of a role.
+//!
+//! An ID token lives five minutes, credentials an hour or so, a build longer than both. So a fresh token is asked for
+//! at each exchange, and credentials renew themselves as long as the job lasts.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::Client;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::error::AwsError;
+use crate::secret::Redactor;
+
+/// Where the runner's identity service is, and the bearer that it wants.
+const REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+const REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
+/// Tries of an exchange, each with a new token.
+const TRIES: u32 = 4;
+/// Pause after the first try that failed; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+/// An answer of the identity service is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Credentials are renewed so long before they end, or in the last quarter of a shorter life.
+const EARLY: Duration = Duration::from_secs(5 * 60);
+
+/// The role that a workflow takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OidcRole {
+    pub role_arn: String,
+    pub region: String,
+    /// Seconds; nothing for an hour.
+    pub duration: Option<i32>,
+    pub session_name: String,
+}
+
+impl OidcRole {
+    /// The audience that the role's partition expects in the token.
+    fn audience(&self) -> &'static str {
+        match self.role_arn.split(':').nth(1) {
+            Some("aws-cn") => "sts.amazonaws.com.cn",
+            _ => "sts.amazonaws.com",
+        }
+    }
+}
+
+/// Name of the session, which shows in AWS's audit log: `forge-<run>-<attempt>-<job>` in the characters that AWS
+/// takes, at most 64. The same in every exchange of a run.
+pub(crate) fn session_name(variable: impl Fn(&str) -> Option<String>) -> String {
+    let parts = ["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB"].map(|name| variable(name).unwrap_or_default());
+    let name = std::iter::once("forge".to_owned()).chain(parts.into_iter().filter(|part| !part.is_empty()));
+    let name = name.collect::<Vec<_>>().join("-");
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
+    name.chars().map(allowed).take(64).collect()
+}
+
+/// Why there are no credentials; the whole text for people.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub String);
+
+pub(super) fn refused(error: Refused) -> CredentialsError {
+    CredentialsError::provider_error(error)
+}
+
+/// A provider for `role`. `config` has settings and no credentials: the exchange is not signed.
+pub(super) fn provider(role: OidcRole, config: &SdkConfig, redactor: Redactor) -> SharedCredentialsProvider {
+    let shared = Arc::new((Client::new(config), role, redactor));
+    SharedCredentialsProvider::new(provide_credentials_fn(move || {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (client, role, redactor) = &*shared;
+            exchange(client, role, redactor).await.map_err(refused)
+        }
+    }))
+}
+
+async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Result<Credentials, Refused> {
+    let mut duration = role.duration;
+    let mut pause = PAUSE;
+    for tried in 1.. {
+        // A new one for each try: retries must not outlive the token.
+        let token = id_token(role.audience(), redactor).await?;
+        let request = client
+            .assume_role_with_web_identity()
+            .role_arn(&role.role_arn)
+            .role_session_name(&role.session_name)
+            .set_duration_seconds(duration)
+            .web_identity_token(&token);
+        let error = match request.send().await {
+            Ok(taken) => return credentials(taken.credentials(), redactor),
+            Err(error) => AwsError::of("AssumeRoleWithWebIdentity", &role.region, &error),
+        };
+        if duration.is_some() && error.message_has("MaxSessionDuration") {
+            tracing::warn!(?duration, "longer than the role allows, taking the role's own");
+            duration = None;
+            continue;
+        }
+        let passing = error.code().is_empty() || error.is(&["IDPCommunicationError", "ExpiredTokenException", "Throttling"]);
+        if !passing || tried == TRIES {
+            return Err(Refused(explained(role, &token, &error)));
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Err(Refused("no exchange was tried".to_owned()))
+}
+
+/// The keys, registered as secrets before anybody can use them.
+pub(super) fn credentials(
+    taken: Option<&aws_sdk_sts::types::Credentials>,
+    redactor: &Redactor,
+) -> Result<Credentials, Refused> {
+    let taken = taken.ok_or_else(|| Refused("STS answered without credentials".to_owned()))?;
+    redactor.add(taken.secret_access_key());
+    redactor.add(taken.session_token());
+    let ends = SystemTime::try_from(*taken.expiration()).unwrap_or_else(|_| SystemTime::now());
+    let life = ends.duration_since(SystemTime::now()).unwrap_or_default();
+    let renewed = ends - EARLY.min(life / 4);
+    Ok(Credentials::new(
+        taken.access_key_id(),
+        taken.secret_access_key(),
+        Some(taken.session_token().to_owned()),
+        Some(renewed),
+        "forge",
+    ))
+}
+
+/// Asks the runner's identity service for a token.
+async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (Some(url), Some(bearer)) = (variable(REQUEST_URL), variable(REQUEST_TOKEN)) else {
+        return Err(Refused(no_permission(variable("GITHUB_EVENT_NAME").as_deref())));
+    };
+    redactor.add(&bearer);
+    let failed = |reason: String| Refused(format!("the runner's identity service gave no token: {reason}"));
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
+    let mut pause = PAUSE;
+    for tried in 1.. {
+        let asked = client.get(&url).query(&[("audience", audience)]).bearer_auth(&bearer).send().await;
+        let (passing, reason) = match asked {
+            Ok(answer) if answer.status().is_success() => {
+                let answer: Value = answer.json().await.map_err(|error| failed(error.without_url().to_string()))?;
+                let token = answer.get("value").and_then(Value::as_str).unwrap_or_default().to_owned();
+                if token.is_empty() {
+                    return Err(failed("its answer holds none".to_owned()));
+                }
+                redactor.add(&token);
+                return Ok(token);
+            }
+            Ok(answer) => {
+                let status = answer.status();
+                (status.is_server_error() || status.as_u16() == 429, format!("it answered {status}"))
+            }
+            Err(error) => (true, super::error::causes(&error.without_url())),
+        };
+        if !passing || tried == TRIES {
+            return Err(failed(reason));
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Err(failed("it was not asked".to_owned()))
+}
+
+fn no_permission(event: Option<&str>) -> String {
+    let text = "the job may not ask for an identity token, so the role aws-role cannot be taken; give it the permission \
+                in the workflow:\n    permissions:\n      id-token: write\n      contents: read";
+    match event {
+        Some("pull_request") => format!(
+            "{text}\nFor a pull request from a fork GitHub never gives it: build those without AWS (validate only)"
+        ),
+        Some(_) => text.to_owned(),
+        None => format!("{text}\nOutside of GitHub Actions leave --aws-role out and use keys, a profile or SSO"),
+    }
+}
+
+/// What the role's trust policy was asked to accept, beside AWS's words, which do not say it.
+fn explained(role: &OidcRole, token: &str, error: &AwsError) -> String {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok());
+    let claims: Value = claims.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let claim = |name: &str| match claims.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => "(none)".to_owned(),
+    };
+    let account = role.role_arn.split(':').nth(4).unwrap_or_default();
+    let mut text = format!(
+        "AWS did not give the role {} to this workflow: {error}\nthe token said:\n    sub: {}\n    aud: {}\n    iss: {}",
+        role.role_arn,
+        claim("sub"),
+        claim("aud"),
+        claim("iss"),
+    );
+    text.push_str(&match error.code() {
+        "InvalidIdentityToken" => format!(
+            "\naccount {account} must have an IAM OIDC identity provider for this iss, with this aud among its audiences"
+        ),
+        _ => format!(
+            "\nthe role must exist in account {account}, and its trust policy must allow \
+             sts:AssumeRoleWithWebIdentity for exactly this sub and aud; a job with \"environment:\" has another sub \
+             than one without"
+        ),
+    });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_name_is_one_that_aws_takes() {
+        let name = session_name(|name| match name {
+            "GITHUB_RUN_ID" => Some("123".to_owned()),
+            "GITHUB_RUN_ATTEMPT" => Some("2".to_owned()),
+            "GITHUB_JOB" => Some("build (ubuntu/24.04)".repeat(9)),
+            _ => None,
+        });
+        assert!(name.starts_with("forge-123-2-build--ubuntu-24.04-"), "{name}");
+        assert_eq!(name.len(), 64);
+        assert_eq!(session_name(|_| None), "forge");
+    }
+
+    #[test]
+    fn the_audience_is_that_of_the_partition() {
+        let role = |arn: &str| OidcRole {
+            role_arn: arn.to_owned(),
+            region: String::new(),
+            duration: None,
+            session_name: String::new(),
+        };
+        assert_eq!(role("arn:aws:iam::1:role/x").audience(), "sts.amazonaws.com");
+        assert_eq!(role("arn:aws-us-gov:iam::1:role/x").audience(), "sts.amazonaws.com");
+        assert_eq!(role("arn:aws-cn:iam::1:role/x").audience(), "sts.amazonaws.com.cn");
+    }
+}

@@ -1,0 +1,195 @@
+//! The one waiter: looks at a state until it is the wanted one, a terminal one, or the time is over.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+use tokio::time::{Instant, sleep};
+
+use super::error::AwsError;
+use crate::run::cancel::Cancelled;
+
+/// Pause after the first look; it doubles from look to look.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// Longest pause, and what one attempt counts for when only their number is given.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// What `aws_polling` and the environment say about waiting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Polling {
+    /// Fixed pause between looks.
+    pub delay: Option<Duration>,
+    /// Number of pauses before the wait is given up.
+    pub attempts: Option<u32>,
+    /// Time for a wait without `attempts` (`AWS_TIMEOUT_SECONDS`).
+    pub time: Option<Duration>,
+}
+
+impl Polling {
+    /// Fills what the template does not say from `AWS_POLL_DELAY_SECONDS`, `AWS_MAX_ATTEMPTS` and, for neither,
+    /// `AWS_TIMEOUT_SECONDS`. What is no number is passed over with a line in the log, as in the peer.
+    pub(crate) fn or_environment(self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let number = |name: &str| {
+            let text = variable(name).filter(|text| !text.is_empty())?;
+            let parsed = text.parse::<u32>().ok().filter(|number| *number > 0);
+            if parsed.is_none() {
+                tracing::warn!(name, text, "not a whole number above 0, passed over");
+            }
+            parsed
+        };
+        let seconds = |name| number(name).map(|seconds| Duration::from_secs(seconds.into()));
+        Self {
+            delay: self.delay.or_else(|| seconds("AWS_POLL_DELAY_SECONDS")),
+            attempts: self.attempts.or_else(|| number("AWS_MAX_ATTEMPTS")),
+            time: self.time.or_else(|| seconds("AWS_TIMEOUT_SECONDS")),
+        }
+    }
+
+    /// How long to wait for something that has `usual` by default. Attempts are a true count of pauses, so that a
+    /// number written for fixed pauses of 15 s never means less.
+    fn budget(self, usual: Duration) -> Duration {
+        match (self.attempts, self.time) {
+            (Some(attempts), _) => self.delay.unwrap_or(LONGEST) * attempts,
+            (None, Some(time)) => time,
+            (None, None) => usual,
+        }
+    }
+
+    /// Pause after the look number `looks`, counted from 0: fixed when given, else growing, and a random part less so
+    /// that builds that started together do not ask together.
+    fn pause(self, looks: u32) -> Duration {
+        match self.delay {
+            Some(delay) => delay,
+            None => {
+                let full = (SHORTEST * 2_u32.saturating_pow(looks.min(8))).min(LONGEST);
+                full.mul_f64(rand::rng().random_range(0.8..1.0))
+            }
+        }
+    }
+}
+
+/// What a look saw.
+#[derive(Debug)]
+pub(crate) enum Look<T> {
+    Ready(T),
+    /// Goes on; the text is the state for a message.
+    Pending(String),
+    /// Never comes; the text says why.
+    Failed(String),
+}
+
+/// Looks, at once and then again and again, until what is waited for is there. `what` completes "waiting for ...".
+pub(crate) async fn wait<T, F>(
+    what: &str,
+    polling: Polling,
+    usual: Duration,
+    stopped: &tokio_util::sync::CancellationToken,
+    mut look: impl FnMut() -> F,
+) -> Result<T, AwsError>
+where
+    F: Future<Output = Result<Look<T>, AwsError>>,
+{
+    let budget = polling.budget(usual);
+    let begun = Instant::now();
+    for looks in 0.. {
+        let seen = tokio::select! {
+            biased;
+            () = stopped.cancelled() => return Err(Cancelled.into()),
+            seen = look() => seen?,
+        };
+        let state = match seen {
+            Look::Ready(ready) => return Ok(ready),
+            Look::Failed(reason) => return Err(AwsError::Wait(format!("waiting for {what} failed: {reason}"))),
+            Look::Pending(state) => state,
+        };
+        let left = budget.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(AwsError::Wait(format!(
+                "waiting for {what} took longer than {} s, it is still {state}; raise max_attempts in aws_polling if it \
+                 needs more time",
+                budget.as_secs()
+            )));
+        }
+        tokio::select! {
+            biased;
+            () = stopped.cancelled() => return Err(Cancelled.into()),
+            () = sleep(polling.pause(looks).min(left)) => {}
+        }
+    }
+    Err(AwsError::Wait(format!("waiting for {what} was given up")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    async fn waited(polling: Polling, usual: Duration, ready_after: Duration) -> (Result<(), String>, u32, Duration) {
+        let begun = Instant::now();
+        let looks = Cell::new(0);
+        let look = || {
+            looks.set(looks.get() + 1);
+            let ready = begun.elapsed() >= ready_after;
+            async move { Ok(if ready { Look::Ready(()) } else { Look::Pending("pending".to_owned()) }) }
+        };
+        let done = wait("a thing", polling, usual, &CancellationToken::new(), look).await;
+        (done.map_err(|error| error.to_string()), looks.get(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_at_once_then_ever_more_rarely() {
+        let (done, looks, _) = waited(Polling::default(), HOUR, Duration::ZERO).await;
+        assert_eq!((done, looks), (Ok(()), 1));
+        let (done, looks, took) = waited(Polling::default(), HOUR, Duration::from_secs(10)).await;
+        assert_eq!(done, Ok(()));
+        assert!((5..=7).contains(&looks), "{looks} looks in 10 s");
+        assert!(took < Duration::from_secs(19), "{took:?}");
+        let (_, looks, _) = waited(Polling::default(), HOUR, Duration::from_secs(600)).await;
+        assert!((40..=60).contains(&looks), "{looks} looks in 10 minutes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_count_pauses_and_an_end_says_what_it_was() {
+        let polling = Polling { attempts: Some(240), ..Polling::default() };
+        let (done, ..) = waited(polling, Duration::from_secs(60), Duration::from_secs(59 * 60)).await;
+        assert_eq!(done, Ok(()), "240 attempts are an hour");
+        let polling = Polling { delay: Some(Duration::from_secs(3)), attempts: Some(4), time: None };
+        let (done, looks, took) = waited(polling, HOUR, HOUR).await;
+        let error = done.unwrap_err();
+        assert!(error.contains("a thing took longer than 12 s, it is still pending"), "{error}");
+        assert_eq!((looks, took), (5, Duration::from_secs(12)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_it_in_the_middle() {
+        let stopped = CancellationToken::new();
+        let (look, begun) = (|| async { Ok(Look::<()>::Pending("x".to_owned())) }, Instant::now());
+        let polling = Polling::default();
+        let waiting = wait("a thing", polling, HOUR, &stopped, look);
+        let (done, ()) = tokio::join!(waiting, async {
+            sleep(Duration::from_secs(42)).await;
+            stopped.cancel();
+        });
+        assert!(matches!(done, Err(AwsError::Cancelled(_))));
+        assert_eq!(begun.elapsed(), Duration::from_secs(42));
+    }
+
+    #[test]
+    fn the_environment_fills_what_the_template_leaves() {
+        let variables = |name: &str| match name {
+            "AWS_POLL_DELAY_SECONDS" => Some("7".to_owned()),
+            "AWS_MAX_ATTEMPTS" => Some("many".to_owned()),
+            "AWS_TIMEOUT_SECONDS" => Some("90".to_owned()),
+            _ => None,
+        };
+        let polling = Polling::default().or_environment(variables);
+        assert_eq!(polling.delay, Some(Duration::from_secs(7)));
+        assert_eq!(polling.budget(HOUR), Duration::from_secs(90));
+        let template = Polling { attempts: Some(2), ..Polling::default() };
+        assert_eq!(template.or_environment(variables).budget(HOUR), Duration::from_secs(14));
+    }
+}
