@@ -19,6 +19,8 @@ use crate::run::cleanup::{Release, ReleaseError, Released, Resource};
 /// The outside services of a run, shared by all components.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
+    #[cfg(feature = "aws")]
+    pub(crate) aws: aws::Accounts,
     #[cfg(feature = "docker")]
     docker: tokio::sync::OnceCell<docker::Docker>,
 }
@@ -52,7 +54,15 @@ impl Release for Services {
             Resource::DockerContainer { host, .. } | Resource::DockerImage { host, .. } => {
                 return self.release_docker(host, resource).await;
             }
-            Resource::Aws { .. } => return Err(failed("this program was built without the feature \"aws\"".to_owned())),
+            #[cfg(feature = "aws")]
+            Resource::Aws { reach, thing } => {
+                let released = async { self.aws.by_reach(reach).await?.release(&reach.region, thing).await };
+                return released.await.map_err(|error| failed(error.to_string()));
+            }
+            #[cfg(not(feature = "aws"))]
+            Resource::Aws { .. } => {
+                return Err(failed("this program was built without the feature \"aws\"".to_owned()));
+            }
             #[cfg(not(feature = "docker"))]
             Resource::DockerContainer { .. } | Resource::DockerImage { .. } => {
                 return Err(failed("this program was built without the feature \"docker\"".to_owned()));

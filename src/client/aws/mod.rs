@@ -1,6 +1,7 @@
 //! AWS: one account reached in one way, and narrow clients of the services that components need.
 
 mod access;
+mod accounts;
 mod assume_role;
 pub(crate) mod ec2;
 mod error;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::Credentials;
 
 pub(crate) use access::{Access, AssumeRole, VaultEngine};
+pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use oidc::OidcRole;
 
@@ -75,9 +77,9 @@ impl Aws {
             loader = loader.profile_name(&access.profile);
         }
         if !access.shared_credentials_file.is_empty() {
-            let files = ProfileFiles::builder()
+            let files = EnvConfigFiles::builder()
                 .include_default_config_file(true)
-                .with_file(ProfileFileKind::Credentials, &access.shared_credentials_file);
+                .with_file(EnvConfigFileKind::Credentials, &access.shared_credentials_file);
             loader = loader.profile_files(files.build());
         }
         if !access.access_key.is_empty() {
@@ -104,7 +106,9 @@ impl Aws {
             ));
         };
         if !is_region(&region) {
-            return Err(AwsError::Credentials(format!("{region:?} is not the name of an AWS region, such as eu-west-1")));
+            return Err(AwsError::Credentials(format!(
+                "{region:?} is not the name of an AWS region, such as eu-west-1"
+            )));
         }
         if let Some(role) = &access.assume_role {
             let provider = assume_role::provider(role.clone(), &config, redactor.clone());

@@ -105,7 +105,8 @@ async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Resu
             duration = None;
             continue;
         }
-        let passing = error.code().is_empty() || error.is(&["IDPCommunicationError", "ExpiredTokenException", "Throttling"]);
+        let passing =
+            error.code().is_empty() || error.is(&["IDPCommunicationError", "ExpiredTokenException", "Throttling"]);
         if !passing || tried == TRIES {
             return Err(Refused(explained(role, &token, &error)));
         }
@@ -143,13 +144,16 @@ async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused
     };
     redactor.add(&bearer);
     let failed = |reason: String| Refused(format!("the runner's identity service gave no token: {reason}"));
+    let mut url = reqwest::Url::parse(&url).map_err(|error| failed(format!("{REQUEST_URL}: {error}")))?;
+    url.query_pairs_mut().append_pair("audience", audience);
     let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
     let mut pause = PAUSE;
     for tried in 1.. {
-        let asked = client.get(&url).query(&[("audience", audience)]).bearer_auth(&bearer).send().await;
+        let asked = client.get(url.clone()).bearer_auth(&bearer).send().await;
         let (passing, reason) = match asked {
             Ok(answer) if answer.status().is_success() => {
-                let answer: Value = answer.json().await.map_err(|error| failed(error.without_url().to_string()))?;
+                let answer = answer.bytes().await.map_err(|error| failed(error.without_url().to_string()))?;
+                let answer: Value = serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))?;
                 let token = answer.get("value").and_then(Value::as_str).unwrap_or_default().to_owned();
                 if token.is_empty() {
                     return Err(failed("its answer holds none".to_owned()));

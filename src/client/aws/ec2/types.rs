@@ -171,7 +171,6 @@ pub(crate) struct Vpc {
 /// A key pair that EC2 made, with its private half. No `Debug`: the key is a secret.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
-    pub id: String,
     pub name: String,
     /// PEM (RSA) or OpenSSH (ed25519).
     pub private_key: String,

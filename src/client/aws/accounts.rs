@@ -1,0 +1,55 @@
+//! The accounts of a run, each connected once.
+
+use std::sync::OnceLock;
+
+use tokio::sync::Mutex;
+
+use super::{Access, Aws, AwsError, OidcRole};
+use crate::run::aws::AwsReach;
+use crate::secret::Redactor;
+
+/// Connected accounts, shared by all components of a run.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    /// The role that the action or the command line names.
+    role: OnceLock<(OidcRole, Redactor)>,
+    connected: Mutex<Vec<(Access, Aws)>>,
+}
+
+/// Holds keys.
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Accounts")
+    }
+}
+
+impl Accounts {
+    /// Says which role is taken where the template brings no credentials of its own. The first call counts.
+    pub(crate) fn take_role(&self, role: OidcRole, redactor: Redactor) {
+        let _ = self.role.set((role, redactor));
+    }
+
+    /// The account that `access` leads to, connected by the first who asks.
+    pub(crate) async fn get(&self, access: &Access, redactor: &Redactor) -> Result<Aws, AwsError> {
+        let mut connected = self.connected.lock().await;
+        if let Some((_, aws)) = connected.iter().find(|(known, _)| known == access) {
+            return Ok(aws.clone());
+        }
+        let aws = Aws::connect(access, self.role.get().map(|(role, _)| role), redactor).await?;
+        connected.push((access.clone(), aws.clone()));
+        Ok(aws)
+    }
+
+    /// The account where a resource of the journal is: the one that made it when this is its run, else one that is
+    /// reached the same way with the credentials of now.
+    pub(crate) async fn by_reach(&self, reach: &AwsReach) -> Result<Aws, AwsError> {
+        {
+            let connected = self.connected.lock().await;
+            if let Some((_, aws)) = connected.iter().find(|(_, aws)| aws.reach(&reach.region) == *reach) {
+                return Ok(aws.clone());
+            }
+        }
+        let redactor = self.role.get().map(|(_, redactor)| redactor.clone()).unwrap_or_default();
+        self.get(&Access::of_reach(reach), &redactor).await
+    }
+}

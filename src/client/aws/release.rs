@@ -1,0 +1,161 @@
+//! Finding again and removing what a run made, by what was known before it was made.
+//!
+//! What is not found is looked for once more after a moment: the call that makes a thing may have been answered, or
+//! lost, a moment ago, and a describe call may not see it yet.
+
+use std::time::Duration;
+
+use super::Aws;
+use super::ec2::types::{Filters, Image, ImageQuery};
+use super::ec2::{Ec2, VolumeState};
+use super::error::AwsError;
+use super::retry::Retry;
+use super::wait::Polling;
+use crate::run::aws::{AwsThing, RESOURCE_TAG};
+use crate::run::cancel::Cancel;
+use crate::run::cleanup::Released;
+
+/// What was made a moment ago is visible after this.
+const MOMENT: Duration = Duration::from_secs(1);
+/// A group, a snapshot or a volume is held until what uses it is gone, a little after it says so.
+const HELD: Retry = Retry { tries: 20, first: Duration::from_millis(500), longest: Duration::from_secs(10) };
+const HOLDING: [&str; 5] =
+    ["DependencyViolation", "InvalidGroup.InUse", "InvalidSnapshot.InUse", "VolumeInUse", "UnauthorizedOperation"];
+
+impl Aws {
+    /// Removes `thing` and waits until it is gone. Can be repeated.
+    pub(crate) async fn release(&self, region: &str, thing: &AwsThing) -> Result<Released, AwsError> {
+        let ec2 = self.ec2_in(region);
+        let removed = match thing {
+            AwsThing::Instance { tag, kept_devices } => instance(&ec2, tag, kept_devices).await?,
+            AwsThing::KeyPair { name } => ec2.delete_key_pair(name).await?,
+            AwsThing::SecurityGroup { name } => security_group(&ec2, name).await?,
+            AwsThing::InstanceProfile { name } => self.iam().delete_profile_with_role(name).await?,
+            AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
+            AwsThing::Volume { tag } => volume(&ec2, tag).await?,
+            AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
+            AwsThing::Image { tag, name } => image_made(&ec2, tag, name).await?,
+            AwsThing::ImageId { id } => match ec2.image(id).await? {
+                Some(found) => image(&ec2, &found).await?,
+                None => false,
+            },
+            AwsThing::S3Object { .. } | AwsThing::Session { .. } => {
+                return Err(AwsError::Unexpected("this forge does not know how to remove it".to_owned()));
+            }
+        };
+        Ok(if removed { Released::Removed } else { Released::Absent })
+    }
+}
+
+/// Looks, and once more after a moment when nothing was found.
+async fn twice<T, F>(mut look: impl FnMut() -> F) -> Result<Vec<T>, AwsError>
+where
+    F: Future<Output = Result<Vec<T>, AwsError>>,
+{
+    let found = look().await?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    tokio::time::sleep(MOMENT).await;
+    look().await
+}
+
+fn tagged(tag: &str) -> Filters {
+    Filters::from([(format!("tag:{RESOURCE_TAG}"), vec![tag.to_owned()])])
+}
+
+/// Ends the instances first, whatever else there is to do: they cost.
+async fn instance(ec2: &Ec2, tag: &str, kept_devices: &[String]) -> Result<bool, AwsError> {
+    let living = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec();
+    let mut filters = tagged(tag);
+    filters.insert("instance-state-name".to_owned(), living);
+    let found = twice(|| ec2.instances(&filters)).await?;
+    let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
+    let volumes = found.iter().flat_map(|instance| &instance.volumes);
+    let kept: Vec<&String> = volumes.filter(|(device, _)| kept_devices.contains(device)).map(|(_, id)| id).collect();
+    if !ids.is_empty() {
+        ec2.terminate(&ids).await?;
+        ec2.wait_terminated(&ids, Polling::default()).await?;
+    }
+    // Launch volumes carry the instance's tag; those that do not end with it are left to us.
+    for volume in ec2.volumes(&tagged(tag)).await? {
+        if kept.contains(&&volume.id) || kept_by_an_earlier_try(&volume.state, ids.is_empty(), kept_devices) {
+            continue;
+        }
+        held(|| ec2.delete_volume(&volume.id)).await?;
+    }
+    Ok(!ids.is_empty())
+}
+
+/// Once the instance is gone nobody knows which volume was which device: when some are to be kept, all are.
+fn kept_by_an_earlier_try(state: &str, instance_is_gone: bool, kept_devices: &[String]) -> bool {
+    state == "deleting" || (instance_is_gone && !kept_devices.is_empty())
+}
+
+async fn security_group(ec2: &Ec2, name: &str) -> Result<bool, AwsError> {
+    let named = Filters::from([("group-name".to_owned(), vec![name.to_owned()])]);
+    let found = twice(|| ec2.security_groups(&[], &named)).await?;
+    for id in &found {
+        held(|| ec2.delete_security_group(id)).await?;
+    }
+    Ok(!found.is_empty())
+}
+
+async fn volume(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
+    let filters = tagged(tag);
+    let found = twice(|| ec2.volumes(&filters)).await?;
+    for volume in &found {
+        if !volume.attachment.is_empty() && ec2.detach_volume(&volume.id).await? {
+            let cancel = Cancel::default();
+            ec2.wait_volume(&volume.id, VolumeState::Available, Polling::default(), &cancel).await?;
+        }
+        held(|| ec2.delete_volume(&volume.id)).await?;
+    }
+    Ok(!found.is_empty())
+}
+
+async fn snapshots(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
+    let filters = tagged(tag);
+    let found = twice(|| ec2.snapshots(&filters)).await?;
+    for snapshot in &found {
+        held(|| ec2.delete_snapshot(&snapshot.id)).await?;
+    }
+    Ok(!found.is_empty())
+}
+
+/// An image whose making may or may not have been answered. Without a tag it goes by its name, which our own check
+/// found free.
+async fn image_made(ec2: &Ec2, tag: &str, name: &str) -> Result<bool, AwsError> {
+    let filters = match tag {
+        "" => Filters::from([("name".to_owned(), vec![name.to_owned()])]),
+        tag => tagged(tag),
+    };
+    let query = ImageQuery { owners: vec!["self".to_owned()], filters, ..ImageQuery::default() };
+    let found = twice(|| ec2.images(&query)).await?;
+    for made in &found {
+        image(ec2, made).await?;
+    }
+    if !tag.is_empty() {
+        // Of an image that is gone, or that never came to be.
+        for snapshot in ec2.snapshots(&tagged(tag)).await? {
+            held(|| ec2.delete_snapshot(&snapshot.id)).await?;
+        }
+    }
+    Ok(!found.is_empty())
+}
+
+async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {
+    let removed = ec2.deregister_image(&image.id).await?;
+    for snapshot in image.snapshots() {
+        held(|| ec2.delete_snapshot(&snapshot)).await?;
+    }
+    Ok(removed)
+}
+
+/// Removes something that may still be held for a while.
+async fn held<F>(remove: impl FnMut() -> F) -> Result<bool, AwsError>
+where
+    F: Future<Output = Result<bool, AwsError>>,
+{
+    HELD.run(&Cancel::default(), |error| error.is(&HOLDING), remove).await
+}
