@@ -7,6 +7,8 @@
 mod action;
 mod action_command;
 mod app;
+#[cfg(feature = "aws")]
+mod aws;
 mod builder;
 mod catalog;
 mod cli;

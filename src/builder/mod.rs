@@ -1,10 +1,13 @@
 //! Builders: the two ends of a build. `launch` makes a machine, `capture` makes an artifact of it; the engine owns
 //! everything between and releases what either end acquired.
 
+#[cfg(feature = "aws")]
+mod amazon;
 #[cfg(feature = "docker")]
 mod docker;
 mod file;
 mod null;
+mod ssh_options;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::client::Services;
-use crate::communicator::Communicator;
+use crate::communicator::{Communicator, CommunicatorError};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
@@ -31,6 +34,15 @@ pub(crate) enum BuilderError {
     /// A failed call or a refused request; the text says what was tried on what.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<CommunicatorError> for BuilderError {
+    fn from(error: CommunicatorError) -> Self {
+        match error {
+            CommunicatorError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Failed(other.to_string()),
+        }
+    }
 }
 
 /// A builder with its decoded configuration.
@@ -65,62 +77,13 @@ pub(crate) trait Machine: Send + Sync {
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError>;
 }
 
-/// Options of the communicators `ssh` and `winrm`, which are known and not there yet.
-const SSH_OPTIONS: &[&str] = &[
-    "ssh_host",
-    "ssh_port",
-    "ssh_username",
-    "ssh_password",
-    "ssh_keypair_name",
-    "temporary_key_pair_name",
-    "temporary_key_pair_type",
-    "temporary_key_pair_bits",
-    "ssh_ciphers",
-    "ssh_clear_authorized_keys",
-    "ssh_key_exchange_algorithms",
-    "ssh_private_key_file",
-    "ssh_certificate_file",
-    "ssh_pty",
-    "ssh_timeout",
-    "ssh_wait_timeout",
-    "ssh_agent_auth",
-    "ssh_disable_agent_forwarding",
-    "ssh_handshake_attempts",
-    "ssh_bastion_host",
-    "ssh_bastion_port",
-    "ssh_bastion_agent_auth",
-    "ssh_bastion_username",
-    "ssh_bastion_password",
-    "ssh_bastion_interactive",
-    "ssh_bastion_private_key_file",
-    "ssh_bastion_certificate_file",
-    "ssh_file_transfer_method",
-    "ssh_proxy_host",
-    "ssh_proxy_port",
-    "ssh_proxy_username",
-    "ssh_proxy_password",
-    "ssh_keep_alive_interval",
-    "ssh_read_write_timeout",
-    "ssh_remote_tunnels",
-    "ssh_local_tunnels",
-    "ssh_public_key",
-    "ssh_private_key",
-    "winrm_username",
-    "winrm_password",
-    "winrm_host",
-    "winrm_no_proxy",
-    "winrm_port",
-    "winrm_timeout",
-    "winrm_use_ssl",
-    "winrm_insecure",
-    "winrm_use_ntlm",
-];
-
 /// Decodes a source block; nothing when errors were added to the fields' diagnostics.
 pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn Builder>>;
 
 /// Every builder by component type.
 pub(crate) const TABLE: &[(&str, Decode)] = &[
+    #[cfg(feature = "aws")]
+    ("amazon-ebs", amazon::ebs::decode),
     #[cfg(feature = "docker")]
     ("docker", docker::decode),
     ("file", file::decode),

@@ -1,69 +1,82 @@
-//! The null builder: no machine and no image, only provisioners that work beside one and post-processors.
+//! The null builder: no image; provisioners work on a machine that is there already, or beside none.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Builder, BuilderError, Facts, Machine, SSH_OPTIONS};
+use super::ssh_options::{self, CommunicatorChoice};
+use super::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
-use crate::diagnostic::Diagnostic;
+use crate::communicator::ssh::{Fixed, Ssh, SshConfig};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 
 const BUILDER_ID: &str = "fnoeding.null";
-const NO_SSH: &str = "only communicator = \"none\" is there yet for this builder";
 
-struct Null;
+#[derive(Clone)]
+struct Null(CommunicatorChoice);
 
 pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<dyn Builder>> {
-    let communicator = fields.text("communicator");
-    fields.unsupported(SSH_OPTIONS, NO_SSH);
-    fields.unsupported(&["pause_before_connecting"], NO_SSH);
-    match communicator.as_deref() {
-        Some("none") => return Some(Box::new(Null)),
-        // The peer's default.
-        None | Some("" | "ssh") => {
-            let diagnostic = Diagnostic::error("communicator \"ssh\" is not supported yet")
-                .at(fields.span_of("communicator").unwrap_or(fields.block_span()))
-                .detail("it is the default of the null builder")
-                .help("for a build without a machine write communicator = \"none\"");
-            fields.push(diagnostic);
-        }
-        Some("winrm") => fields.error_at("communicator", "communicator \"winrm\" is not supported yet", "use \"none\""),
-        Some(other) => {
-            let diagnostic = Diagnostic::error(format!("unknown communicator {other:?}"))
-                .at_some(fields.span_of("communicator"))
-                .detail("not one of none, ssh, winrm")
-                .suggest(other, ["none", "ssh", "winrm"]);
-            fields.push(diagnostic);
-        }
+    let before = fields.error_count();
+    let choice = ssh_options::decode(fields);
+    if let CommunicatorChoice::Ssh(ssh) = &choice {
+        check(fields, ssh);
     }
-    None
+    (fields.error_count() == before).then(|| Box::new(Null(choice)) as Box<dyn Builder>)
+}
+
+/// There is nobody who would make a machine or a key for it.
+fn check(fields: &mut Fields<'_>, ssh: &SshConfig) {
+    if ssh.hop.host.is_empty() {
+        let detail = "the machine to log in to; for a build without a machine write communicator = \"none\"";
+        fields.error_at("ssh_host", "option \"ssh_host\" is missing", detail);
+    }
+    if ssh.needs_temporary_key() {
+        let detail = "set ssh_private_key_file, ssh_password or ssh_agent_auth";
+        fields.error_at("ssh_username", "no way to log in is given", detail);
+    }
+    if ssh.private_key_file.is_some() && ssh.hop.credentials.password.is_some() {
+        let summary = "both \"ssh_password\" and \"ssh_private_key_file\"";
+        fields.error_at("ssh_password", summary, "one of them");
+    }
 }
 
 #[async_trait]
 impl Builder for Null {
     fn has_machine(&self) -> bool {
-        false
+        matches!(self.0, CommunicatorChoice::Ssh(_))
     }
 
     async fn launch(&self, _: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        Ok(Box::new(Null))
+        Ok(Box::new(self.clone()))
     }
 }
 
 #[async_trait]
 impl Machine for Null {
-    async fn connect(&self, _: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
-        Ok(Arc::new(NoCommunicator))
+    async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
+        match &self.0 {
+            CommunicatorChoice::None => Ok(Arc::new(NoCommunicator)),
+            CommunicatorChoice::Ssh(ssh) => {
+                let target = Fixed(ssh.hop.host.clone(), ssh.hop.port);
+                Ok(Ssh::connect(ssh, &target, None, cx).await?)
+            }
+        }
     }
 
     fn facts(&self) -> Facts {
-        let facts = [("ID", "Null"), ("Host", ""), ("Port", "0"), ("User", ""), ("Password", ""), ("ConnType", "none")];
-        facts.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        let mut facts = Facts::from([("ID".to_owned(), "Null".to_owned())]);
+        match &self.0 {
+            CommunicatorChoice::Ssh(ssh) => {
+                facts.insert("Host".to_owned(), ssh.hop.host.clone());
+                facts.extend(ssh.facts(None).into_iter().map(|(name, value)| (name.to_owned(), value)));
+            }
+            CommunicatorChoice::None => facts.extend(ssh_options::no_connection()),
+        }
+        facts
     }
 
     async fn capture(&self, _: &BuildContext) -> Result<Option<Artifact>, BuilderError> {

@@ -2,13 +2,16 @@
 //!
 //! [`Services`] holds one of each, connected on first use, and knows which client releases which [`Resource`].
 
+pub(crate) mod archive;
 #[cfg(feature = "aws")]
 pub(crate) mod aws;
 pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
+pub(crate) mod progress;
 #[cfg(feature = "aws")]
 pub(crate) mod secrets_manager;
+pub(crate) mod ssh;
 pub(crate) mod vault;
 pub(crate) mod web;
 

@@ -44,6 +44,14 @@ impl ServiceError {
     }
 }
 
+/// The text of a public page. The error says what went wrong.
+#[cfg(feature = "aws")]
+pub(crate) async fn text(url: &str) -> Result<String, String> {
+    let client = Client::builder().timeout(PATIENCE).build().map_err(|error| causes(&error))?;
+    let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+    answer.map_err(|error| causes(&error))?.text().await.map_err(|error| causes(&error))
+}
+
 /// Environment variables that are set and not empty.
 #[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<String, String>);

@@ -5,6 +5,9 @@
 #[cfg(feature = "docker")]
 pub(crate) mod docker_exec;
 pub(crate) mod none;
+pub(crate) mod ssh;
+mod tree;
+mod wrapper;
 
 use std::path::Path;
 
@@ -19,7 +22,6 @@ use crate::run::cancel::Cancelled;
 pub(crate) enum Exit {
     Status(i64),
     /// The connection broke before a status came: a reboot, or a fault.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a container has no connection to break"))]
     Disconnected,
 }
 

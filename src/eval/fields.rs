@@ -181,6 +181,17 @@ impl<'a> Fields<'a> {
         found
     }
 
+    /// The nested block of that type; more than one is an error.
+    pub(crate) fn block(&mut self, kind: &'static str) -> Option<Block> {
+        let mut blocks = self.blocks(kind).into_iter();
+        let first = blocks.next();
+        for extra in blocks {
+            let detail = format!("{} takes one", self.owner);
+            self.push(Diagnostic::error(format!("more than one {kind} block")).at(extra.span).detail(detail));
+        }
+        first
+    }
+
     /// The options of a nested block. Finish it before going on with the outer fields.
     pub(crate) fn nested(&mut self, block: Block) -> Fields<'_> {
         let owner = format!("block \"{}\" of {}", block.kind, self.owner);

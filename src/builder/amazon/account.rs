@@ -28,7 +28,7 @@ impl Account {
         services: &Services,
         cx: &BuildContext,
     ) -> Result<Self, BuilderError> {
-        let connected = cx.cancel.unless_stopped(services.aws(access, cx.events.redactor())).await?;
+        let connected = cx.cancel.unless_stopped(services.aws.get(access, cx.events.redactor())).await?;
         let aws = connected?;
         let ec2 = aws.ec2();
         Ok(Self { aws, ec2, polling })

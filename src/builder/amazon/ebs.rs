@@ -109,7 +109,7 @@ impl Machine for EbsMachine {
             cx.say("Skipping AMI creation...");
             return Ok(None);
         }
-        if !config.run.is_spot() {
+        if !config.run.spot.is_wanted() {
             super::stop::stop(account, &launched.instance.id, config.run.disable_stop_instance, cx).await?;
             super::stop::modify(account, &launched.instance.id, &config.ami, cx).await?;
         }
@@ -117,9 +117,9 @@ impl Machine for EbsMachine {
             image::make_room(account, &config.ami, cx).await?;
         }
         let plan = Plan::of(&config.ami, account.region());
-        let devices: Vec<_> = config.ami_block_device_mappings.iter().map(|d| d.device.clone()).collect();
         let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
-        let made = image::create(account, &launched.instance.id, &plan, &devices, &tags, cx).await?;
+        let made =
+            image::create(account, &launched.instance.id, &plan, &config.ami_block_device_mappings, &tags, cx).await?;
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
         finish::finish(account, &config.ami, &config.interpolation, &launched.facts, &images, cx).await?;
         if let Some(fast_launch) = &config.fast_launch {

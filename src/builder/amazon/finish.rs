@@ -88,13 +88,13 @@ async fn finish_one(
     }
     let shares = !ami.snapshot_users.is_empty() || !ami.snapshot_groups.is_empty();
     for snapshot in image.snapshots().iter().filter(|_| shares) {
-        ec2.share_snapshot(snapshot, &ami.snapshot_groups, &ami.snapshot_users).await?;
+        ec2.share_snapshot(snapshot, &ami.snapshot_groups, &ami.snapshot_users, &cx.cancel).await?;
     }
     if !finish.tags.is_empty() {
-        ec2.tag(&with_snapshots(image), &finish.tags).await?;
+        ec2.tag(&with_snapshots(image), &finish.tags, &cx.cancel).await?;
     }
     if !finish.snapshot_tags.is_empty() && !image.snapshots().is_empty() {
-        ec2.tag(&image.snapshots(), &finish.snapshot_tags).await?;
+        ec2.tag(&image.snapshots(), &finish.snapshot_tags, &cx.cancel).await?;
     }
     if !ami.deprecate_at.is_empty() {
         ec2.deprecate_image(&image.id, &ami.deprecate_at, &cx.cancel).await?;
@@ -147,8 +147,10 @@ pub(super) async fn fast_launch(
     images: &Images,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
-    let requests: BTreeMap<&String, FastLaunch> =
-        images.iter().filter_map(|(region, image)| Some((region, options.for_region(region, &image.id)?))).collect();
+    let requests: BTreeMap<&String, FastLaunch> = images
+        .iter()
+        .filter_map(|(region, image)| Some((region, options.for_region(region, account.region(), &image.id)?)))
+        .collect();
     for region in requests.keys() {
         cx.say(format!("Enabling fast launch in {region}..."));
     }

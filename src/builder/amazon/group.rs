@@ -21,12 +21,13 @@ pub(super) async fn find_or_create(
     run_tags: &Tags,
     cx: &BuildContext,
 ) -> Result<Vec<String>, BuilderError> {
-    if !run.security_group_ids.is_empty() {
-        let found = account.ec2.security_groups(&run.security_group_ids, &Filters::new());
+    if !run.network.security_group_ids.is_empty() {
+        let none = Filters::new();
+        let found = account.ec2.security_groups(&run.network.security_group_ids, &none);
         cx.cancel.unless_stopped(found).await??;
-        return Ok(run.security_group_ids.clone());
+        return Ok(run.network.security_group_ids.clone());
     }
-    if let Some(filter) = &run.security_group_filter {
+    if let Some(filter) = &run.network.security_group_filter {
         let mut filters = filter.filters.clone();
         if !network.vpc_id.is_empty() {
             filters.insert("vpc-id".to_owned(), vec![network.vpc_id.clone()]);
@@ -58,8 +59,7 @@ async fn temporary(
     cx.say(format!("Creating temporary security group for this instance: {name}"));
     account.acquire(AwsThing::SecurityGroup { name: name.clone() }, cx)?;
     let tags = if account.tags_access() { owned(run_tags.clone(), &name, cx) } else { Tags::new() };
-    let created =
-        account.ec2.create_security_group(&name, "Temporary group for Packer", &network.vpc_id, &tags).await;
+    let created = account.ec2.create_security_group(&name, "Temporary group for Packer", &network.vpc_id, &tags).await;
     let id = match created {
         // By an answer that was lost: the name is nobody else's.
         Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
@@ -69,17 +69,20 @@ async fn temporary(
         created => created?,
     };
     if let Some(port) = port {
-        cx.say(format!("Authorizing access to port {port} from [{}] in the temporary security groups...", cidrs.join(" ")));
+        cx.say(format!(
+            "Authorizing access to port {port} from [{}] in the temporary security groups...",
+            cidrs.join(" ")
+        ));
         let (v6, v4): (Vec<String>, Vec<String>) = cidrs.into_iter().partition(|cidr| cidr.contains(':'));
-        account.ec2.authorize_tcp(&id, port, &v4, &v6).await?;
+        account.ec2.authorize_tcp(&id, port, &v4, &v6, &cx.cancel).await?;
     }
     Ok(id)
 }
 
 /// Where connections may come from.
 async fn source_cidrs(run: &RunOptions, cx: &BuildContext) -> Result<Vec<String>, BuilderError> {
-    let given = &run.temporary_security_group_source_cidrs;
-    if !run.temporary_security_group_source_public_ip {
+    let given = &run.network.temporary_security_group_source_cidrs;
+    if !run.network.temporary_security_group_source_public_ip {
         return Ok(given.clone());
     }
     if !given.is_empty() {
@@ -93,6 +96,7 @@ async fn source_cidrs(run: &RunOptions, cx: &BuildContext) -> Result<Vec<String>
              temporary_security_group_source_cidrs instead"
         ))
     };
-    let address: std::net::IpAddr = answer.map_err(failed)?.trim().parse().map_err(|_| failed("no address".to_owned()))?;
+    let address: std::net::IpAddr =
+        answer.map_err(failed)?.trim().parse().map_err(|_| failed("no address".to_owned()))?;
     Ok(vec![if address.is_ipv4() { format!("{address}/32") } else { format!("{address}/128") }])
 }

@@ -1,7 +1,6 @@
 //! From a source block to a running instance, the same for every builder that launches one.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,10 +54,10 @@ pub(super) async fn launch(
     let volume_tags = render(order.volume_tags)?;
     let ssh = match order.communicator {
         CommunicatorChoice::Ssh(ssh) => Some(ssh.as_ref()),
-        CommunicatorChoice::None | CommunicatorChoice::Winrm => None,
+        CommunicatorChoice::None => None,
     };
     // Nothing comes in from outside through Session Manager.
-    let port = ssh.filter(|_| order.run.ssh_interface != "session_manager").map(|ssh| ssh.port);
+    let port = ssh.filter(|_| order.run.network.ssh_interface != "session_manager").map(|ssh| ssh.hop.port);
     // None of the three is dropped half-way when another fails: `join`, not `try_join`.
     let (key, groups, profile) = tokio::join!(
         key::create(account, ssh, &run_tags, cx),
@@ -81,7 +80,7 @@ pub(super) async fn launch(
     request.instance_profile = instance_profile;
     request.instance_tags = owned(run_tags.clone(), &tag, cx);
     request.volume_tags = owned(volume_tags, &tag, cx);
-    let id = if order.run.is_spot() {
+    let id = if order.run.spot.is_wanted() {
         spot::launch(account, order, &request, &tag, cx).await?
     } else {
         account.ec2.run_instance(&request, &cx.cancel).await.map_err(|error| explained(error, network))?.id
@@ -89,7 +88,7 @@ pub(super) async fn launch(
     cx.detail(format!("Instance ID: {id}"));
     cx.say(format!("Waiting for instance ({id}) to become ready..."));
     let instance = account.ec2.wait_running(&id, account.polling, &cx.cancel).await?;
-    if order.run.is_spot() {
+    if order.run.spot.is_wanted() {
         spot::tag_request(account, order, &instance, &facts, cx).await;
     }
     Ok(Launched { instance, key, facts, run_tags, security_groups })
@@ -112,8 +111,9 @@ fn given_key(ssh: Option<&crate::communicator::ssh::SshConfig>) -> String {
 fn request(order: &Order<'_>, network: &Network) -> Result<Launch, BuilderError> {
     let run = order.run;
     let burstable = |kind: &str| BURSTABLE.iter().any(|family| kind.starts_with(family));
-    let types: BTreeSet<&str> =
-        std::iter::once(run.instance_type.as_str()).chain(run.spot_instance_types.iter().map(String::as_str)).collect();
+    let types: BTreeSet<&str> = std::iter::once(run.instance_type.as_str())
+        .chain(run.spot.spot_instance_types.iter().map(String::as_str))
+        .collect();
     let cpu_credits = match types.iter().any(|kind| burstable(kind)) {
         true if run.enable_unlimited_credits => "unlimited",
         true => "standard",
@@ -147,10 +147,11 @@ fn request(order: &Order<'_>, network: &Network) -> Result<Launch, BuilderError>
 /// Base64 of the user data. What is base64 already is sent as it is, as in the peer; a short word that only looks so
 /// is not taken for it.
 fn user_data(run: &RunOptions) -> Result<String, BuilderError> {
-    let bytes = match run.user_data_file.as_str() {
-        "" => run.user_data.clone().into_bytes(),
-        path => std::fs::read(path)
-            .map_err(|error| BuilderError::Failed(format!("user_data_file: {path} could not be read: {error}")))?,
+    let bytes = match &run.user_data_file {
+        None => run.user_data.clone().into_bytes(),
+        Some(path) => std::fs::read(path).map_err(|error| {
+            BuilderError::Failed(format!("user_data_file: {} could not be read: {error}", path.display()))
+        })?,
     };
     if bytes.is_empty() {
         return Ok(String::new());
@@ -173,11 +174,4 @@ fn explained(error: crate::client::aws::AwsError, network: &Network) -> BuilderE
         ));
     }
     error.into()
-}
-
-/// What a machine keeps of its order.
-pub(super) struct Running {
-    pub account: Account,
-    pub launched: Launched,
-    pub communicator: Arc<CommunicatorChoice>,
 }

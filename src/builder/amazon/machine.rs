@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::account::Account;
 use super::config::RunOptions;
 use super::launch::Launched;
-use crate::builder::ssh_options::CommunicatorChoice;
+use crate::builder::ssh_options::{self, CommunicatorChoice};
 use crate::builder::{BuilderError, Facts};
 use crate::client::aws::ec2::types::Instance;
 use crate::communicator::Communicator;
@@ -39,23 +39,16 @@ pub(super) async fn connect(
 /// Facts of the instance, the source image and the connection.
 pub(super) fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> Facts {
     let mut facts = Facts::new();
-    let mut add = |name: &str, value: &str| drop(facts.insert(name.to_owned(), value.to_owned()));
-    add("ID", &launched.instance.id);
-    add("Host", host);
+    facts.insert("ID".to_owned(), launched.instance.id.clone());
     match communicator {
         CommunicatorChoice::Ssh(ssh) => {
             let key = launched.key.as_ref().map(|pair| pair.private_key.as_str());
-            ssh.facts(key).into_iter().for_each(|(name, value)| add(&name, &value));
+            facts.insert("Host".to_owned(), host.to_owned());
+            facts.extend(ssh.facts(key).into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
-        CommunicatorChoice::None | CommunicatorChoice::Winrm => {
-            for (name, value) in [("Port", "0"), ("User", ""), ("Password", ""), ("ConnType", "none")] {
-                add(name, value);
-            }
-        }
+        CommunicatorChoice::None => facts.extend(ssh_options::no_connection()),
     }
-    for (name, value) in launched.facts.pairs() {
-        add(name, value);
-    }
+    facts.extend(launched.facts.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())));
     facts
 }
 
@@ -73,11 +66,11 @@ struct Address<'a> {
 #[async_trait]
 impl Target for Address<'_> {
     async fn address(&self) -> Result<Option<(String, u16)>, String> {
-        if !self.ssh.host.is_empty() {
-            return Ok(Some(self.found(self.ssh.host.clone())));
+        if !self.ssh.hop.host.is_empty() {
+            return Ok(Some(self.found(self.ssh.hop.host.clone())));
         }
         let (instance, looks) = self.state.lock().map(|state| state.clone()).unwrap_or_default();
-        if let Some(host) = host(&instance, &self.run.ssh_interface, looks) {
+        if let Some(host) = host(&instance, &self.run.network.ssh_interface, looks) {
             return Ok(Some(self.found(host)));
         }
         if looks > 0 {
@@ -88,7 +81,7 @@ impl Target for Address<'_> {
         if !matches!(instance.state.as_str(), "pending" | "running") {
             return Err(format!("the instance {} is {}: {}", instance.id, instance.state, instance.state_reason));
         }
-        let host = host(&instance, &self.run.ssh_interface, looks + 1);
+        let host = host(&instance, &self.run.network.ssh_interface, looks + 1);
         if let Ok(mut state) = self.state.lock() {
             *state = (instance, looks + 1);
         }
@@ -101,7 +94,7 @@ impl Address<'_> {
         if let Ok(mut known) = self.host.lock() {
             known.clone_from(&host);
         }
-        (host, self.ssh.port)
+        (host, self.ssh.hop.port)
     }
 }
 

@@ -22,14 +22,8 @@ use super::BuilderError;
 use crate::client::aws::AwsError;
 
 /// Keys of `build.*` that builders with a source image have.
-const FACTS: &[&str] = &[
-    "BuildRegion",
-    "SourceAMI",
-    "SourceAMIName",
-    "SourceAMICreationDate",
-    "SourceAMIOwner",
-    "SourceAMIOwnerName",
-];
+const FACTS: &[&str] =
+    &["BuildRegion", "SourceAMI", "SourceAMIName", "SourceAMICreationDate", "SourceAMIOwner", "SourceAMIOwnerName"];
 
 impl From<AwsError> for BuilderError {
     fn from(error: AwsError) -> Self {

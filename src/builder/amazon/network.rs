@@ -22,15 +22,15 @@ pub(super) struct Network {
 /// Finds VPC and subnet. No call is made when the template names neither.
 pub(super) async fn find(ec2: &Ec2, run: &RunOptions, cx: &BuildContext) -> Result<Network, BuilderError> {
     let mut network = Network {
-        vpc_id: run.vpc_id.clone(),
-        subnet_id: run.subnet_id.clone(),
-        availability_zone: run.availability_zone.clone(),
-        public_address: run.associate_public_ip_address,
+        vpc_id: run.network.vpc_id.clone(),
+        subnet_id: run.network.subnet_id.clone(),
+        availability_zone: run.network.availability_zone.clone(),
+        public_address: run.network.associate_public_ip_address,
     };
-    if let Some(filter) = run.vpc_filter.as_ref().filter(|_| network.vpc_id.is_empty()) {
+    if let Some(filter) = run.network.vpc_filter.as_ref().filter(|_| network.vpc_id.is_empty()) {
         network.vpc_id = the_vpc(ec2, &filter.filters, cx).await?;
     }
-    if network.subnet_id.is_empty() && run.subnet_filter.is_some() {
+    if network.subnet_id.is_empty() && run.network.subnet_filter.is_some() {
         let subnet = filtered_subnet(ec2, run, &network, cx).await?;
         network.take(subnet);
     }
@@ -86,7 +86,7 @@ async fn filtered_subnet(
     network: &Network,
     cx: &BuildContext,
 ) -> Result<Subnet, BuilderError> {
-    let Some(filter) = &run.subnet_filter else { return Ok(Subnet::default()) };
+    let Some(filter) = &run.network.subnet_filter else { return Ok(Subnet::default()) };
     let filters = available(filter.filters.clone(), network);
     let mut found = cx.cancel.unless_stopped(ec2.subnets(&[], &filters)).await??;
     let shown: Vec<String> = filters_shown(&filters).collect();

@@ -28,19 +28,19 @@ pub(super) async fn regions(account: &Account, ami: &AmiOptions, cx: &BuildConte
 
 /// A VPC that is not the default one has no subnet that AWS would choose by itself.
 pub(super) async fn vpc(account: &Account, run: &RunOptions, cx: &BuildContext) -> Result<(), BuilderError> {
-    if run.vpc_id.is_empty() || !run.subnet_id.is_empty() || run.subnet_filter.is_some() {
+    if run.network.vpc_id.is_empty() || !run.network.subnet_id.is_empty() || run.network.subnet_filter.is_some() {
         return Ok(());
     }
     cx.say("Prevalidating any provided VPC information");
-    let ids = [run.vpc_id.clone()];
+    let ids = [run.network.vpc_id.clone()];
     let found = cx.cancel.unless_stopped(account.ec2.vpcs(&ids, &Filters::new())).await??;
     match found.first() {
         Some(vpc) if vpc.is_default => Ok(()),
         Some(_) => Err(BuilderError::Failed(format!(
             "the VPC {} is not the account's default one, so a subnet must be named too: set subnet_id or subnet_filter",
-            run.vpc_id
+            run.network.vpc_id
         ))),
-        None => Err(BuilderError::Failed(format!("there is no VPC {} in {}", run.vpc_id, account.region()))),
+        None => Err(BuilderError::Failed(format!("there is no VPC {} in {}", run.network.vpc_id, account.region()))),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn find_or_create(
     let iam = account.aws.iam();
     if !run.iam_instance_profile.is_empty() {
         if !run.skip_profile_validation
-            && cx.cancel.unless_stopped(iam.profile(&run.iam_instance_profile)).await??.is_none()
+            && !cx.cancel.unless_stopped(iam.has_profile(&run.iam_instance_profile)).await??
         {
             return Err(BuilderError::Failed(format!(
                 "there is no instance profile {:?}; correct iam_instance_profile (it takes the name, not the ARN)",
@@ -42,7 +42,8 @@ pub(super) async fn find_or_create(
     );
     profile?;
     role?;
-    let (policy, member) = tokio::join!(iam.put_role_policy(&name, policy), iam.add_role(&name, &name));
+    let (policy, member) =
+        tokio::join!(iam.put_role_policy(&name, policy, &cx.cancel), iam.add_role(&name, &name, &cx.cancel));
     policy?;
     member?;
     Ok(name)

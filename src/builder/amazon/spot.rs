@@ -27,11 +27,11 @@ pub(super) async fn launch(
     account.acquire(AwsThing::LaunchTemplate { name: name.clone() }, cx)?;
     let mut template = request.clone();
     template.instance_type.clear();
-    let template_tags = owned(render(&run.spot_tags)?, &unique_name("packer-"), cx);
+    let template_tags = owned(render(&run.spot.spot_tags)?, &unique_name("packer-"), cx);
     account.ec2.create_launch_template(&name, &template, &template_tags).await?;
 
     let instance_types = match run.instance_type.as_str() {
-        "" => run.spot_instance_types.clone(),
+        "" => run.spot.spot_instance_types.clone(),
         one => vec![one.to_owned()],
     };
     let fleet = Fleet {
@@ -39,9 +39,9 @@ pub(super) async fn launch(
         launch_template: name,
         instance_types,
         subnet_id: request.subnet_id.clone(),
-        allocation_strategy: run.spot_allocation_strategy.clone(),
-        max_price: if run.spot_price == AUTO { String::new() } else { run.spot_price.clone() },
-        fleet_tags: render(&run.fleet_tags)?,
+        allocation_strategy: run.spot.spot_allocation_strategy.clone(),
+        max_price: if run.spot.spot_price == AUTO { String::new() } else { run.spot.spot_price.clone() },
+        fleet_tags: render(&run.spot.fleet_tags)?,
         instance_tags: request.instance_tags.clone(),
         volume_tags: request.volume_tags.clone(),
     };
@@ -57,11 +57,11 @@ pub(super) async fn tag_request(
     facts: &SourceFacts,
     cx: &BuildContext,
 ) {
-    let tags: Tags = match render_tags(&order.run.spot_tags, order.interpolation, facts) {
+    let tags: Tags = match render_tags(&order.run.spot.spot_tags, order.interpolation, facts) {
         Ok(tags) if !tags.is_empty() && !instance.spot_request_id.is_empty() => tags,
         _ => return,
     };
-    if let Err(error) = account.ec2.tag(std::slice::from_ref(&instance.spot_request_id), &tags).await {
+    if let Err(error) = account.ec2.tag(std::slice::from_ref(&instance.spot_request_id), &tags, &cx.cancel).await {
         cx.warn(format!("the spot request {} could not be tagged: {error}", instance.spot_request_id));
     }
 }

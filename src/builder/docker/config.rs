@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::SSH_OPTIONS;
 use super::run_command;
 use crate::client::docker::{Login, Reference, is_image_id};
 use crate::diagnostic::Diagnostic;
@@ -14,6 +13,57 @@ use crate::eval::interpolate::{Interpolation, data};
 
 const NO_WINDOWS: &str = "Windows containers are not there yet";
 const NO_SSH: &str = "only the communicators \"docker\" and \"none\" are there yet";
+
+/// Options of the communicators `ssh` and `winrm`, which a container has no use for yet.
+const SSH_OPTIONS: &[&str] = &[
+    "ssh_host",
+    "ssh_port",
+    "ssh_username",
+    "ssh_password",
+    "ssh_keypair_name",
+    "temporary_key_pair_name",
+    "temporary_key_pair_type",
+    "temporary_key_pair_bits",
+    "ssh_ciphers",
+    "ssh_clear_authorized_keys",
+    "ssh_key_exchange_algorithms",
+    "ssh_private_key_file",
+    "ssh_certificate_file",
+    "ssh_pty",
+    "ssh_timeout",
+    "ssh_wait_timeout",
+    "ssh_agent_auth",
+    "ssh_disable_agent_forwarding",
+    "ssh_handshake_attempts",
+    "ssh_bastion_host",
+    "ssh_bastion_port",
+    "ssh_bastion_agent_auth",
+    "ssh_bastion_username",
+    "ssh_bastion_password",
+    "ssh_bastion_interactive",
+    "ssh_bastion_private_key_file",
+    "ssh_bastion_certificate_file",
+    "ssh_file_transfer_method",
+    "ssh_proxy_host",
+    "ssh_proxy_port",
+    "ssh_proxy_username",
+    "ssh_proxy_password",
+    "ssh_keep_alive_interval",
+    "ssh_read_write_timeout",
+    "ssh_remote_tunnels",
+    "ssh_local_tunnels",
+    "ssh_public_key",
+    "ssh_private_key",
+    "winrm_username",
+    "winrm_password",
+    "winrm_host",
+    "winrm_no_proxy",
+    "winrm_port",
+    "winrm_timeout",
+    "winrm_use_ssl",
+    "winrm_insecure",
+    "winrm_use_ntlm",
+];
 
 /// Where the container's image comes from.
 #[derive(Debug, Clone)]
@@ -130,12 +180,7 @@ fn base(fields: &mut Fields<'_>, image: String, bootstrap: Option<Bootstrap>, pu
 }
 
 fn decode_build(fields: &mut Fields<'_>) -> Option<Bootstrap> {
-    let mut blocks = fields.blocks("build").into_iter();
-    let block = blocks.next()?;
-    for extra in blocks {
-        fields
-            .push(Diagnostic::error("more than one build block").at(extra.span).detail("the builder makes one image"));
-    }
+    let block = fields.block("build")?;
     let cwd = fields.interpolation().cwd.clone();
     let mut inner = fields.nested(block);
     let path = cwd.join(inner.required_text("path").unwrap_or_default());

@@ -14,15 +14,12 @@ pub(crate) struct Access {
     pub profile: String,
     pub shared_credentials_file: String,
     pub custom_endpoint_ec2: String,
-    pub mfa_code: String,
-    pub insecure_skip_tls_verify: bool,
     pub skip_credential_validation: bool,
     pub skip_metadata_api_check: bool,
     pub decode_authorization_messages: bool,
     /// Attempts of one call; 0 for the default.
     pub max_retries: u32,
     pub assume_role: Option<AssumeRole>,
-    pub vault_aws_engine: Option<VaultEngine>,
 }
 
 /// The `assume_role` block.
@@ -36,15 +33,6 @@ pub(crate) struct AssumeRole {
     pub session_name: String,
     pub tags: BTreeMap<String, String>,
     pub transitive_tag_keys: Vec<String>,
-}
-
-/// The `vault_aws_engine` block: keys that HashiCorp Vault makes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct VaultEngine {
-    pub name: String,
-    pub role_arn: String,
-    pub ttl: String,
-    pub engine_name: String,
 }
 
 impl Access {

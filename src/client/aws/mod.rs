@@ -21,7 +21,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::Credentials;
 
-pub(crate) use access::{Access, AssumeRole, VaultEngine};
+pub(crate) use access::{Access, AssumeRole};
 pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use oidc::OidcRole;

@@ -11,9 +11,9 @@ use bollard::query_parameters::BuildImageOptionsBuilder;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::archive::archive;
 use super::dockerignore::Ignore;
 use super::{Credentials, Docker, DockerError, Login, auth, image};
+use crate::client::archive::{ChunkWriter, archive};
 use crate::run::BuildContext;
 use crate::run::cleanup::Resource;
 use crate::run::event::Stream as Source;
@@ -195,12 +195,7 @@ impl ImageBuild<'_> {
 }
 
 /// The folder without what `.dockerignore` names, and the Dockerfile in any case.
-fn fill(
-    tar: &mut tar::Builder<super::archive::ChunkWriter>,
-    dir: &Path,
-    dockerfile: &Path,
-    inside: Option<&Path>,
-) -> io::Result<()> {
+fn fill(tar: &mut tar::Builder<ChunkWriter>, dir: &Path, dockerfile: &Path, inside: Option<&Path>) -> io::Result<()> {
     let ignore = Ignore::read(dir)?;
     for entry in walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name() {
         let entry = entry?;

@@ -12,7 +12,8 @@ use futures_util::{Stream, StreamExt};
 
 use super::error::reason;
 use super::transfer::file_stream;
-use super::{Credentials, Docker, DockerError, Login, Reference, Transfer};
+use super::{Credentials, Docker, DockerError, Login, Reference};
+use crate::client::progress::Transfer;
 use crate::run::BuildContext;
 
 /// What is known of an image in the engine.

@@ -4,7 +4,6 @@
 //! calls that create something are never dropped half-way.
 
 mod address;
-mod archive;
 mod auth;
 mod build;
 mod container;
@@ -23,7 +22,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use address::{Endpoint, Environment};
-pub(crate) use archive::{ChunkWriter, archive};
 use auth::Credentials;
 pub(crate) use auth::Login;
 use bollard::errors::Error as ApiError;
@@ -33,7 +31,6 @@ pub(crate) use exec::Exec;
 pub(crate) use image::{Image, ImportOptions};
 pub(crate) use reference::{Reference, is_image_id};
 pub(crate) use spec::{ContainerSpec, MountKind, MountSpec, PortSpec};
-pub(crate) use transfer::Transfer;
 
 use crate::run::BuildContext;
 use crate::run::cleanup::{ReleaseError, Released, Resource};

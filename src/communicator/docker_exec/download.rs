@@ -1,15 +1,16 @@
 //! Downloads: the engine's tar stream is unpacked as it comes, by a thread of its own.
 
 use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::DockerExec;
-use crate::client::docker::Transfer;
+use crate::client::progress::Transfer;
 use crate::communicator::CommunicatorError;
+use crate::communicator::tree::unpack;
 use crate::run::BuildContext;
 
 impl DockerExec {
@@ -108,42 +109,6 @@ impl DockerExec {
 
 fn blocking(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Box<dyn Read + Send> {
     Box::new(SyncIoBridge::new(StreamReader::new(Box::pin(stream))))
-}
-
-/// Unpacks the contents of the archive's one folder into `target`. Nothing is written outside of it, whatever the
-/// container's names and links say.
-fn unpack(tar: &mut tar::Archive<Box<dyn Read + Send>>, target: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(target)?;
-    let target = target.canonicalize()?;
-    for entry in tar.entries()? {
-        let mut entry = entry?;
-        let name = entry.path()?.into_owned();
-        let inside: PathBuf = name.components().skip(1).collect();
-        let plain = inside.components().all(|part| matches!(part, Component::Normal(_)));
-        if inside.as_os_str().is_empty() || !plain {
-            continue;
-        }
-        let path = target.join(&inside);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-            if !parent.canonicalize()?.starts_with(&target) {
-                let text = format!("{} leads out of the destination", inside.display());
-                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-            }
-        }
-        if entry.header().entry_type().is_hard_link() {
-            // Its source is named within the archive: the same first part goes.
-            let source: PathBuf = entry.link_name()?.unwrap_or_default().components().skip(1).collect();
-            let _ = std::fs::remove_file(&path);
-            let source = target.join(source).canonicalize()?;
-            if source.starts_with(&target) {
-                std::fs::hard_link(source, &path)?;
-            }
-            continue;
-        }
-        entry.unpack(&path)?;
-    }
-    Ok(())
 }
 
 /// Names the local path in an error that does not know it.

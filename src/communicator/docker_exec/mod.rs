@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::wrapper::subshell;
 use super::{Communicator, CommunicatorError, Content, Exit, Script};
 use crate::client::docker::{Docker, DockerError, Exec};
 use crate::run::BuildContext;
@@ -225,7 +226,7 @@ fn shell(script: &str, args: &[&str]) -> Vec<String> {
 impl Communicator for DockerExec {
     async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
         let mark = self.mark();
-        let exec = self.exec_of(shell(&script::subshell(command), &[&mark]), None);
+        let exec = self.exec_of(shell(&subshell(command), &[&mark]), None);
         Ok(self.run(exec, &mark, cx).await?.0)
     }
 

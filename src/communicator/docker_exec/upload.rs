@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 use futures_util::StreamExt;
 
 use super::DockerExec;
-use crate::client::docker::{ChunkWriter, Transfer, archive};
+use crate::client::archive::archive;
+use crate::client::progress::Transfer;
+use crate::communicator::tree::{Tar, append_file, append_tree, set_owner};
 use crate::communicator::{CommunicatorError, Content};
 use crate::run::BuildContext;
 
-type Tar = tar::Builder<ChunkWriter>;
 /// Writes the entries of an archive while it is sent.
 type Fill = Box<dyn FnOnce(&mut Tar) -> io::Result<()> + Send>;
-
-/// User and group, where they are not the source's.
-type Owner = Option<(u64, u64)>;
 
 impl DockerExec {
     pub(super) async fn put_file(
@@ -117,78 +115,6 @@ impl DockerExec {
             found = self.docker.stat(container, &target).await?;
         }
         Ok(found.map(|stat| stat.is_dir))
-    }
-}
-
-fn append_file(tar: &mut Tar, path: &Path, name: &Path, owner: Owner) -> io::Result<()> {
-    let file = std::fs::File::open(path)?;
-    let found = file.metadata()?;
-    let mut header = tar::Header::new_gnu();
-    header.set_metadata(&found);
-    set_owner(&mut header, owner);
-    let mut exact = Exact { inner: file, left: found.len() };
-    tar.append_data(&mut header, name, &mut exact)
-}
-
-/// A file that shrinks while it is read would shift everything after it in the archive.
-struct Exact {
-    inner: std::fs::File,
-    left: u64,
-}
-
-impl io::Read for Exact {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let read = self.inner.read(&mut buffer[..wanted])?;
-        if read == 0 && wanted > 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was uploaded"));
-        }
-        self.left -= read as u64;
-        Ok(read)
-    }
-}
-
-fn append_tree(
-    tar: &mut Tar,
-    root: &Path,
-    prefix: &Path,
-    owner: Owner,
-    events: &crate::run::event::EventSender,
-) -> io::Result<()> {
-    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
-        let entry = entry?;
-        let Ok(inside) = entry.path().strip_prefix(root) else { continue };
-        let name = prefix.join(inside);
-        // The destination itself, when it exists, keeps its owner and mode.
-        if name.as_os_str().is_empty() {
-            continue;
-        }
-        // The root may be a link to a folder; links inside stay links.
-        let found = if inside.as_os_str().is_empty() { std::fs::metadata(root)? } else { entry.metadata()? };
-        if found.is_file() {
-            append_file(tar, entry.path(), &name, owner)?;
-            continue;
-        }
-        let mut header = tar::Header::new_gnu();
-        header.set_metadata(&found);
-        set_owner(&mut header, owner);
-        header.set_size(0);
-        if found.is_dir() {
-            tar.append_data(&mut header, &name, io::empty())?;
-        } else if found.is_symlink() {
-            tar.append_link(&mut header, &name, std::fs::read_link(entry.path())?)?;
-        } else {
-            let text = format!("{} is neither file, folder nor link: not uploaded", entry.path().display());
-            events.send(crate::run::event::EventKind::Warning { text });
-        }
-    }
-    Ok(())
-}
-
-fn set_owner(header: &mut tar::Header, owner: Owner) {
-    if let Some((uid, gid)) = owner {
-        header.set_uid(uid);
-        header.set_gid(gid);
     }
 }
 

@@ -40,11 +40,11 @@ impl Ec2 {
     /// Makes a fleet of one spot instance and yields the instance's id. Lack of capacity is waited out a little.
     pub(crate) async fn create_fleet(&self, fleet: &Fleet, cancel: &Cancel) -> Result<String, AwsError> {
         let passing = |error: &AwsError| error.is(&["InsufficientInstanceCapacity"]) || not_visible_yet(error);
-        let tries = std::cell::Cell::new(0);
+        let mut tried = 0;
         CAPACITY
             .run(cancel, passing, || {
-                tries.set(tries.get() + 1);
-                self.fleet(fleet, tries.get())
+                tried += 1;
+                self.fleet(fleet, tried)
             })
             .await
     }

@@ -1,0 +1,105 @@
+//! The access options: credentials, region, endpoint, the role to assume, and `aws_polling`.
+
+use std::time::Duration;
+
+use crate::client::aws::wait::Polling;
+use crate::client::aws::{Access, AssumeRole};
+use crate::eval::fields::Fields;
+
+const NO_VAULT: &str =
+    "keys of Vault's AWS engine are not made yet; read them with the function vault(), or use a role";
+const NO_MFA: &str = "a code that is valid for 30 seconds cannot serve a build; assume the role before it";
+const NO_INSECURE: &str = "certificates are always checked; name your authority in the file of SSL_CERT_FILE";
+
+/// Decodes the options of [`Access`].
+pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
+    let access = Access {
+        access_key: fields.text("access_key").unwrap_or_default(),
+        secret_key: fields.text("secret_key").unwrap_or_default(),
+        token: fields.text("token").unwrap_or_default(),
+        region: fields.text("region").unwrap_or_default(),
+        profile: fields.text("profile").unwrap_or_default(),
+        shared_credentials_file: fields.text("shared_credentials_file").unwrap_or_default(),
+        custom_endpoint_ec2: fields.text("custom_endpoint_ec2").unwrap_or_default(),
+        skip_credential_validation: fields.flag("skip_credential_validation").unwrap_or(false),
+        skip_metadata_api_check: fields.flag("skip_metadata_api_check").unwrap_or(false),
+        decode_authorization_messages: fields.flag("decode_authorization_messages").unwrap_or(false),
+        max_retries: max_retries(fields),
+        assume_role: assume_role(fields),
+    };
+    if access.access_key.is_empty() != access.secret_key.is_empty() {
+        let written = if access.access_key.is_empty() { "secret_key" } else { "access_key" };
+        fields.error_at(written, "\"access_key\" and \"secret_key\" go together", "one of them is empty");
+    }
+    unsupported(fields);
+    access
+}
+
+/// Those that are refused while they ask for something; the values that ask for nothing pass.
+fn unsupported(fields: &mut Fields<'_>) {
+    if fields.text("mfa_code").is_some_and(|code| !code.is_empty()) {
+        fields.error_at("mfa_code", "\"mfa_code\" is not supported yet", NO_MFA);
+    }
+    if fields.flag("insecure_skip_tls_verify") == Some(true) {
+        fields.error_at("insecure_skip_tls_verify", "\"insecure_skip_tls_verify\" is not supported yet", NO_INSECURE);
+    }
+    if let Some(block) = fields.block("vault_aws_engine") {
+        let mut inner = fields.nested(block);
+        for name in ["name", "role_arn", "ttl", "engine_name"] {
+            inner.text(name);
+        }
+        let span = inner.block_span();
+        inner.finish();
+        let summary = "block \"vault_aws_engine\" is not supported yet";
+        fields.push(crate::diagnostic::Diagnostic::error(summary).at(span).detail(NO_VAULT));
+    }
+}
+
+fn max_retries(fields: &mut Fields<'_>) -> u32 {
+    let given = fields.integer("max_retries").unwrap_or_default();
+    u32::try_from(given).unwrap_or_else(|_| {
+        fields.error_at("max_retries", "\"max_retries\" is out of range", "0 or more; 0 means the default of 10");
+        0
+    })
+}
+
+fn assume_role(fields: &mut Fields<'_>) -> Option<AssumeRole> {
+    let block = fields.block("assume_role")?;
+    let mut inner = fields.nested(block);
+    let seconds = inner.integer("duration_seconds").filter(|seconds| *seconds != 0);
+    let role = AssumeRole {
+        role_arn: inner.text("role_arn").unwrap_or_default(),
+        duration_seconds: seconds.and_then(|seconds| i32::try_from(seconds).ok()),
+        external_id: inner.text("external_id").unwrap_or_default(),
+        policy: inner.text("policy").unwrap_or_default(),
+        policy_arns: inner.texts("policy_arns").unwrap_or_default(),
+        session_name: inner.text("session_name").unwrap_or_default(),
+        tags: inner.text_map("tags").unwrap_or_default(),
+        transitive_tag_keys: inner.texts("transitive_tag_keys").unwrap_or_default(),
+    };
+    if seconds.is_some_and(|seconds| !(900..=43_200).contains(&seconds)) {
+        inner.error_at("duration_seconds", "\"duration_seconds\" is out of range", "900 to 43200 seconds");
+    }
+    inner.finish();
+    (!role.role_arn.is_empty()).then_some(role)
+}
+
+/// The block `aws_polling`, completed by the environment's variables.
+pub(crate) fn polling(fields: &mut Fields<'_>) -> Polling {
+    let mut polling = Polling::default();
+    if let Some(block) = fields.block("aws_polling") {
+        let mut inner = fields.nested(block);
+        let mut number = |name| {
+            let given = inner.integer(name).filter(|given| *given != 0)?;
+            let number = u32::try_from(given).ok();
+            if number.is_none() {
+                inner.error_at(name, format!("\"{name}\" is out of range"), "a whole number above 0");
+            }
+            number
+        };
+        polling.delay = number("delay_seconds").map(|seconds| Duration::from_secs(seconds.into()));
+        polling.attempts = number("max_attempts");
+        inner.finish();
+    }
+    polling.or_environment(|name| std::env::var(name).ok())
+}

@@ -1,0 +1,18 @@
+//! Options of the Amazon builders: decoding, defaults, and the checks that span several options.
+
+mod ami;
+mod device;
+mod ebs;
+mod fast_launch;
+mod filter;
+mod network;
+mod run;
+mod spot;
+mod tags;
+
+pub(super) use ami::AmiOptions;
+pub(super) use device::LaunchDevice;
+pub(super) use ebs::{EbsConfig, decode_ebs};
+pub(super) use fast_launch::FastLaunchOptions;
+pub(super) use run::RunOptions;
+pub(super) use tags::{SourceFacts, render_tags, render_text};

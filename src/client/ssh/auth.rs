@@ -1,0 +1,159 @@
+//! Logging in: every credential in turn until the machine takes one.
+
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
+
+use super::handler::Handler;
+use super::{Credentials, Hop, Key, SshError};
+
+/// Rounds of questions after which a machine is not answered any more.
+const ROUNDS: usize = 8;
+
+/// Logs in as `hop.user`. The error names what was tried, never a secret.
+pub(super) async fn log_in(handle: &mut Handle<Handler>, hop: &Hop) -> Result<(), SshError> {
+    let mut tried = Vec::new();
+    let outcome = offer_all(handle, &hop.user, &hop.credentials, &mut tried).await;
+    match outcome {
+        Ok(true) => Ok(()),
+        // The machine may hang up after too many keys: that is a refusal too.
+        Ok(false) | Err(russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError) => {
+            let tried = if tried.is_empty() { "nothing to offer".to_owned() } else { tried.join(", ") };
+            Err(SshError::Authentication(format!("{} does not let {:?} in (tried: {tried})", hop.host, hop.user)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn offer_all(
+    handle: &mut Handle<Handler>,
+    user: &str,
+    credentials: &Credentials,
+    tried: &mut Vec<String>,
+) -> Result<bool, russh::Error> {
+    let hash = match handle.best_supported_rsa_hash().await? {
+        Some(hash) => hash,
+        // A machine that does not say which it takes is newer than SHA-1 in all likelihood.
+        None => Some(HashAlg::Sha512),
+    };
+    if credentials.agent {
+        if offer_agent(handle, user, hash, tried).await? {
+            return Ok(true);
+        }
+    }
+    for key in &credentials.keys {
+        if offer_key(handle, user, key, hash, tried).await? {
+            return Ok(true);
+        }
+    }
+    if let Some(password) = &credentials.password {
+        tried.push("password".to_owned());
+        if handle.authenticate_password(user, password).await?.success() {
+            return Ok(true);
+        }
+    }
+    if credentials.interactive || credentials.password.is_some() {
+        tried.push("keyboard-interactive".to_owned());
+        return answer(handle, user, credentials.password.as_deref().unwrap_or_default()).await;
+    }
+    Ok(false)
+}
+
+async fn offer_key(
+    handle: &mut Handle<Handler>,
+    user: &str,
+    key: &Key,
+    hash: Option<HashAlg>,
+    tried: &mut Vec<String>,
+) -> Result<bool, russh::Error> {
+    let kind = key.private.algorithm();
+    if let Some(certificate) = &key.certificate {
+        tried.push(format!("certificate {}", certificate.key_id()));
+        let result = handle.authenticate_openssh_cert(user, key.private.clone(), certificate.clone()).await?;
+        if result.success() {
+            return Ok(true);
+        }
+    }
+    tried.push(format!("key {} {}", kind.as_str(), key.private.fingerprint(HashAlg::Sha256)));
+    let offered = PrivateKeyWithHashAlg::new(key.private.clone(), hash);
+    let result = handle.authenticate_publickey(user, offered).await?;
+    Ok(passed(&result))
+}
+
+fn passed(result: &AuthResult) -> bool {
+    matches!(result, AuthResult::Success)
+}
+
+/// Every key of the agent that runs here. Without an agent nothing is offered.
+#[cfg(unix)]
+async fn offer_agent(
+    handle: &mut Handle<Handler>,
+    user: &str,
+    hash: Option<HashAlg>,
+    tried: &mut Vec<String>,
+) -> Result<bool, russh::Error> {
+    let found = match russh::keys::agent::client::AgentClient::connect_env().await {
+        Ok(mut agent) => agent.request_identities().await.map(|identities| (agent, identities)),
+        Err(error) => Err(error),
+    };
+    let (mut agent, identities) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            tried.push(format!("agent, which does not answer: {error}"));
+            return Ok(false);
+        }
+    };
+    if identities.is_empty() {
+        tried.push("agent, which holds no key".to_owned());
+    }
+    for identity in identities {
+        let result = match identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                tried.push(format!("agent's key {}", key.fingerprint(HashAlg::Sha256)));
+                let hash = if key.algorithm().is_rsa() { hash } else { None };
+                handle.authenticate_publickey_with(user, key, hash, &mut agent).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                tried.push(format!("agent's certificate {}", certificate.key_id()));
+                let hash = if certificate.algorithm().is_rsa() { hash } else { None };
+                handle.authenticate_certificate_with(user, certificate, hash, &mut agent).await
+            }
+        };
+        match result {
+            Ok(result) if passed(&result) => return Ok(true),
+            Ok(_) => {}
+            Err(error) => tried.push(format!("the agent did not sign: {error}")),
+        }
+        if handle.is_closed() {
+            return Err(russh::Error::Disconnect);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(not(unix))]
+async fn offer_agent(
+    _: &mut Handle<Handler>,
+    _: &str,
+    _: Option<HashAlg>,
+    tried: &mut Vec<String>,
+) -> Result<bool, russh::Error> {
+    tried.push("agent, which is not supported on this system yet".to_owned());
+    Ok(false)
+}
+
+/// Answers every question with the password.
+async fn answer(handle: &mut Handle<Handler>, user: &str, password: &str) -> Result<bool, russh::Error> {
+    let mut said = handle.authenticate_keyboard_interactive_start(user, None).await?;
+    for _ in 0..ROUNDS {
+        match said {
+            KeyboardInteractiveAuthResponse::Success => return Ok(true),
+            KeyboardInteractiveAuthResponse::Failure { .. } => return Ok(false),
+            KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
+                let answers = prompts.iter().map(|_| password.to_owned()).collect();
+                said = handle.authenticate_keyboard_interactive_respond(answers).await?;
+            }
+        }
+    }
+    Ok(false)
+}

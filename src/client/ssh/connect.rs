@@ -1,0 +1,175 @@
+//! From an address to an authenticated session.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle};
+use russh::{Preferred, cipher, kex};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::handler::{Handler, HostKey};
+use super::session::Session;
+use super::{Hop, Proxy, Settings, SshError, Via, auth, tunnel};
+
+/// A machine that does not take a connection within it is taken for not there: one that boots drops packets, and the
+/// next attempt sends a new one sooner than TCP would.
+const TCP: Duration = Duration::from_secs(5);
+/// Through a proxy or a bastion, whose own way is longer.
+const TCP_FAR: Duration = Duration::from_secs(15);
+/// From a connection to a login.
+const HANDSHAKE: Duration = Duration::from_secs(60);
+/// A machine that gives no sign of life for so long is gone. Under load it may be silent for a while.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Ours, fastest first: hardware does AES.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_256_GCM,
+    cipher::AES_128_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+
+/// Connects, logs in and starts the tunnels. `host_key` remembers the machine's key from one connection to the next.
+pub(crate) async fn connect(
+    hop: &Hop,
+    via: &Via,
+    settings: &Settings,
+    host_key: &HostKey,
+) -> Result<Session, SshError> {
+    let handler = Handler {
+        host_key: host_key.clone(),
+        remote_tunnels: settings.remote_tunnels.clone(),
+        forward_agent: settings.forward_agent,
+    };
+    let config = Arc::new(config(settings)?);
+    let (handle, bastion) = match via {
+        Via::Direct => {
+            let stream = limited(TCP, hop, direct(&hop.host, hop.port)).await?;
+            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+        }
+        Via::Proxy(proxy) => {
+            let stream = limited(TCP_FAR, hop, through(proxy, hop)).await?;
+            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+        }
+        Via::Bastion(bastion) => {
+            let (handle, outer) = limited(HANDSHAKE, hop, across(bastion, config, handler, hop)).await?;
+            (handle, Some(outer))
+        }
+    };
+    host_key.pin();
+    let handle = Arc::new(handle);
+    let tunnels = tunnel::start(&handle, settings).await?;
+    Ok(Session::new(handle, bastion, tunnels, settings.forward_agent))
+}
+
+async fn limited<T>(
+    limit: Duration,
+    hop: &Hop,
+    work: impl Future<Output = Result<T, SshError>>,
+) -> Result<T, SshError> {
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(SshError::Unreachable(format!("{}:{} does not answer within {} s", hop.host, hop.port, limit.as_secs())))
+    })
+}
+
+async fn direct(host: &str, port: u16) -> Result<TcpStream, SshError> {
+    let stream = TcpStream::connect((host, port)).await;
+    let stream = stream.map_err(|error| SshError::Unreachable(format!("{host}:{port}: {error}")))?;
+    stream.set_nodelay(true).map_err(|error| SshError::Unreachable(error.to_string()))?;
+    Ok(stream)
+}
+
+async fn through(proxy: &Proxy, hop: &Hop) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, SshError> {
+    let stream = direct(&proxy.host, proxy.port).await?;
+    let target = (hop.host.as_str(), hop.port);
+    let connected = match proxy.username.as_str() {
+        "" => tokio_socks::tcp::Socks5Stream::connect_with_socket(stream, target).await,
+        user => {
+            tokio_socks::tcp::Socks5Stream::connect_with_password_and_socket(stream, target, user, &proxy.password)
+                .await
+        }
+    };
+    connected.map_err(|error| {
+        SshError::Unreachable(format!(
+            "the proxy {}:{} does not reach {}:{}: {error}",
+            proxy.host, proxy.port, hop.host, hop.port
+        ))
+    })
+}
+
+/// Logs in to the bastion, and from there to the machine.
+async fn across(
+    bastion: &Hop,
+    config: Arc<client::Config>,
+    handler: Handler,
+    hop: &Hop,
+) -> Result<(Handle<Handler>, Handle<Handler>), SshError> {
+    let stream = direct(&bastion.host, bastion.port).await?;
+    let outer = Handler { host_key: HostKey::default(), remote_tunnels: Vec::new(), forward_agent: false };
+    let outer =
+        log_in(Arc::clone(&config), stream, outer, bastion).await.map_err(|error| of_bastion(error, bastion))?;
+    let channel = outer.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0).await;
+    let channel = channel.map_err(|error| {
+        let text = format!("the bastion {} does not reach {}:{}: {error}", bastion.host, hop.host, hop.port);
+        SshError::Unreachable(text)
+    })?;
+    let inner = log_in(config, channel.into_stream(), handler, hop).await?;
+    Ok((inner, outer))
+}
+
+fn of_bastion(error: SshError, bastion: &Hop) -> SshError {
+    let text = format!("the bastion {}: {error}", bastion.host);
+    match error {
+        SshError::Authentication(_) => SshError::Authentication(text),
+        SshError::Handshake(_) => SshError::Handshake(text),
+        SshError::HostKey(_) => SshError::HostKey(text),
+        _ => SshError::Unreachable(text),
+    }
+}
+
+async fn log_in<S>(
+    config: Arc<client::Config>,
+    stream: S,
+    handler: Handler,
+    hop: &Hop,
+) -> Result<Handle<Handler>, SshError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut handle = client::connect_stream(config, stream, handler).await.map_err(|error| match error {
+        SshError::Broken(why) => SshError::Unreachable(format!("{}:{} hangs up: {why}", hop.host, hop.port)),
+        other => other,
+    })?;
+    auth::log_in(&mut handle, hop).await?;
+    Ok(handle)
+}
+
+fn config(settings: &Settings) -> Result<client::Config, SshError> {
+    let mut preferred = Preferred { cipher: Cow::Borrowed(CIPHERS), ..Preferred::default() };
+    let unknown = |name: &String| SshError::Handshake(format!("unknown algorithm {name:?}"));
+    if !settings.ciphers.is_empty() {
+        let named = settings.ciphers.iter().map(|n| cipher::Name::try_from(n.as_str()).map_err(|()| unknown(n)));
+        preferred.cipher = Cow::Owned(named.collect::<Result<_, _>>()?);
+    }
+    if !settings.key_exchanges.is_empty() {
+        let named = settings.key_exchanges.iter().map(|n| kex::Name::try_from(n.as_str()).map_err(|()| unknown(n)));
+        let mut named: Vec<kex::Name> = named.collect::<Result<_, _>>()?;
+        named.push(kex::EXTENSION_SUPPORT_AS_CLIENT);
+        named.push(kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT);
+        preferred.kex = Cow::Owned(named);
+    }
+    let unanswered = settings.keep_alive.map_or(0, |pause| SILENCE.as_millis() / pause.as_millis().max(1));
+    Ok(client::Config {
+        preferred,
+        keepalive_interval: settings.keep_alive,
+        keepalive_max: usize::try_from(unanswered).unwrap_or(usize::MAX).max(1),
+        inactivity_timeout: settings.silence,
+        nodelay: true,
+        ..client::Config::default()
+    })
+}

@@ -1,0 +1,148 @@
+//! SSH: one authenticated connection to a machine, directly, through a proxy or through a bastion.
+
+mod auth;
+mod connect;
+mod handler;
+mod key;
+mod run;
+mod session;
+mod sftp;
+mod tunnel;
+
+use std::time::Duration;
+
+pub(crate) use connect::connect;
+pub(crate) use handler::HostKey;
+pub(crate) use key::Key;
+pub(crate) use run::{Ended, Input, Output, Piece, Running};
+pub(crate) use session::Session;
+pub(crate) use sftp::{Found, Sftp};
+
+/// A machine to log in to. No `Debug`: it holds credentials.
+#[derive(Clone)]
+pub(crate) struct Hop {
+    pub host: String,
+    pub port: u16,
+    pub user: String,
+    pub credentials: Credentials,
+}
+
+/// What is offered, in this order: the agent's keys, keys, the password, the password as the answer to questions.
+#[derive(Clone, Default)]
+pub(crate) struct Credentials {
+    pub agent: bool,
+    pub keys: Vec<Key>,
+    pub password: Option<String>,
+    /// Questions are answered with the password. Beside a password it is tried in any case.
+    pub interactive: bool,
+}
+
+/// A SOCKS5 proxy.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    pub host: String,
+    pub port: u16,
+    pub username: String,
+    pub password: String,
+}
+
+/// The way to the machine.
+#[derive(Clone)]
+pub(crate) enum Via {
+    Direct,
+    Proxy(Proxy),
+    Bastion(Box<Hop>),
+}
+
+/// A port that is forwarded: who connects to `port` on the listening side reaches `host:target` from the other one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tunnel {
+    pub port: u16,
+    pub host: String,
+    pub target: u16,
+}
+
+/// Properties of connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// Names, most preferred first; empty for ours.
+    pub ciphers: Vec<String>,
+    pub key_exchanges: Vec<String>,
+    /// Pause after which a silent machine is asked for a sign of life.
+    pub keep_alive: Option<Duration>,
+    /// A connection that brings nothing for so long is given up.
+    pub silence: Option<Duration>,
+    /// Commands may use the agent that runs here.
+    pub forward_agent: bool,
+    /// Listened for here, connected to from the machine.
+    pub local_tunnels: Vec<Tunnel>,
+    /// Listened for on the machine, connected to from here.
+    pub remote_tunnels: Vec<Tunnel>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SshError {
+    /// Nobody answers there, or the way there is closed.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Somebody answers, and the two sides find no common ground.
+    #[error("{0}")]
+    Handshake(String),
+    /// The machine knows the user or the key not.
+    #[error("{0}")]
+    Authentication(String),
+    /// The machine shows another host key than before.
+    #[error("{0}")]
+    HostKey(String),
+    /// The connection broke.
+    #[error("{0}")]
+    Broken(String),
+    /// The machine refuses a request on a connection that works.
+    #[error("{0}")]
+    Refused(String),
+    /// The other side has no such program or subsystem.
+    #[error("{0}")]
+    Missing(String),
+    /// Reading or writing on our side.
+    #[error("{path}: {source}")]
+    Local { path: String, source: std::io::Error },
+}
+
+impl From<russh::Error> for SshError {
+    fn from(error: russh::Error) -> Self {
+        match error {
+            russh::Error::ChannelOpenFailure(why) => Self::Refused(format!("the machine opens no channel: {why:?}")),
+            russh::Error::NoCommonAlgo { kind, ours, theirs } => Self::Handshake(format!(
+                "no common algorithm for {kind:?}: ours are {}, theirs {}",
+                ours.join(", "),
+                theirs.join(", ")
+            )),
+            russh::Error::NotAuthenticated | russh::Error::NoAuthMethod => Self::Authentication(error.to_string()),
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+/// Names of the ciphers that can be asked for.
+pub(crate) fn ciphers() -> Vec<&'static str> {
+    names(russh::cipher::ALL_CIPHERS.iter().map(|name| (**name).as_ref()))
+}
+
+/// Names of the key exchanges that can be asked for.
+pub(crate) fn key_exchanges() -> Vec<&'static str> {
+    names(russh::kex::ALL_KEX_ALGORITHMS.iter().map(|name| (**name).as_ref()))
+}
+
+/// Those that protect nothing are left out.
+fn names(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    all.filter(|name| !["none", "clear"].contains(name)).collect()
+}
+
+/// A text as one word of a shell's command line.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}

@@ -1,0 +1,74 @@
+//! An authenticated connection, on which commands and file transfers have a channel each.
+
+use std::sync::Arc;
+
+use russh::client::{Handle, Msg};
+use russh::{Channel, Disconnect};
+use tokio::task::JoinSet;
+
+use super::SshError;
+use super::handler::Handler;
+use super::run::Running;
+use super::sftp::Sftp;
+
+/// Size of the terminal that a command gets, as in the peer.
+const TERMINAL: (u32, u32) = (80, 40);
+/// Mode of a terminal (RFC 4254, 8): characters are not echoed.
+const NO_ECHO: [(russh::Pty, u32); 3] =
+    [(russh::Pty::ECHO, 0), (russh::Pty::TTY_OP_ISPEED, 14_400), (russh::Pty::TTY_OP_OSPEED, 14_400)];
+
+pub(crate) struct Session {
+    handle: Arc<Handle<Handler>>,
+    /// Carries this connection, and ends after it.
+    bastion: Option<Handle<Handler>>,
+    _tunnels: JoinSet<()>,
+    forward_agent: bool,
+}
+
+impl Session {
+    pub(super) fn new(
+        handle: Arc<Handle<Handler>>,
+        bastion: Option<Handle<Handler>>,
+        tunnels: JoinSet<()>,
+        forward_agent: bool,
+    ) -> Self {
+        Self { handle, bastion, _tunnels: tunnels, forward_agent }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Starts a command in the login shell of the user.
+    pub(crate) async fn exec(&self, command: &str, terminal: bool) -> Result<Running, SshError> {
+        let channel = self.channel().await?;
+        if self.forward_agent {
+            // A machine that forbids it says so to the program that wants the agent.
+            let _ = channel.agent_forward(false).await;
+        }
+        if terminal {
+            channel.request_pty(false, "xterm", TERMINAL.0, TERMINAL.1, 0, 0, &NO_ECHO).await?;
+        }
+        channel.exec(true, command).await?;
+        Running::started(channel).await
+    }
+
+    /// Starts the file transfer subsystem.
+    pub(crate) async fn sftp(&self) -> Result<Sftp, SshError> {
+        let channel = self.channel().await?;
+        channel.request_subsystem(true, "sftp").await?;
+        Sftp::start(channel).await
+    }
+
+    async fn channel(&self) -> Result<Channel<Msg>, SshError> {
+        Ok(self.handle.channel_open_session().await?)
+    }
+
+    /// Says good-bye. A connection that is broken already needs none.
+    pub(crate) async fn close(&self) {
+        let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+        if let Some(bastion) = &self.bastion {
+            let _ = bastion.disconnect(Disconnect::ByApplication, "", "").await;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! File transfer over the `sftp` subsystem, with many requests under way at a time.
+
+use std::io;
+
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg};
+use russh_sftp::client::error::Error as SftpFailure;
+use russh_sftp::client::fs::File;
+use russh_sftp::client::{Config, SftpSession};
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::SshError;
+
+/// Requests under way at a time: with fewer, a far machine is waited for.
+const UNDER_WAY: usize = 64;
+/// An answer that takes longer is not waited for, in seconds.
+const PATIENCE: u64 = 120;
+/// Bytes read or written at once on our side.
+const CHUNK: usize = 256 << 10;
+
+/// What stands at a path of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    File,
+    Directory,
+    Nothing,
+}
+
+pub(crate) struct Sftp {
+    session: SftpSession,
+}
+
+impl Sftp {
+    /// Waits for the machine to say that it has the subsystem, then greets it.
+    pub(super) async fn start(mut channel: Channel<Msg>) -> Result<Self, SshError> {
+        loop {
+            match channel.wait().await {
+                Some(ChannelMsg::Success) => break,
+                Some(ChannelMsg::Failure) => return Err(SshError::Missing("the machine has no SFTP".to_owned())),
+                Some(ChannelMsg::Close) | None => {
+                    return Err(SshError::Broken("the connection broke before SFTP started".to_owned()));
+                }
+                Some(_) => {}
+            }
+        }
+        let config = Config {
+            max_concurrent_reads: UNDER_WAY,
+            max_concurrent_writes: UNDER_WAY,
+            request_timeout_secs: PATIENCE,
+            ..Config::default()
+        };
+        // A subsystem that is configured and whose program is not there ends at once.
+        let session = SftpSession::new_with_config(channel.into_stream(), config).await;
+        let session =
+            session.map_err(|error| SshError::Missing(format!("the machine's SFTP does not start: {error}")))?;
+        Ok(Self { session })
+    }
+
+    /// Writes all of `source` to the file, with that mode. What was there is overwritten.
+    pub(crate) async fn put(
+        &self,
+        source: &mut (impl AsyncRead + Unpin + Send),
+        path: &str,
+        mode: u32,
+        mut moved: impl FnMut(u64),
+    ) -> Result<(), SshError> {
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+        let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+        let opened = self.session.open_with_flags_and_attributes(path, flags, attributes.clone()).await;
+        let mut file = opened.map_err(|error| explained(&error, "write", path))?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = source.read(&mut buffer).await;
+            let read = read.map_err(|source| SshError::Local { path: String::new(), source })?;
+            if read == 0 {
+                break;
+            }
+            file.write_all(&buffer[..read]).await.map_err(|error| of_io(&error, "write", path))?;
+            moved(read as u64);
+        }
+        // A file that was there keeps its mode when it is opened, and the machine's mask applies to a new one.
+        file.set_metadata(attributes).await.map_err(|error| explained(&error, "set the mode of", path))?;
+        close(file, "write", path).await
+    }
+
+    /// Reads all of the file into `sink`.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        sink: &mut (impl AsyncWrite + Unpin + Send),
+        mut moved: impl FnMut(u64),
+    ) -> Result<(), SshError> {
+        let mut file = self.session.open(path).await.map_err(|error| explained(&error, "read", path))?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = file.read(&mut buffer).await.map_err(|error| of_io(&error, "read", path))?;
+            if read == 0 {
+                break;
+            }
+            let written = sink.write_all(&buffer[..read]).await;
+            written.map_err(|source| SshError::Local { path: String::new(), source })?;
+            moved(read as u64);
+        }
+        close(file, "read", path).await
+    }
+
+    /// What is there, links followed.
+    pub(crate) async fn stat(&self, path: &str) -> Result<Found, SshError> {
+        match self.session.metadata(path).await {
+            Ok(found) if found.is_dir() => Ok(Found::Directory),
+            Ok(_) => Ok(Found::File),
+            Err(SftpFailure::Status(status)) if status.status_code == StatusCode::NoSuchFile => Ok(Found::Nothing),
+            Err(error) => Err(explained(&error, "look at", path)),
+        }
+    }
+
+    /// Makes a folder; one that is there is good as it is.
+    pub(crate) async fn make_directory(&self, path: &str) -> Result<(), SshError> {
+        match self.session.create_dir(path).await {
+            Ok(()) => Ok(()),
+            Err(error) => match self.stat(path).await {
+                Ok(Found::Directory) => Ok(()),
+                _ => Err(explained(&error, "make the folder", path)),
+            },
+        }
+    }
+
+    pub(crate) async fn set_mode(&self, path: &str, mode: u32) -> Result<(), SshError> {
+        let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
+        let set = self.session.set_metadata(path, attributes).await;
+        set.map_err(|error| explained(&error, "set the mode of", path))
+    }
+
+    /// Makes a symbolic link in place of whatever link or file is there.
+    pub(crate) async fn link(&self, target: &str, path: &str) -> Result<(), SshError> {
+        let _ = self.session.remove_file(path).await;
+        self.session.symlink(path, target).await.map_err(|error| explained(&error, "make the link", path))
+    }
+
+    /// Names in a folder, each with what it is, links followed.
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<(String, Found)>, SshError> {
+        let entries = self.session.read_dir(path).await.map_err(|error| explained(&error, "list", path))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry.file_name();
+            let kind = match entry.file_type() {
+                kind if kind.is_dir() => Found::Directory,
+                kind if kind.is_symlink() => self.stat(&format!("{path}/{name}")).await?,
+                _ => Found::File,
+            };
+            found.push((name, kind));
+        }
+        Ok(found)
+    }
+}
+
+/// Errors of writes that were still under way come with the close.
+async fn close(file: File, action: &str, path: &str) -> Result<(), SshError> {
+    file.close().await.map_err(|error| of_io(&error, action, path))
+}
+
+fn of_io(error: &io::Error, action: &str, path: &str) -> SshError {
+    SshError::Refused(format!("could not {action} {path}: {error}"))
+}
+
+fn explained(error: &SftpFailure, action: &str, path: &str) -> SshError {
+    let SftpFailure::Status(status) = error else {
+        return SshError::Broken(format!("could not {action} {path}: {error}"));
+    };
+    let hint = match status.status_code {
+        StatusCode::PermissionDenied => {
+            "; the user may not: upload to a folder like /tmp, and move it with sudo in a shell provisioner"
+        }
+        StatusCode::NoSuchFile if action == "write" => {
+            "; the folder does not exist: make it first, with a shell provisioner"
+        }
+        _ => "",
+    };
+    let mut said = status.error_message.clone();
+    if said.is_empty() {
+        said = status.status_code.to_string();
+    }
+    SshError::Refused(format!("could not {action} {path}: {said}{hint}"))
+}

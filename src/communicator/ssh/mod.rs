@@ -1,0 +1,298 @@
+//! Commands and files on a machine with an SSH server.
+//!
+//! One connection carries everything; one that broke is replaced once by the next call that needs it. Whoever calls
+//! decides about more tries: only provisioners know whether the machine is meant to be away.
+
+mod config;
+mod connect;
+mod download;
+mod scp;
+mod script;
+mod upload;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+pub(crate) use config::{Method, SshConfig};
+
+use super::{Communicator, CommunicatorError, Content, Exit, Script};
+use crate::client::ssh::{Ended, Hop, HostKey, Input, Key, Output, Piece, Running, Session, Sftp, SshError};
+use crate::run::BuildContext;
+use crate::run::event::Stream;
+
+/// Ending an abandoned command is a courtesy; nobody waits longer for it.
+const ABANDON: Duration = Duration::from_secs(1);
+
+impl From<SshError> for CommunicatorError {
+    fn from(error: SshError) -> Self {
+        match error {
+            SshError::Local { path, source } => Self::Local { path, source },
+            SshError::HostKey(text) => Self::Permanent(text),
+            other => Self::Remote(other.to_string()),
+        }
+    }
+}
+
+/// Where a machine is.
+#[async_trait]
+pub(crate) trait Target: Send + Sync {
+    /// Host and port; nothing while it is not known yet. Asked before every attempt to connect. The error says why
+    /// there is nothing to wait for any more.
+    async fn address(&self) -> Result<Option<(String, u16)>, String>;
+}
+
+/// A machine whose address is known from the start.
+pub(crate) struct Fixed(pub String, pub u16);
+
+#[async_trait]
+impl Target for Fixed {
+    async fn address(&self) -> Result<Option<(String, u16)>, String> {
+        Ok(Some((self.0.clone(), self.1)))
+    }
+}
+
+/// What a command printed on stderr last.
+struct Tail(Vec<u8>);
+
+impl Tail {
+    const LENGTH: usize = 512;
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(&bytes[bytes.len().saturating_sub(Self::LENGTH)..]);
+        self.0.drain(..self.0.len().saturating_sub(Self::LENGTH));
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).trim().to_owned()
+    }
+}
+
+/// The connection to one machine.
+pub(crate) struct Ssh {
+    config: SshConfig,
+    hop: Hop,
+    host_key: HostKey,
+    session: Mutex<Arc<Session>>,
+}
+
+impl Ssh {
+    /// Logs in to where `target` says, as often as the options allow. `key` is the private half of a key pair that
+    /// was made for the build.
+    pub(crate) async fn connect(
+        config: &SshConfig,
+        target: &dyn Target,
+        key: Option<&str>,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Communicator>, CommunicatorError> {
+        config.hide(cx.events.redactor());
+        let key = key.map(Key::parse).transpose().map_err(CommunicatorError::Permanent)?;
+        let host_key = HostKey::default();
+        let (session, hop) = connect::first(config, target, key.as_ref(), &host_key, cx).await?;
+        cx.detail("Connected to SSH!");
+        let session = Mutex::new(Arc::new(session));
+        Ok(Arc::new(Self { config: config.clone(), hop, host_key, session }))
+    }
+
+    /// The connection, or a new one in place of one that broke.
+    async fn session(&self) -> Result<Arc<Session>, CommunicatorError> {
+        let mut session = self.session.lock().await;
+        if session.is_closed() {
+            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_key).await?);
+        }
+        Ok(Arc::clone(&session))
+    }
+
+    /// A new connection in place of one that turned out to be broken.
+    async fn renewed(&self, broken: &Arc<Session>) -> Result<Arc<Session>, CommunicatorError> {
+        let mut session = self.session.lock().await;
+        if Arc::ptr_eq(&session, broken) {
+            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_key).await?);
+        }
+        Ok(Arc::clone(&session))
+    }
+
+    async fn begin(&self, command: &str, terminal: bool) -> Result<Running, CommunicatorError> {
+        let session = self.session().await?;
+        match session.exec(command, terminal).await {
+            Err(SshError::Broken(_)) => Ok(self.renewed(&session).await?.exec(command, terminal).await?),
+            begun => Ok(begun?),
+        }
+    }
+
+    async fn sftp(&self) -> Result<Sftp, CommunicatorError> {
+        let session = self.session().await?;
+        match session.sftp().await {
+            Err(SshError::Broken(_)) => Ok(self.renewed(&session).await?.sftp().await?),
+            begun => Ok(begun?),
+        }
+    }
+
+    /// Runs a command whose output is shown. `input` is all that it can read.
+    async fn run(
+        &self,
+        command: &str,
+        input: Bytes,
+        terminal: bool,
+        cx: &BuildContext,
+    ) -> Result<(Exit, Tail), CommunicatorError> {
+        let running = cx.cancel.unless_stopped(self.begin(command, terminal)).await??;
+        let Running { input: sink, mut output } = running;
+        let feed = async {
+            // A command that ends without reading is none of our business: its status counts.
+            if !input.is_empty() {
+                let _ = sink.write(input).await;
+            }
+            let _ = sink.end().await;
+            std::future::pending::<()>().await
+        };
+        let show = async {
+            let (mut out, mut err) = (cx.lines(Stream::Stdout), cx.lines(Stream::Stderr));
+            let mut tail = Tail(Vec::new());
+            while let Some(piece) = output.next().await {
+                match piece {
+                    Piece::Out(bytes) => out.write(&bytes).await,
+                    Piece::Err(bytes) => {
+                        tail.push(&bytes);
+                        err.write(&bytes).await;
+                    }
+                }
+            }
+            out.finish();
+            err.finish();
+            (exit(output.ended()), tail)
+        };
+        let work = async {
+            tokio::select! {
+                done = show => done,
+                () = feed => (Exit::Disconnected, Tail(Vec::new())),
+            }
+        };
+        match cx.cancel.unless_stopped(work).await {
+            Ok(done) => Ok(done),
+            Err(cancelled) => {
+                let _ = tokio::time::timeout(ABANDON, sink.abandon()).await;
+                Err(cancelled.into())
+            }
+        }
+    }
+}
+
+/// Feeds a command while its output is taken, until that ends. An error of our own side ends both.
+async fn both<T>(
+    input: &Input,
+    feed: impl Future<Output = Result<(), CommunicatorError>>,
+    take: impl Future<Output = Result<T, CommunicatorError>>,
+) -> Result<T, CommunicatorError> {
+    let fed = async {
+        let fed = feed.await;
+        let _ = input.end().await;
+        match fed {
+            // What the machine says about it is worth more.
+            Ok(()) | Err(CommunicatorError::Remote(_)) => std::future::pending().await,
+            Err(error) => error,
+        }
+    };
+    let mut fed = std::pin::pin!(fed);
+    let mut take = std::pin::pin!(take);
+    tokio::select! {
+        error = &mut fed => {
+            input.abandon().await;
+            Err(error)
+        }
+        taken = &mut take => taken,
+    }
+}
+
+/// Reads a command's output to its end, stdout by `take`. Yields how it ended and what it said on stderr.
+async fn drain(output: &mut Output, mut take: impl FnMut(Bytes)) -> Result<(Ended, String), CommunicatorError> {
+    let mut tail = Tail(Vec::new());
+    while let Some(piece) = output.next().await {
+        match piece {
+            Piece::Out(bytes) => take(bytes),
+            Piece::Err(bytes) => tail.push(&bytes),
+        }
+    }
+    Ok((output.ended(), tail.text()))
+}
+
+fn exit(ended: Ended) -> Exit {
+    match ended {
+        Ended::Status(status) => Exit::Status(status.into()),
+        Ended::Lost => Exit::Disconnected,
+    }
+}
+
+/// Takes the lines of the temporary key out of the user's and of root's `authorized_keys`. What fails is only told:
+/// the image works without.
+pub(crate) async fn clear_authorized_keys(machine: &dyn Communicator, key_name: &str, cx: &BuildContext) {
+    let name: String = key_name
+        .chars()
+        .flat_map(|c| match c {
+            c if c.is_ascii_alphanumeric() || "_-".contains(c) => vec![c],
+            c => vec!['\\', c],
+        })
+        .collect();
+    let command = format!(
+        "sed -i.bak '/ {name}$/d' ~/.ssh/authorized_keys; rm -f ~/.ssh/authorized_keys.bak; \
+         if sudo -n true 2>/dev/null; then sudo -n sed -i.bak '/ {name}$/d' /root/.ssh/authorized_keys; \
+         sudo -n rm -f /root/.ssh/authorized_keys.bak; fi"
+    );
+    cx.say("Trying to remove the temporary key from authorized_keys...");
+    match machine.exec(&command, cx).await {
+        Ok(Exit::Status(0)) => {}
+        Ok(other) => cx.warn(format!("the temporary key could not be removed from authorized_keys: {other:?}")),
+        Err(error) => cx.warn(format!("the temporary key could not be removed from authorized_keys: {error}")),
+    }
+}
+
+#[async_trait]
+impl Communicator for Ssh {
+    async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
+        Ok(self.run(command, Bytes::new(), self.config.pty, cx).await?.0)
+    }
+
+    async fn run_script(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
+        self.put_and_run(script, cx).await
+    }
+
+    async fn upload_file(
+        &self,
+        content: Content<'_>,
+        destination: &str,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        cx.cancel.unless_stopped(self.put_file(content, destination, cx)).await?
+    }
+
+    async fn upload_directory(
+        &self,
+        source: &str,
+        destination: &str,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        cx.cancel.unless_stopped(self.put_directory(source, destination, cx)).await?
+    }
+
+    async fn download_file(
+        &self,
+        source: &str,
+        destination: &Path,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        cx.cancel.unless_stopped(self.fetch_file(source, destination, cx)).await?
+    }
+
+    async fn download_directory(
+        &self,
+        source: &str,
+        destination: &Path,
+        cx: &BuildContext,
+    ) -> Result<(), CommunicatorError> {
+        cx.cancel.unless_stopped(self.fetch_directory(source, destination, cx)).await?
+    }
+}

@@ -1,0 +1,151 @@
+//! The protocol of `scp`, for templates that ask for it and machines that have nothing else.
+//!
+//! Every message of ours is answered by one byte. Answers are not waited for one by one: a far machine would make
+//! each file cost two round trips.
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::io::AsyncReadExt as _;
+
+use super::{Ssh, both, drain};
+use crate::client::progress::Transfer;
+use crate::client::ssh::{Ended, Input, Output, Running, quoted};
+use crate::communicator::CommunicatorError;
+
+/// Bytes read from a local file at once.
+const CHUNK: usize = 256 << 10;
+
+/// What is sent as one file.
+pub(super) enum Source<'a> {
+    File(&'a Path),
+    Bytes(Bytes),
+}
+
+impl Ssh {
+    /// Puts one file.
+    pub(super) async fn scp_put(
+        &self,
+        source: Source<'_>,
+        mode: u32,
+        destination: &str,
+        transfer: &mut Transfer,
+    ) -> Result<(), CommunicatorError> {
+        let command = format!("scp -t {}", quoted(destination));
+        let name = destination.rsplit('/').next().unwrap_or(destination).to_owned();
+        let Running { input, output } = self.begin(&command, false).await?;
+        scp(&input, output, send_file(&input, &source, mode, &name, transfer)).await
+    }
+
+    /// Puts the contents of a folder into the folder `destination`, which is there.
+    pub(super) async fn scp_put_tree(
+        &self,
+        root: &Path,
+        destination: &str,
+        transfer: &mut Transfer,
+    ) -> Result<(), CommunicatorError> {
+        let command = format!("scp -r -t {}", quoted(destination));
+        let Running { input, output } = self.begin(&command, false).await?;
+        scp(&input, output, send_tree(&input, root, transfer)).await
+    }
+}
+
+/// Talks to the machine's side: sends with `feed`, and looks at its answers.
+async fn scp(
+    input: &Input,
+    mut output: Output,
+    feed: impl Future<Output = Result<(), CommunicatorError>>,
+) -> Result<(), CommunicatorError> {
+    let mut complaints = Vec::new();
+    let mut complaining = false;
+    let answers = drain(&mut output, |bytes| {
+        for byte in bytes {
+            match byte {
+                0 if !complaining => {}
+                1 | 2 if !complaining => complaining = true,
+                b'\n' if complaining => {
+                    complaining = false;
+                    complaints.push(b'\n');
+                }
+                other => complaints.push(other),
+            }
+        }
+    });
+    let (ended, said) = both(input, feed, answers).await?;
+    let complaints = String::from_utf8_lossy(&complaints).trim().replace('\n', "; ");
+    match ended {
+        Ended::Status(0) if complaints.is_empty() => Ok(()),
+        Ended::Status(127) => Err(CommunicatorError::Remote(
+            "the machine has no scp; install it, or set ssh_file_transfer_method = \"sftp\"".to_owned(),
+        )),
+        Ended::Lost => Err(CommunicatorError::Remote("the connection broke during the upload".to_owned())),
+        Ended::Status(status) => {
+            let why = if complaints.is_empty() { said } else { complaints };
+            Err(CommunicatorError::Remote(format!("scp on the machine failed with status {status}: {why}")))
+        }
+    }
+}
+
+fn local(path: &Path, source: io::Error) -> CommunicatorError {
+    CommunicatorError::Local { path: path.display().to_string(), source }
+}
+
+async fn send_file(
+    input: &Input,
+    source: &Source<'_>,
+    mode: u32,
+    name: &str,
+    transfer: &mut Transfer,
+) -> Result<(), CommunicatorError> {
+    let header = |size: u64| Bytes::from(format!("C{:04o} {size} {name}\n", mode & 0o7777));
+    match source {
+        Source::Bytes(bytes) => {
+            input.write(header(bytes.len() as u64)).await?;
+            input.write(bytes.clone()).await?;
+            transfer.advance(bytes.len() as u64);
+        }
+        Source::File(path) => {
+            let mut file = tokio::fs::File::open(path).await.map_err(|error| local(path, error))?;
+            let mut left = file.metadata().await.map_err(|error| local(path, error))?.len();
+            input.write(header(left)).await?;
+            while left > 0 {
+                let mut buffer = bytes::BytesMut::zeroed(usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK)));
+                let read = file.read(&mut buffer).await.map_err(|error| local(path, error))?;
+                if read == 0 {
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was uploaded");
+                    return Err(local(path, error));
+                }
+                buffer.truncate(read);
+                input.write(buffer.freeze()).await?;
+                transfer.advance(read as u64);
+                left -= read as u64;
+            }
+        }
+    }
+    Ok(input.write(Bytes::from_static(&[0])).await?)
+}
+
+async fn send_tree(input: &Input, root: &Path, transfer: &mut Transfer) -> Result<(), CommunicatorError> {
+    let mut depth = 0;
+    for entry in walkdir::WalkDir::new(root).min_depth(1).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|error| local(root, error.into()))?;
+        while depth >= entry.depth() {
+            input.write(Bytes::from_static(b"E\n")).await?;
+            depth -= 1;
+        }
+        let found = entry.metadata().map_err(|error| local(entry.path(), error.into()))?;
+        let name = entry.file_name().to_string_lossy();
+        let mode = super::upload::mode_of(&found);
+        if found.is_dir() {
+            input.write(Bytes::from(format!("D{:04o} 0 {name}\n", mode & 0o7777))).await?;
+            depth += 1;
+        } else if found.is_file() {
+            send_file(input, &Source::File(entry.path()), mode, &name, transfer).await?;
+        }
+    }
+    for _ in 0..depth {
+        input.write(Bytes::from_static(b"E\n")).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! A script in one command: its text comes in by stdin, a shell stores it, runs the command and removes it.
+
+use super::Ssh;
+use crate::client::ssh::quoted;
+use crate::communicator::wrapper::{NOT_STORED, RUN, STORE_AND_RUN, subshell};
+use crate::communicator::{CommunicatorError, Content, Exit, Script};
+use crate::run::BuildContext;
+
+impl Ssh {
+    pub(super) async fn put_and_run(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
+        // A text that no script prints by chance.
+        let mark = format!("forge-{:016x}", rand::random::<u64>());
+        let keep = if script.keep { "keep" } else { "" };
+        let run = subshell(script.command);
+        let (wrapper, input) = match self.config.pty {
+            // A terminal would echo the text and change its line ends.
+            true => {
+                let content = Content::Bytes { bytes: script.content.clone(), mode: 0o755 };
+                self.put_file(content, script.path, cx).await?;
+                (RUN, bytes::Bytes::new())
+            }
+            false => (STORE_AND_RUN, script.content.clone()),
+        };
+        let words = ["/bin/sh", "-c", wrapper, "/bin/sh", script.path, &run, keep, &mark];
+        let command: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let (exit, tail) = self.run(&command.join(" "), input, self.config.pty, cx).await?;
+        if exit == Exit::Status(NOT_STORED) && tail.text().contains(&mark) {
+            return Err(CommunicatorError::Remote(format!("could not store the script at {}", script.path)));
+        }
+        Ok(exit)
+    }
+}

@@ -1,0 +1,33 @@
+//! The shell text that stores a script, runs it and removes it in one go.
+
+/// Status of the wrapper when the script could not be stored; told from the script's own by the mark on stderr.
+pub(super) const NOT_STORED: i64 = 254;
+
+/// `$1` path, `$2` command, `$3` whether to keep the script, `$4` mark. `cat` reads to the end, so the script sees
+/// an empty stdin. The file is there before it is filled, with no more than its owner's rights.
+pub(super) const STORE_AND_RUN: &str = r#"{ (umask 077 && cat >"$1") && chmod 0755 "$1"; } || { echo "the script could not be stored [$4]" >&2; exit 254; }
+/bin/sh -c "$2"
+s=$?
+[ "$3" = keep ] || rm -f "$1"
+exit $s"#;
+
+/// The same for a script that was uploaded before.
+pub(super) const RUN: &str = r#"/bin/sh -c "$2"
+s=$?
+[ "$3" = keep ] || rm -f "$1"
+exit $s"#;
+
+/// A command line as the peer runs it, in a subshell. The line end keeps a comment from swallowing the bracket.
+pub(super) fn subshell(command: &str) -> String {
+    format!("({command}\n)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_does_not_swallow_the_bracket() {
+        assert_eq!(subshell("true # yes"), "(true # yes\n)");
+    }
+}
