@@ -43,9 +43,12 @@ fn record(line: &str) -> Vec<String> {
                     None => field.push('"'),
                 }
             }
-            let end = quoted.find(',').unwrap_or(quoted.len());
-            field.push_str(&quoted[..end]);
-            rest = &quoted[end..];
+            // What was never closed reaches to the end.
+            let closed = quoted.is_empty() || quoted.starts_with(',');
+            if !closed {
+                field.push_str(quoted);
+            }
+            rest = if closed { quoted } else { "" };
         } else {
             let end = rest.find(',').unwrap_or(rest.len());
             field.push_str(&rest[..end]);

@@ -1,0 +1,613 @@
+"""AWS for the tests: moto in this process, behind a gate that counts calls, makes them fail and adds what moto lacks.
+
+Every instance that runs is a container with a real sshd, at the address that moto gave it, with the public key of the
+instance's own key pair. CreateImage commits the container as forge-lab/ami:ID, so that a test can look inside.
+
+Usage: aws.py IMAGE          IMAGE: a container image whose entry point is sshd
+Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does.
+The tests' own door is /_lab/..., see `control`.
+"""
+
+import base64
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import urllib.parse
+import uuid
+
+IMAGES = [
+    ("ami-0aaaaaaaaaaaa0001", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260101", "2026-01-01"),
+    ("ami-0aaaaaaaaaaaa0002", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260801", "2026-08-01"),
+]
+folder = tempfile.mkdtemp(prefix="forge-lab-")
+with open(f"{folder}/amis.json", "w") as file:
+    json.dump(
+        [
+            {
+                "ami_id": id, "name": name, "description": "Canonical, Ubuntu, 22.04 LTS", "owner_id": "099720109477",
+                "public": True, "virtualization_type": "hvm", "architecture": "x86_64", "state": "available",
+                "platform": None, "image_type": "machine", "hypervisor": "xen", "root_device_name": "/dev/sda1",
+                "root_device_type": "ebs", "sriov": "simple", "image_location": name,
+                "creation_date": f"{date}T01:02:03.000Z",
+            }
+            for id, name, date in IMAGES
+        ],
+        file,
+    )
+os.environ["MOTO_AMIS_PATH"] = f"{folder}/amis.json"
+for check in ("AMI", "KEYPAIR"):
+    os.environ[f"MOTO_ENABLE_{check}_VALIDATION"] = "true"
+os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
+
+from moto.backends import get_backend  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+from werkzeug.wrappers import Request, Response  # noqa: E402
+
+ACCOUNT = "123456789012"
+NETWORK = "forge-lab"
+image_with_sshd = sys.argv[1]
+lock = threading.RLock()
+released = threading.Condition(lock)
+
+
+def ec2(region):
+    return get_backend("ec2")[ACCOUNT][region]
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, capture_output=True, **more).stdout.decode().strip()
+
+
+# One part of the network for each lab that runs: its number is a lock that ends with the process.
+def own_part():
+    base = os.path.join(tempfile.gettempdir(), "forge-lab-parts")
+    os.makedirs(base, exist_ok=True)
+    for number in range(1, 255):
+        handle = open(f"{base}/{number}", "w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number, handle
+        except OSError:
+            handle.close()
+    sys.exit("no part of the lab's network is free")
+
+
+part, part_lock = own_part()
+
+
+class Boxes:
+    """The containers behind the instances."""
+
+    def __init__(self):
+        self.busy = {}
+        self.names = set()
+
+    def name(self, instance):
+        return f"forge-lab-{part}-{instance}"
+
+    def _work(self, instance, job):
+        # The jobs of one instance follow each other; nobody waits for them but the next.
+        before = self.busy.get(instance)
+
+        def work():
+            if before:
+                before.join()
+            try:
+                job()
+            except subprocess.CalledProcessError as error:
+                print(f"lab: {instance}: {error.stderr.decode()}", file=sys.stderr)
+
+        thread = threading.Thread(target=work, daemon=True)
+        self.busy[instance] = thread
+        thread.start()
+
+    def start(self, instance):
+        name, address = self.name(instance.id), instance.private_ip
+        key = ec2(instance.region).key_pairs.get(instance.key_name) if instance.key_name else None
+        made = f"forge-lab/ami:{instance.image_id}"
+        public = key.public_key.strip() if key else ""
+
+        def job():
+            image = made if subprocess.run(["docker", "image", "inspect", made], capture_output=True).returncode == 0 else image_with_sshd
+            run("docker", "create", "--name", name, "--network", NETWORK, "--ip", address, "--label", f"forge-lab={part}", image)
+            if public:
+                run("docker", "cp", "-a", "-", f"{name}:/home/ubuntu", input=home(f"{public} {instance.key_name}\n"))
+            run("docker", "start", name)
+
+        self.names.add(name)
+        self._work(instance.id, job)
+
+    def stop(self, id):
+        self._work(id, lambda: run("docker", "stop", "-t", "1", self.name(id)))
+
+    def remove(self, id):
+        self._work(id, lambda: run("docker", "rm", "-f", "-v", self.name(id)))
+        self.names.discard(self.name(id))
+
+    def commit(self, id, ami):
+        if id in self.busy:
+            self.busy[id].join()
+        run("docker", "commit", self.name(id), f"forge-lab/ami:{ami}")
+
+    def end(self):
+        for thread in list(self.busy.values()):
+            thread.join()
+        for kind, remove in (("ps -aq --filter label=forge-lab=%d" % part, ["rm", "-f", "-v"]),):
+            found = run("docker", *kind.split()).split()
+            if found:
+                subprocess.run(["docker", *remove, *found], capture_output=True)
+        self.busy.clear()
+
+
+def home(line):
+    """A tar with the user's .ssh."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        entry = tarfile.TarInfo(".ssh")
+        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, 1000, 1000
+        tar.addfile(entry)
+        entry = tarfile.TarInfo(".ssh/authorized_keys")
+        entry.mode, entry.uid, entry.gid, entry.size = 0o600, 1000, 1000, len(line)
+        tar.addfile(entry, io.BytesIO(line.encode()))
+    return out.getvalue()
+
+
+boxes = Boxes()
+
+
+class State:
+    """What a test set and what it can ask for."""
+
+    def __init__(self):
+        self.calls = []
+        self.rules = []
+        self.held = []
+        self.open = False
+        self.tokens = {}
+        # What moto does not keep, by image: what was asked for.
+        self.extra = {}
+        self.sessions = {}
+        self.lifetime = None
+        self.minted = 0
+        self.reply_cache = {}
+
+
+state = State()
+
+
+# -- Answers ---------------------------------------------------------------------------------------------------------
+
+def failure(service, code, message, status):
+    id = str(uuid.uuid4())
+    if service == "ec2":
+        body = f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
+    elif service in ("sts", "iam"):
+        body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"
+    else:
+        return Response(json.dumps({"__type": code, "message": message}), status, content_type="application/x-amz-json-1.1")
+    return Response(body, status, content_type="text/xml")
+
+
+def answer(action, inner):
+    space = "http://ec2.amazonaws.com/doc/2016-11-15/"
+    return Response(
+        f'<{action}Response xmlns="{space}"><requestId>{uuid.uuid4()}</requestId>{inner}</{action}Response>',
+        200, content_type="text/xml",
+    )
+
+
+# -- What moto lacks -------------------------------------------------------------------------------------------------
+
+def listed(form, prefix):
+    return [v for k, v in sorted(form.items()) if re.fullmatch(re.escape(prefix) + r"\.\d+", k)]
+
+
+def tags_of(form, kind):
+    """The tags of the specification for `kind`."""
+    for key, value in form.items():
+        found = re.fullmatch(r"TagSpecification\.(\d+)\.ResourceType", key)
+        if found and value == kind:
+            base = f"TagSpecification.{found[1]}.Tag"
+            return {form[f"{base}.{n}.Key"]: form.get(f"{base}.{n}.Value", "") for n in range(1, 60) if f"{base}.{n}.Key" in form}
+    return {}
+
+
+def snapshots(ami):
+    return [d.snapshot_id for d in (getattr(ami, "ebs_snapshot", None),) if d] if False else [ami.ebs_snapshot.id] if getattr(ami, "ebs_snapshot", None) else []
+
+
+def fake(call):
+    """An answer of ours to a call that moto does not know, or nothing."""
+    form, action, region = call["form"], call["action"], call["region"]
+    ami = form.get("ImageId")
+    if action in ("EnableImageDeprecation", "EnableImageDeregistrationProtection", "EnableFastLaunch"):
+        if ami not in ec2(region).amis:
+            return failure("ec2", "InvalidAMIID.NotFound", f"The image id '[{ami}]' does not exist", 400)
+        state.extra.setdefault(ami, {})[action] = {k: v for k, v in form.items() if k not in ("Action", "Version")}
+        if action == "EnableFastLaunch":
+            return answer(action, f"<imageId>{ami}</imageId><state>enabling</state>")
+        return answer(action, "<return>true</return>")
+    if action == "DescribeFastLaunchImages":
+        items = "".join(
+            f"<item><imageId>{id}</imageId><state>enabled</state></item>"
+            for id in listed(form, "ImageId") if "EnableFastLaunch" in state.extra.get(id, {})
+        )
+        return answer(action, f"<fastLaunchImageSet>{items}</fastLaunchImageSet>")
+    if action == "ModifyImageAttribute" and ("Description.Value" in form or "ImdsSupport.Value" in form):
+        state.extra.setdefault(ami, {}).update({k: v for k, v in form.items() if k.endswith(".Value")})
+        if "Description.Value" in form:
+            ec2(region).amis[ami].description = form["Description.Value"]
+        return answer(action, "<return>true</return>")
+    return None
+
+
+def before(call, form):
+    """Changes a request into one that moto takes; yields what to do after."""
+    action, region = call["action"], call["region"]
+    then = []
+    if action == "CreateImage":
+        backend = ec2(region)
+        if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in backend.amis.values()):
+            return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
+        snapshot_tags = tags_of(form, "snapshot")
+        for key in [k for k, v in form.items() if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", k) and v == "snapshot"]:
+            base = key.rsplit(".", 1)[0] + "."
+            for part_of in [k for k in form if k.startswith(base)]:
+                del form[part_of]
+
+        def made(body):
+            ami = backend.amis[re.search(r"<imageId>(.*?)</imageId>", body)[1]]
+            ami.root_device_type = "ebs"
+            ami.instance = None
+            for snapshot in snapshots(ami):
+                backend.snapshots[snapshot].add_tags(snapshot_tags)
+            boxes.commit(form["InstanceId"], ami.id)
+
+        then.append(made)
+    if action == "CopyImage":
+        source = ec2(form["SourceRegion"]).amis.get(form["SourceImageId"])
+
+        def copied(body):
+            ami = ec2(region).amis[re.search(r"<imageId>(.*?)</imageId>", body)[1]]
+            ami.root_device_type = "ebs"
+            state.extra[ami.id] = {"CopyImage": {k: v for k, v in form.items() if k not in ("Action", "Version")}}
+            if form.get("CopyImageTags") == "true":
+                ami.add_tags({t["key"]: t["value"] for t in source.get_tags()})
+
+        then.append(copied)
+    if action == "TerminateInstances":
+        then += [lambda body, id=id: boxes.remove(id) for id in listed(form, "InstanceId")]
+    if action == "StopInstances":
+        then += [lambda body, id=id: boxes.stop(id) for id in listed(form, "InstanceId")]
+    if action in ("RunInstances", "CreateFleet"):
+        token = form.get("ClientToken")
+        if token and (action, token) in state.tokens:
+            return Response(state.tokens[(action, token)], 200, content_type="text/xml"), then
+
+        def ran(body):
+            if token:
+                state.tokens[(action, token)] = body
+            for id in dict.fromkeys(re.findall(r"<(?:instanceId|item)>(i-[0-9a-f]+)</", body)):
+                instance = ec2(region).get_instance(id)
+                instance.region = region
+                boxes.start(instance)
+
+        then.append(ran)
+    if action == "DeleteSecurityGroup":
+        # As AWS: not while an instance uses it.
+        group = form.get("GroupId")
+        for reservation in ec2(region).reservations.values():
+            for instance in reservation.instances:
+                if instance.state != "terminated" and any(g.id == group for g in instance.security_groups):
+                    return failure("ec2", "DependencyViolation", f"resource {group} has a dependent object", 400), then
+    return None, then
+
+
+# -- Sign-in ---------------------------------------------------------------------------------------------------------
+
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
+
+signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+SUBJECT = "repo:octo-org/images:ref:refs/heads/main"
+REQUEST_TOKEN = "request-token-of-the-job"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def mint(request):
+    """The address of ACTIONS_ID_TOKEN_REQUEST_URL."""
+    if request.headers.get("Authorization", "").lower() != f"bearer {REQUEST_TOKEN}":
+        return Response("Unauthorized", 401)
+    state.minted += 1
+    now = int(time.time())
+    claims = {
+        "iss": "https://token.actions.githubusercontent.com", "sub": SUBJECT, "aud": request.args.get("audience", "x"),
+        "iat": now, "nbf": now, "exp": now + 300, "jti": str(uuid.uuid4()), "repository": "octo-org/images",
+    }
+    head = b64(json.dumps({"alg": "RS256", "typ": "JWT", "kid": "lab"}).encode())
+    body = b64(json.dumps(claims).encode())
+    signature = signing_key.sign(f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    return Response(json.dumps({"count": 1, "value": f"{head}.{body}.{b64(signature)}"}), content_type="application/json")
+
+
+def exchange(form):
+    """AssumeRoleWithWebIdentity: the token is verified against the issuer's key, as AWS does; moto would not."""
+    def refused(code, message):
+        return failure("sts", code, message, 403 if code == "AccessDenied" else 400)
+
+    try:
+        head, body, signature = form["WebIdentityToken"].split(".")
+        signing_key.public_key().verify(unb64(signature), f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
+        claims = json.loads(unb64(body))
+    except Exception:
+        return refused("InvalidIdentityToken", "The token could not be verified")
+    if claims["jti"] in state.sessions.get("used", set()):
+        return refused("InvalidIdentityToken", "The token was used before")
+    if claims["exp"] < time.time():
+        return refused("ExpiredTokenException", "Token expired")
+    if claims["aud"] != "sts.amazonaws.com":
+        return refused("InvalidIdentityToken", "Incorrect token audience")
+    if form["RoleArn"].endswith("/refused"):
+        return refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+    state.sessions.setdefault("used", set()).add(claims["jti"])
+    lasts = state.lifetime or int(form.get("DurationSeconds", 3600))
+    key = "ASIA" + uuid.uuid4().hex[:16].upper()
+    state.sessions[key] = time.time() + lasts
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + lasts))
+    role, session = form["RoleArn"].split("/")[-1], form["RoleSessionName"]
+    return Response(
+        f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
+        <SubjectFromWebIdentityToken>{claims["sub"]}</SubjectFromWebIdentityToken><Audience>{claims["aud"]}</Audience>
+        <AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}</Arn><AssumedRoleId>AROA:{session}</AssumedRoleId></AssumedRoleUser>
+        <Credentials><SessionToken>token-{key}</SessionToken><SecretAccessKey>secret-{key}</SecretAccessKey><Expiration>{expires}</Expiration><AccessKeyId>{key}</AccessKeyId></Credentials>
+        </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>""",
+        200, content_type="text/xml",
+    )
+
+
+# -- The gate --------------------------------------------------------------------------------------------------------
+
+def read_call(request):
+    scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", request.headers.get("Authorization", ""))
+    form = request.form.to_dict()
+    action = form.get("Action") or request.headers.get("X-Amz-Target", "").split(".")[-1]
+    key, region, service = scope.groups() if scope else ("", "us-east-1", "sts" if "WebIdentity" in (action or "") else "")
+    return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key}
+
+
+def due(rule, call):
+    if rule.get("call", "*") not in ("*", call["action"]) or rule.get("region", call["region"]) != call["region"]:
+        return False
+    rule["seen"] = rule.get("seen", 0) + 1
+    if "nth" in rule:
+        first = rule["nth"]
+        return first <= rule["seen"] < first + rule.get("times", 1)
+    if "every" in rule:
+        return rule["seen"] % rule["every"] == 0
+    return "times" not in rule or rule["seen"] <= rule["times"]
+
+
+def hold(call, when):
+    """Keeps a call until the test lets it go; a test that kills the program never does."""
+    with released:
+        entry = {"action": call["action"], "when": when}
+        state.held.append(entry)
+        released.wait_for(lambda: state.open, timeout=60)
+        state.held.remove(entry)
+
+
+def gate(environ, start_response):
+    request = Request(environ)
+    if request.path.startswith("/_lab/"):
+        return control(request)(environ, start_response)
+    if request.path == "/token":
+        return mint(request)(environ, start_response)
+    body = request.get_data(cache=True)
+    call = read_call(request)
+    with lock:
+        state.calls.append({k: v for k, v in call.items() if k != "key"} | {"n": len(state.calls) + 1})
+        rules = [rule for rule in state.rules if due(rule, call)]
+    for rule in rules:
+        if "delay" in rule:
+            time.sleep(rule["delay"])
+        if "do" in rule:
+            kind, id = rule["do"], rule.get("instance")
+            for reservation in ec2(call["region"]).reservations.values():
+                for instance in reservation.instances:
+                    if kind == "terminate" and instance.state == "running":
+                        ec2(call["region"]).terminate_instances([instance.id])
+                        boxes.remove(instance.id)
+        if rule.get("hold") == "before":
+            hold(call, "before")
+        if rule.get("reset") == "before":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return Response("")(environ, start_response)
+        if "error" in rule:
+            error = rule["error"]
+            return failure(call["service"], error["code"], error.get("message", "by the lab"), error.get("status", 400))(environ, start_response)
+        if "html" in rule:
+            return Response("<html>no AWS</html>", rule["html"], content_type="text/html")(environ, start_response)
+    response = handle(call, request, body, environ)
+    text = response.get_data(as_text=True)
+    for rule in rules:
+        for old, new in rule.get("replace", []):
+            text = text.replace(old, new)
+        if rule.get("hold") == "after":
+            hold(call, "after")
+        if rule.get("reset") == "after":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return Response("")(environ, start_response)
+    response.set_data(text)
+    return response(environ, start_response)
+
+
+def handle(call, request, body, environ):
+    if call["action"] == "AssumeRoleWithWebIdentity":
+        return exchange(call["form"])
+    ends = state.sessions.get(call["key"])
+    if ends is not None and ends < time.time():
+        return failure(call["service"], "RequestExpired" if call["service"] == "ec2" else "ExpiredToken", "The security token included in the request is expired", 403)
+    if call["service"] == "ec2":
+        faked = fake(call)
+        if faked is not None:
+            return faked
+        form = dict(call["form"])
+        early, then = before(call, form)
+        if early is not None:
+            return early
+        if form != call["form"]:
+            body = urllib.parse.urlencode(form).encode()
+    else:
+        then = []
+    environ = dict(environ)
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    for cached in [k for k in environ if k.startswith("werkzeug.request") or k == "werkzeug.parsed"]:
+        del environ[cached]
+    response = Response.from_app(moto, environ)
+    if response.status_code == 200:
+        text = response.get_data(as_text=True)
+        with lock:
+            for step in then:
+                step(text)
+    return response
+
+
+# -- The tests' own door ---------------------------------------------------------------------------------------------
+
+REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2"]
+
+
+def left():
+    """What a build may not leave behind, as texts."""
+    found = []
+    for region in REGIONS:
+        backend = ec2(region)
+        for reservation in backend.reservations.values():
+            found += [f"instance {i.id} {i.state}" for i in reservation.instances if i.state != "terminated"]
+        found += [f"key pair {name}" for name in backend.key_pairs]
+        found += [f"security group {g.name}" for groups in backend.groups.values() for g in groups.values() if g.name != "default"]
+        found += [f"volume {id}" for id, v in backend.volumes.items()]
+        found += [f"image {region} {a.id} {a.name} {tags(a)}" for a in backend.amis.values() if a.owner_id == ACCOUNT]
+        kept = {s for a in backend.amis.values() if a.owner_id == ACCOUNT for s in snapshots(a)}
+        found += [f"snapshot {region} {id}" for id, s in backend.snapshots.items() if s.owner_id == ACCOUNT and id not in kept and not public_snapshot(backend, id)]
+        found += [f"launch template {t.name}" for t in backend.launch_templates.values()]
+    iam = get_backend("iam")[ACCOUNT]["aws"]
+    found += [f"role {role.name}" for role in iam.roles.values()]
+    found += [f"profile {profile.name}" for profile in iam.instance_profiles.values()]
+    return found
+
+
+def public_snapshot(backend, id):
+    return any(id in snapshots(a) for a in backend.amis.values())
+
+
+def tags(thing):
+    return {t["key"]: t["value"] for t in thing.get_tags()}
+
+
+def images():
+    all = {}
+    for region in REGIONS:
+        backend = ec2(region)
+        for ami in backend.amis.values():
+            if ami.owner_id == ACCOUNT:
+                all[ami.id] = {
+                    "region": region, "name": ami.name, "description": ami.description, "tags": tags(ami),
+                    "snapshot_tags": [tags(backend.snapshots[s]) for s in snapshots(ami) if s in backend.snapshots],
+                    "permissions": [{k: v for k, v in vars(p).items()} if hasattr(p, "__dict__") else p for p in getattr(ami, "launch_permissions", [])],
+                    "asked": state.extra.get(ami.id, {}),
+                }
+    return all
+
+
+def control(request):
+    door = request.path.removeprefix("/_lab/")
+    data = json.loads(request.get_data() or b"null")
+    if door == "rules":
+        with lock:
+            state.rules = data
+        return Response("{}")
+    if door == "calls":
+        return Response(json.dumps(state.calls))
+    if door == "forget-calls":
+        state.calls = []
+        return Response("{}")
+    if door == "held":
+        return Response(json.dumps(state.held))
+    if door == "release":
+        with released:
+            state.open = True
+            released.notify_all()
+        return Response("{}")
+    if door == "left":
+        return Response(json.dumps(left()))
+    if door == "images":
+        return Response(json.dumps(images(), default=str))
+    if door == "lifetime":
+        state.lifetime = data
+        return Response("{}")
+    if door == "minted":
+        return Response(json.dumps(state.minted))
+    if door == "reset":
+        reset()
+        return Response(json.dumps(place))
+    return Response("no such door", 404)
+
+
+def reset():
+    """All as it was at the start."""
+    global state, place
+    boxes.end()
+    with lock:
+        for name in ("ec2", "iam", "sts"):
+            for regions in get_backend(name).values():
+                for backend in regions.values():
+                    backend.reset()
+        state = State()
+        place = furnish()
+
+
+def furnish():
+    """A VPC at the addresses of this lab's containers."""
+    backend = ec2("eu-west-1")
+    vpc = backend.create_vpc(f"172.30.{part}.0/24")
+    subnet = backend.create_subnet(vpc.id, f"172.30.{part}.0/24", availability_zone="eu-west-1a")
+    return {"vpc": vpc.id, "subnet": subnet.id}
+
+
+class Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_):
+        pass
+
+
+moto = DomainDispatcherApplication(create_backend_app)
+server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+place = furnish()
+print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "part": part, "token": REQUEST_TOKEN} | place), flush=True)
+try:
+    sys.stdin.read()
+finally:
+    boxes.end()
+    made = run("docker", "image", "ls", "-q", "--filter", "reference=forge-lab/ami").split()
