@@ -2,7 +2,7 @@
 
 use super::Workshop;
 use crate::run::BuildContext;
-use crate::run::cleanup::{Release, ReleaseError, Released, Resource};
+use crate::run::cleanup::{ReleaseError, Released, Resource, release_patiently};
 use crate::run::event::EventKind;
 
 /// Empties the build's cleanup stack. Returns the number of resources that are still there.
@@ -27,10 +27,12 @@ pub(super) async fn release_all(cx: &BuildContext, shop: &Workshop) -> usize {
 /// Releases one resource; a failure has been told as an event when this returns.
 pub(super) async fn release(resource: &Resource, cx: &BuildContext, shop: &Workshop) -> Result<Released, ReleaseError> {
     let failed = |reason: &str| ReleaseError { resource: resource.clone(), reason: reason.to_owned() };
-    let work = tokio::time::timeout(resource.patience(), shop.services.release(resource));
+    if let Some(farewell) = resource.farewell() {
+        cx.say(farewell);
+    }
+    let work = release_patiently(shop.services.as_ref(), resource);
     let released = match cx.cancel.unless_killed(work).await {
-        Ok(Ok(released)) => released,
-        Ok(Err(_)) => Err(failed(&format!("not gone within {} s", resource.patience().as_secs()))),
+        Ok(released) => released,
         Err(_) => Err(failed("the run was told twice to stop")),
     };
     if let Err(error) = &released {

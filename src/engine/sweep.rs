@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::cleanup::{Release, Released};
+use crate::run::cleanup::{Release, Released, release_patiently};
 use crate::run::journal::{self, JournalError, Left};
 
 /// One line of a sweep's report.
@@ -35,7 +35,7 @@ pub(crate) async fn sweep(folder: &Path, services: &dyn Release) -> Result<Vec<S
         };
         let mut open = 0;
         for (entry, resource) in entries {
-            match services.release(&resource).await {
+            match release_patiently(services, &resource).await {
                 Ok(released) => {
                     report.push(match released {
                         Released::Removed => Swept::Removed(resource.to_string()),

@@ -82,6 +82,21 @@ pub(crate) enum AwsThing {
     },
 }
 
+impl AwsThing {
+    /// What the console says when its release begins, in the peer's words where it has some.
+    pub(crate) fn farewell(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Instance { .. } => "Terminating the source AWS instance...",
+            Self::KeyPair { .. } => "Deleting temporary keypair...",
+            Self::SecurityGroup { .. } => "Deleting temporary security group...",
+            Self::InstanceProfile { .. } => "Deleting temporary instance profile...",
+            Self::LaunchTemplate { .. } => "Deleting launch template...",
+            Self::Image { .. } | Self::ImageId { .. } => "Deregistering an AMI that does not stay, with its snapshots...",
+            Self::Volume { .. } | Self::Snapshot { .. } | Self::S3Object { .. } | Self::Session { .. } => return None,
+        })
+    }
+}
+
 impl std::fmt::Display for AwsThing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

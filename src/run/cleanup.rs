@@ -47,6 +47,19 @@ impl Resource {
             _ => Duration::from_secs(60),
         }
     }
+
+    /// Whether a service far away keeps it, whose failures may pass.
+    fn is_remote(&self) -> bool {
+        matches!(self, Self::Aws { .. })
+    }
+
+    /// What the console says when its release begins; nothing for what goes in an instant.
+    pub(crate) fn farewell(&self) -> Option<&'static str> {
+        match self {
+            Self::Aws { thing, .. } => thing.farewell(),
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Resource {
@@ -80,6 +93,30 @@ pub(crate) struct ReleaseError {
 #[async_trait]
 pub(crate) trait Release: Send + Sync {
     async fn release(&self, resource: &Resource) -> Result<Released, ReleaseError>;
+}
+
+/// Tries of a release that fails, and the pause before the second; it doubles.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Releases a resource within its patience, and tries again when that fails: what stays costs money or holds secrets.
+pub(crate) async fn release_patiently(services: &dyn Release, resource: &Resource) -> Result<Released, ReleaseError> {
+    let limit = resource.patience();
+    let work = async {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match services.release(resource).await {
+                Err(error) if resource.is_remote() => tracing::debug!(%error, "released again"),
+                done => return done,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        services.release(resource).await
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(ReleaseError { resource: resource.clone(), reason: format!("not gone within {} s", limit.as_secs()) })
+    })
 }
 
 /// Open resources of one build, newest last, each with its journal entry.

@@ -10,11 +10,11 @@ The tests' own door is /_lab/..., see `control`.
 
 import base64
 import fcntl
-import hashlib
 import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -92,6 +92,7 @@ class Boxes:
     def __init__(self):
         self.busy = {}
         self.names = set()
+        self.made = []
 
     def name(self, instance):
         return f"forge-lab-{part}-{instance}"
@@ -138,15 +139,15 @@ class Boxes:
     def commit(self, id, ami):
         if id in self.busy:
             self.busy[id].join()
+        self.made.append(ami)
         run("docker", "commit", self.name(id), f"forge-lab/ami:{ami}")
 
     def end(self):
         for thread in list(self.busy.values()):
             thread.join()
-        for kind, remove in (("ps -aq --filter label=forge-lab=%d" % part, ["rm", "-f", "-v"]),):
-            found = run("docker", *kind.split()).split()
-            if found:
-                subprocess.run(["docker", *remove, *found], capture_output=True)
+        found = run("docker", "ps", "-aq", "--filter", f"label=forge-lab={part}").split()
+        if found:
+            subprocess.run(["docker", "rm", "-f", "-v", *found], capture_output=True)
         self.busy.clear()
 
 
@@ -179,6 +180,9 @@ class State:
         self.extra = {}
         self.sessions = {}
         self.lifetime = None
+        # Seconds that instances and images take from one state to the next, and when each began.
+        self.slow = {}
+        self.began = {}
         self.minted = 0
         self.reply_cache = {}
 
@@ -224,7 +228,8 @@ def tags_of(form, kind):
 
 
 def snapshots(ami):
-    return [d.snapshot_id for d in (getattr(ami, "ebs_snapshot", None),) if d] if False else [ami.ebs_snapshot.id] if getattr(ami, "ebs_snapshot", None) else []
+    snapshot = getattr(ami, "ebs_snapshot", None)
+    return [snapshot.id] if snapshot else []
 
 
 def fake(call):
@@ -423,7 +428,7 @@ def gate(environ, start_response):
     body = request.get_data(cache=True)
     call = read_call(request)
     with lock:
-        state.calls.append({k: v for k, v in call.items() if k != "key"} | {"n": len(state.calls) + 1})
+        state.calls.append({k: v for k, v in call.items() if k != "key"} | {"n": len(state.calls) + 1, "at": time.time()})
         rules = [rule for rule in state.rules if due(rule, call)]
     for rule in rules:
         if "delay" in rule:
@@ -483,12 +488,37 @@ def handle(call, request, body, environ):
     for cached in [k for k in environ if k.startswith("werkzeug.request") or k == "werkzeug.parsed"]:
         del environ[cached]
     response = Response.from_app(moto, environ)
+    if response.status_code == 200 and state.slow:
+        response.set_data(slowed(call, response.get_data(as_text=True)))
     if response.status_code == 200:
         text = response.get_data(as_text=True)
         with lock:
             for step in then:
                 step(text)
     return response
+
+
+def slowed(call, text):
+    """States that take their time, as in AWS: moto changes them at once."""
+    now = time.time()
+    steps = {"running": ("pending", 0), "stopped": ("stopping", 64), "terminated": ("shutting-down", 32)}
+    if call["action"] == "DescribeInstances":
+        def item(match):
+            id = re.search(r"<instanceId>(.*?)</instanceId>", match[0])[1]
+            name = re.search(r"<instanceState>\s*<code>\d+</code>\s*<name>(.*?)</name>", match[0])[1]
+            if name in steps and now - state.began.setdefault((id, name), now) < state.slow.get("instance", 0):
+                return match[0].replace(f"<name>{name}</name>", f"<name>{steps[name][0]}</name>")
+            return match[0]
+        return re.sub(r"<instanceId>.*?</instanceState>", item, text, flags=re.S)
+    if call["action"] == "DescribeImages":
+        def image(match):
+            id = re.search(r"<imageId>(.*?)</imageId>", match[0])[1]
+            if id in ec2(call["region"]).amis and ec2(call["region"]).amis[id].owner_id == ACCOUNT:
+                if now - state.began.setdefault(id, now) < state.slow.get("image", 0):
+                    return match[0].replace("<imageState>available</imageState>", "<imageState>pending</imageState>")
+            return match[0]
+        return re.sub(r"<imageId>.*?</imageState>", image, text, flags=re.S)
+    return text
 
 
 # -- The tests' own door ---------------------------------------------------------------------------------------------
@@ -565,6 +595,12 @@ def control(request):
     if door == "lifetime":
         state.lifetime = data
         return Response("{}")
+    if door == "slow":
+        state.slow = data
+        return Response("{}")
+    if door == "box":
+        name = boxes.name(data)
+        return Response(json.dumps(name))
     if door == "minted":
         return Response(json.dumps(state.minted))
     if door == "reset":
@@ -606,8 +642,10 @@ server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handle
 threading.Thread(target=server.serve_forever, daemon=True).start()
 place = furnish()
 print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "part": part, "token": REQUEST_TOKEN} | place), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 try:
     sys.stdin.read()
 finally:
     boxes.end()
-    made = run("docker", "image", "ls", "-q", "--filter", "reference=forge-lab/ami").split()
+    for ami in boxes.made:
+        subprocess.run(["docker", "rmi", "-f", f"forge-lab/ami:{ami}"], capture_output=True)

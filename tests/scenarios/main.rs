@@ -13,6 +13,12 @@
 
 mod action;
 #[cfg(feature = "aws")]
+mod amazon_ebs;
+#[cfg(feature = "aws")]
+mod amazon_faults;
+#[cfg(feature = "aws")]
+mod amazon_leaks;
+#[cfg(feature = "aws")]
 mod aws_secrets;
 mod bad_input;
 mod cancel;
@@ -32,5 +38,6 @@ mod post_processing;
 mod provisioning;
 mod secrets;
 mod side_by_side;
+mod ssh;
 mod support;
 mod variables;

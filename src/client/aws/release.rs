@@ -37,7 +37,7 @@ impl Aws {
             AwsThing::Image { tag, name } => image_made(&ec2, tag, name).await?,
             AwsThing::ImageId { id } => match ec2.image(id).await? {
                 Some(found) => image(&ec2, &found).await?,
-                None => false,
+                None => orphans(&ec2, id).await?,
             },
             AwsThing::S3Object { .. } | AwsThing::Session { .. } => {
                 return Err(AwsError::Unexpected("this forge does not know how to remove it".to_owned()));
@@ -150,6 +150,17 @@ async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {
         held(|| ec2.delete_snapshot(&snapshot)).await?;
     }
     Ok(removed)
+}
+
+/// Snapshots of an image that is gone, when an earlier release ended half-way: EC2 writes whose they are into the
+/// description.
+async fn orphans(ec2: &Ec2, id: &str) -> Result<bool, AwsError> {
+    let named = Filters::from([("description".to_owned(), vec![format!("*{id}*")])]);
+    let found = ec2.snapshots(&named).await?;
+    for snapshot in &found {
+        held(|| ec2.delete_snapshot(&snapshot.id)).await?;
+    }
+    Ok(!found.is_empty())
 }
 
 /// Removes something that may still be held for a while.

@@ -1,6 +1,7 @@
 //! The program under test, a folder of its own for each test, and questions to the real engine.
 
 pub(crate) mod http;
+pub(crate) mod lab;
 pub(crate) mod registry;
 
 use std::fs;

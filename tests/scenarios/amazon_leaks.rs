@@ -1,0 +1,163 @@
+//! Whatever call fails, and wherever a run is told to stop or dies: nothing of it stays in the account.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+
+/// Everything that a build creates: key pair, security group, profile and role, instance, an image for the time
+/// being, encrypted copies in two regions.
+const ALL: &str = r#"
+  communicator  = "none"
+  ami_name      = "leak-test"
+  ami_regions   = ["eu-central-1"]
+  encrypt_boot  = true
+  ami_groups    = ["all"]
+  tags          = { Name = "leak" }
+  run_tags      = { Team = "images" }
+  deprecate_at  = "2030-01-01T00:00:00Z"
+  temporary_iam_instance_profile_policy_document {
+    Version = "2012-10-17"
+    Statement {
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["*"]
+    }
+  }
+"#;
+
+/// The same with a machine behind it that is logged in to.
+const WITH_SSH: &str = r#"
+  ami_name    = "leak-test"
+  ami_regions = ["eu-central-1"]
+"#;
+
+fn sweep(workspace: &Workspace) -> String {
+    let ran = workspace.run(&["sweep"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    ran.stdout
+}
+
+/// The number of calls of a build that succeeds.
+fn calls(lab: &mut Lab, options: &str) -> usize {
+    lab.reset();
+    lab.workspace(options, "").build(&[]);
+    lab.calls().len()
+}
+
+/// Only the images of a build that succeeded may be there: finished ones, without our tags.
+#[track_caller]
+fn nothing_stays(lab: &Lab, succeeded: bool, when: &str, log: &str) {
+    let left = lab.left();
+    let finished = |text: &String| text.starts_with("image ") && text.contains("leak-test") && !text.contains("forge:");
+    let wrong: Vec<&String> = left.iter().filter(|text| !(succeeded && finished(text))).collect();
+    assert!(wrong.is_empty(), "{when}: left {wrong:#?}\n{log}");
+}
+
+#[test]
+fn a_call_that_fails_leaves_nothing() {
+    let mut lab = Lab::start();
+    let all = calls(&mut lab, ALL);
+    assert!(all > 40, "{all} calls");
+    for n in 1..=all {
+        lab.reset();
+        let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+        lab.rules(json!([{ "nth": n, "error": error }]));
+        let workspace = lab.workspace(ALL, "");
+        let ran = workspace.run(&["build", "."]);
+        let call = lab.calls()[n - 1].clone();
+        nothing_stays(&lab, ran.code == Some(0), &format!("call {n}, {call}"), &ran.stdout);
+        assert_eq!(workspace.journals(), 0, "call {n}, {call}: {}", ran.stdout);
+        if ran.code != Some(0) {
+            assert!(ran.stdout.contains("UnauthorizedOperation"), "call {n}, {call}: {}", ran.stdout);
+        }
+    }
+}
+
+/// The call reaches AWS and its answer is lost: the thing is there although nobody was told of it.
+#[test]
+fn an_answer_that_is_lost_leaves_nothing() {
+    let mut lab = Lab::start();
+    let all = calls(&mut lab, ALL);
+    for n in 1..=all {
+        lab.reset();
+        lab.rules(json!([{ "nth": n, "reset": "after" }]));
+        let workspace = lab.workspace(ALL, "");
+        let ran = workspace.run(&["build", "."]);
+        let call = lab.calls()[n - 1].clone();
+        nothing_stays(&lab, ran.code == Some(0), &format!("call {n}, {call}"), &ran.stdout);
+        assert_eq!(ran.code, Some(0), "a lost answer is asked for again: call {n}, {call}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_in_any_call_leaves_nothing() {
+    let mut lab = Lab::start();
+    let all = calls(&mut lab, ALL);
+    for n in 1..=all {
+        lab.reset();
+        lab.rules(json!([{ "nth": n, "hold": "before" }]));
+        let workspace = lab.workspace(ALL, "");
+        let run = workspace.start(&[]);
+        lab.wait_held();
+        run.signal("INT");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        lab.release();
+        let (code, log) = run.end();
+        let call = lab.calls()[n - 1].clone();
+        nothing_stays(&lab, code == Some(0), &format!("call {n}, {call}"), &log);
+        assert_eq!(workspace.journals(), 0, "call {n}, {call}: {log}");
+    }
+}
+
+#[test]
+fn a_sweep_after_a_kill_removes_everything_and_says_so() {
+    let mut lab = Lab::start();
+    // What a call leaves behind when the program dies while it waits for the answer.
+    for (call, things) in [
+        ("CreateKeyPair", &["key pair packer_"][..]),
+        ("AuthorizeSecurityGroupIngress", &["key pair packer_", "security group packer_"]),
+        ("RunInstances", &["key pair packer_", "security group packer_", "instance packer-"]),
+        ("CreateImage", &["key pair packer_", "security group packer_", "instance packer-", "image \"leak-test\""]),
+        ("CopyImage", &["key pair packer_", "security group packer_", "instance packer-", "image ami-"]),
+        ("ModifyImageAttribute", &["instance packer-", "image ami-", "in eu-central-1"]),
+        ("DeleteTags", &["instance packer-", "image ami-", "in eu-central-1"]),
+    ] {
+        lab.reset();
+        lab.rules(json!([{ "call": call, "nth": 1, "hold": "after" }]));
+        let workspace = lab.workspace(&format!("{WITH_SSH}\nami_users = [\"111122223333\"]"), "");
+        let run = workspace.start(&[]);
+        lab.wait_held();
+        run.signal("KILL");
+        run.end();
+        lab.release();
+        assert!(!lab.left().is_empty(), "{call}: something must be there to sweep");
+        let said = sweep(&workspace);
+        nothing_stays(&lab, false, call, &said);
+        for thing in things {
+            assert!(said.contains(thing), "{call}: {thing:?} is not said:\n{said}");
+        }
+        assert_eq!(workspace.journals(), 0);
+    }
+}
+
+/// The signal comes while a provisioner's command runs on the machine.
+#[test]
+fn a_stop_during_a_command_ends_it_and_leaves_nothing() {
+    let lab = Lab::start();
+    let workspace =
+        lab.workspace(WITH_SSH, "provisioner \"shell\" { inline = [\"echo begun\", \"sleep 100\"] }");
+    let mut run = workspace.start(&[]);
+    run.wait_for("begun");
+    run.signal("INT");
+    let (code, log) = run.end();
+    assert_eq!(code, Some(1), "{log}");
+    nothing_stays(&lab, false, "during a command", &log);
+    let boxes = Command::new("docker")
+        .args(["ps", "-q", "--filter", &format!("label=forge-lab={}", lab.number("part"))])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&boxes.stdout), "", "the machine is gone");
+}

@@ -1,0 +1,135 @@
+//! AWS for one test: `tests/lab/aws.py`, where every instance is a container with a real SSH server.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{Workspace, setting};
+
+/// An AWS of its own. Ends, with its containers, when it is dropped.
+pub(crate) struct Lab {
+    process: Child,
+    _stdin: ChildStdin,
+    place: Value,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The lab ends when its standard input does; a test that ends early leaves none behind either.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl Lab {
+    pub(crate) fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/aws.py");
+        let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
+        command.args([script, &setting("FORGE_TEST_SSHD")]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let place = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the lab said {line:?}: {error}"));
+        Self { _stdin: process.stdin.take().unwrap(), process, place }
+    }
+
+    pub(crate) fn at(&self, name: &str) -> &str {
+        self.place[name].as_str().unwrap()
+    }
+
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        self.place[name].as_i64().unwrap()
+    }
+
+    /// Asks at one of the lab's own doors.
+    pub(crate) fn ask(&self, door: &str, body: &Value) -> Value {
+        let url = format!("{}/_lab/{door}", self.at("endpoint"));
+        let output = Command::new("curl").args(["-fsS", "-X", "POST", &url, "-d", &body.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{door}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What happens to calls: see `due` and `gate` of the lab.
+    pub(crate) fn rules(&self, rules: Value) {
+        self.ask("rules", &rules);
+    }
+
+    /// Names of the calls so far, in order.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = self.ask("calls", &Value::Null);
+        calls.as_array().unwrap().iter().map(|call| call["action"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The parameters of all calls of that name.
+    pub(crate) fn parameters(&self, action: &str) -> Vec<Value> {
+        let calls = self.ask("calls", &Value::Null);
+        let named = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
+        named.map(|call| call["form"].clone()).collect()
+    }
+
+    /// What is there that a build made, a text each.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let left = self.ask("left", &Value::Null);
+        left.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Images of the account, by id.
+    pub(crate) fn images(&self) -> Value {
+        self.ask("images", &Value::Null)
+    }
+
+    /// All as it was at the start, with another VPC.
+    pub(crate) fn reset(&mut self) {
+        let place = self.ask("reset", &Value::Null);
+        for (name, value) in place.as_object().unwrap() {
+            self.place[name] = value.clone();
+        }
+    }
+
+    /// A folder with an `amazon-ebs` template of `options` in the lab's VPC, and `build` as the body of its build
+    /// block.
+    pub(crate) fn workspace(&self, options: &str, build: &str) -> Workspace {
+        let vpc = format!("vpc_id = {:?}\nsubnet_id = {:?}", self.at("vpc"), self.at("subnet"));
+        let template = format!("source \"amazon-ebs\" \"web\" {{\n{BASICS}\n{vpc}\n{options}\n}}\nbuild {{\nsources = [\"source.amazon-ebs.web\"]\n{build}\n}}");
+        self.environment(Workspace::new(&template))
+    }
+
+    /// What leads a program to the lab, with keys.
+    pub(crate) fn environment(&self, workspace: Workspace) -> Workspace {
+        self.endpoint(workspace)
+            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "the-secret-access-key")
+    }
+
+    /// The same without credentials.
+    pub(crate) fn endpoint(&self, workspace: Workspace) -> Workspace {
+        workspace
+            .env("AWS_ENDPOINT_URL", self.at("endpoint"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("HOME", "/nowhere")
+    }
+
+    /// Waits until a call is held by a rule with `hold`.
+    pub(crate) fn wait_held(&self) {
+        super::wait("a held call", || self.ask("held", &Value::Null) != json!([]));
+    }
+
+    pub(crate) fn release(&self) {
+        self.ask("release", &Value::Null);
+    }
+}
+
+/// Options that every template of a test needs.
+pub(crate) const BASICS: &str = r#"
+  region        = "eu-west-1"
+  instance_type = "t3.micro"
+  ssh_username  = "ubuntu"
+  ssh_interface = "private_ip"
+  skip_region_validation = true
+  source_ami_filter {
+    filters     = { name = "ubuntu/images/*ubuntu-jammy-22.04-amd64-server-*", virtualization-type = "hvm" }
+    owners      = ["099720109477"]
+    most_recent = true
+  }
+"#;
