@@ -33,7 +33,7 @@ function saveState(env, values) {
 
 /** What main saved, as the runner hands it to post. Absent values are empty. */
 function loadState(env) {
-  const names = ['folder', 'log', 'binary', 'sha256', 'pid', 'start', 'forwarded', 'shown', 'finished'];
+  const names = ['folder', 'log', 'binary', 'sha256', 'pid', 'start', 'forwarded', 'shown', 'finished', 'role', 'region'];
   return Object.fromEntries(names.map((name) => [name, env[`STATE_${name}`] || '']));
 }
 

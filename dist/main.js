@@ -49,6 +49,8 @@ class Build {
     const log = `${folder}.log`;
     // Known to post before there is anything to release.
     saveState(env, { folder, log, binary: binary.path, sha256: binary.sha256 });
+    // What a sweep signs in with: inputs may be others by then.
+    this.note({ role: env['INPUT_AWS-ROLE'] || '', region: env['INPUT_AWS-REGION'] || '' });
     const output = fs.openSync(log, 'ax', 0o600);
     this.child = spawn(binary.path, ['action'], {
       detached: true,

@@ -94,7 +94,7 @@ async function sweep(env, state) {
     return 1;
   }
   const code = await new Promise((resolve) => {
-    const child = spawn(state.binary, ['sweep'], {
+    const child = spawn(state.binary, ['sweep', ...option('aws-role', state.role), ...option('aws-region', state.region)], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...env, FORGE_STATE_DIR: state.folder },
       windowsHide: true,
@@ -107,6 +107,10 @@ async function sweep(env, state) {
   });
   if (code !== 0) error(`forge sweep failed with exit code ${code}, the build may have left something; ${remedy}`);
   return code;
+}
+
+function option(name, value) {
+  return value ? [`--${name}`, value] : [];
 }
 
 /** Why the binary is not the one that main checked and started, or null. */

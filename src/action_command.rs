@@ -94,6 +94,7 @@ fn arguments(inputs: &Inputs) -> BuildArgs {
         timestamp_ui: false,
         warn_on_undeclared_var: true,
         machine_readable: false,
+        aws: inputs.aws.clone(),
     }
 }
 

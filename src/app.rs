@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::cli::{self, BuildArgs, Cli, Command, SweepArgs, ValidateArgs};
+use crate::cli::{self, AwsArgs, BuildArgs, Cli, Command, ValidateArgs};
 use crate::client::Services;
 use crate::diagnostic::Style;
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
@@ -19,7 +19,8 @@ use crate::run::id;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::{
-    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, signals, upgrade_command,
+    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, signals, sweep_command,
+    upgrade_command,
 };
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
@@ -76,7 +77,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
         Command::Fmt(args) => fmt_command::run(&args, process, redactor),
         Command::Fix(args) => fix_command::run(&args, process, redactor),
         Command::Hcl2Upgrade(args) => upgrade_command::run(&args, process, redactor),
-        Command::Sweep(args) => sweep(&args, process).await,
+        Command::Sweep(args) => sweep_command::run(&args, process, redactor).await,
         Command::Action => action_command::run(process, redactor).await,
         Command::Version => {
             print(&format!("forge {}\n", cli::version()));
@@ -146,6 +147,10 @@ pub(crate) async fn execute(
     redactor: &Redactor,
     reporters: Vec<Box<dyn Reporter + Send>>,
 ) -> (Tally, RunView) {
+    if let Err(mistake) = take_role(&front.services, &args.aws, process, redactor) {
+        print(&format!("Error: {mistake}\n"));
+        return (Tally { failed: 1, ..Tally::default() }, RunView::default());
+    }
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
     let run = RunInfo { id: id::time_ordered(), force: args.force, cwd: process.cwd.clone() };
@@ -179,6 +184,45 @@ pub(crate) async fn execute(
     (tally, view)
 }
 
+/// Makes the role of the command line the one that AWS is asked as.
+#[cfg(feature = "aws")]
+pub(crate) fn take_role(
+    services: &Services,
+    args: &AwsArgs,
+    process: &Process,
+    redactor: &Redactor,
+) -> Result<(), String> {
+    let region = args.aws_region.clone().or_else(|| process.var("AWS_REGION").map(str::to_owned)).unwrap_or_default();
+    let Some(arn) = &args.aws_role else {
+        services.aws.default_region(region);
+        return Ok(());
+    };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let is_role = matches!(parts[..], ["arn", partition, "iam", "", account, name]
+        if partition.starts_with("aws") && account.len() == 12 && name.starts_with("role/"));
+    if !is_role {
+        return Err(format!("{arn:?} is not the ARN of a role, such as arn:aws:iam::123456789012:role/images"));
+    }
+    services.aws.take_role(
+        crate::client::aws::OidcRole {
+            role_arn: arn.clone(),
+            region,
+            duration: args.aws_session_duration,
+            session_name: crate::client::aws::session_name(|name| process.var(name).map(str::to_owned)),
+        },
+        redactor.clone(),
+    );
+    Ok(())
+}
+
+#[cfg(not(feature = "aws"))]
+pub(crate) fn take_role(_: &Services, args: &AwsArgs, _: &Process, _: &Redactor) -> Result<(), String> {
+    match args.aws_role {
+        Some(_) => Err("this program was built without the feature \"aws\"".to_owned()),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn exit_code(tally: Tally) -> ExitCode {
     match tally {
         Tally { leftovers: 1.., .. } => ExitCode::Leftovers,
@@ -192,33 +236,6 @@ fn ask() -> Option<String> {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer).ok()?;
     (read > 0).then_some(answer)
-}
-
-async fn sweep(args: &SweepArgs, process: &Process) -> ExitCode {
-    let folder = args.state.clone().unwrap_or_else(|| process.state_folder());
-    let swept = match engine::sweep::sweep(&folder, &Services::default()).await {
-        Ok(swept) => swept,
-        Err(error) => {
-            print(&format!("Error: {}\n", with_causes(&error)));
-            return ExitCode::Failed;
-        }
-    };
-    let mut failed = false;
-    for line in &swept {
-        failed |= matches!(line, engine::sweep::Swept::Failed(_));
-        print(&match line {
-            engine::sweep::Swept::Alive(journal) => {
-                format!("running   {journal}: its run is still going, left alone\n")
-            }
-            engine::sweep::Swept::Removed(resource) => format!("removed   {resource}\n"),
-            engine::sweep::Swept::Absent(resource) => format!("gone      {resource}\n"),
-            engine::sweep::Swept::Failed(error) => format!("FAILED    {error}\n"),
-        });
-    }
-    if swept.is_empty() {
-        print(&format!("Nothing to sweep: no run left anything open in {}.\n", folder.display()));
-    }
-    if failed { ExitCode::Leftovers } else { ExitCode::Success }
 }
 
 /// An error with its sources, outermost first.

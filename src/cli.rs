@@ -42,6 +42,20 @@ pub(crate) enum Command {
     Version,
 }
 
+/// Which role of AWS a GitHub workflow takes by its identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct AwsArgs {
+    /// ARN of the role to take by the workflow's identity (OIDC), where a template names no credentials
+    #[arg(long, value_name = "ARN")]
+    pub aws_role: Option<String>,
+    /// Region of builds whose source block names none
+    #[arg(long, value_name = "REGION")]
+    pub aws_region: Option<String>,
+    /// How long the role's credentials last before they are renewed [default: as long as the role allows by itself]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i32).range(900..=43_200))]
+    pub aws_session_duration: Option<i32>,
+}
+
 /// What every command that reads a template takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TemplateArgs {
@@ -103,6 +117,8 @@ pub(crate) struct BuildArgs {
     /// Comma-separated lines for programs
     #[arg(long)]
     pub machine_readable: bool,
+    #[command(flatten)]
+    pub aws: AwsArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -214,6 +230,20 @@ pub(crate) struct SweepArgs {
     /// Folder with the journals [default: where builds of this user put them]
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
+    /// Look in AWS for what carries a run's tag too, whoever made it
+    #[arg(long = "aws")]
+    pub by_tag: bool,
+    /// Regions to look in [default: all that the account can use]
+    #[arg(long, value_name = "REGION,...", value_delimiter = ',', requires = "by_tag")]
+    pub aws_regions: Vec<String>,
+    /// Only what this run made, whatever its age
+    #[arg(long, value_name = "ID", requires = "by_tag")]
+    pub run: Option<String>,
+    /// Leave runs alone that began less than so long ago: they may still be going
+    #[arg(long, value_name = "DURATION", default_value = "12h", requires = "by_tag")]
+    pub older_than: String,
+    #[command(flatten)]
+    pub aws: AwsArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -44,6 +44,7 @@ mod run;
 mod script;
 mod secret;
 mod signals;
+mod sweep_command;
 mod template;
 mod upgrade;
 mod upgrade_command;

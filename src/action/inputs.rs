@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::cli::AwsArgs;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 const ACTION: &str = include_str!("../../action.yml");
@@ -47,6 +48,7 @@ pub(crate) struct Inputs {
     pub on_error: String,
     pub force: bool,
     pub summary: bool,
+    pub aws: AwsArgs,
 }
 
 impl Inputs {
@@ -84,6 +86,7 @@ impl Inputs {
             on_error: reader.on_error(),
             force: reader.flag("force"),
             summary: reader.flag("summary"),
+            aws: reader.aws(),
         };
         (diagnostics.error_count() == errors).then_some(inputs)
     }
@@ -152,6 +155,20 @@ impl Reader<'_> {
                 self.wrong(name, digits, "a whole number, 0 for no limit,");
                 0
             }),
+        }
+    }
+
+    fn aws(&mut self) -> AwsArgs {
+        let given = |text: String| Some(text).filter(|text| !text.is_empty());
+        let duration = given(self.text("aws-session-duration"));
+        let seconds = duration.as_ref().and_then(|text| text.parse().ok()).filter(|s| (900..=43_200).contains(s));
+        if let (Some(text), None) = (&duration, seconds) {
+            self.wrong("aws-session-duration", text, "a whole number of seconds from 900 to 43200");
+        }
+        AwsArgs {
+            aws_role: given(self.text("aws-role")),
+            aws_region: given(self.text("aws-region")),
+            aws_session_duration: seconds,
         }
     }
 

@@ -33,6 +33,22 @@ const WITHHELD: [&str; 8] = [
     "ACTIONS_CACHE_MODE",
 ];
 
+/// Credentials of clouds, which are the run's own. A command gets them when the template gives them to it, as values of
+/// its `environment_vars` or `env`.
+const CLOUD: [&str; 11] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "ARM_CLIENT_SECRET",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+];
+
 /// Inputs of the action, its `github-token` among them, come in variables with this prefix. A `GITHUB_TOKEN` in the
 /// environment stays: only the workflow's author puts it there, with `env:`.
 const INPUT_PREFIX: &str = "INPUT_";
@@ -98,7 +114,7 @@ pub(crate) async fn run(
 }
 
 fn is_withheld(name: &str) -> bool {
-    WITHHELD.contains(&name) || name.starts_with(INPUT_PREFIX)
+    WITHHELD.contains(&name) || CLOUD.contains(&name) || name.starts_with(INPUT_PREFIX)
 }
 
 /// Sends what `pipe` carries until its end. Once `detached`, it is read on and thrown away: a background process that

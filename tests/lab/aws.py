@@ -280,6 +280,12 @@ def before(call, form):
             boxes.commit(form["InstanceId"], ami.id)
 
         then.append(made)
+    token = form.get("ClientToken")
+    if action in ("CopyImage", "RunInstances", "CreateFleet") and token:
+        # moto makes a second thing for the same token; AWS gives the first answer again.
+        if (action, region, token) in state.tokens:
+            return Response(state.tokens[(action, region, token)], 200, content_type="text/xml"), then
+        then.append(lambda body: state.tokens.update({(action, region, token): body}))
     if action == "CopyImage":
         source = ec2(form["SourceRegion"]).amis.get(form["SourceImageId"])
 
@@ -296,13 +302,7 @@ def before(call, form):
     if action == "StopInstances":
         then += [lambda body, id=id: boxes.stop(id) for id in listed(form, "InstanceId")]
     if action in ("RunInstances", "CreateFleet"):
-        token = form.get("ClientToken")
-        if token and (action, token) in state.tokens:
-            return Response(state.tokens[(action, token)], 200, content_type="text/xml"), then
-
         def ran(body):
-            if token:
-                state.tokens[(action, token)] = body
             for id in dict.fromkeys(re.findall(r"<(?:instanceId|item)>(i-[0-9a-f]+)</", body)):
                 instance = ec2(region).get_instance(id)
                 instance.region = region
@@ -470,6 +470,12 @@ def handle(call, request, body, environ):
     ends = state.sessions.get(call["key"])
     if ends is not None and ends < time.time():
         return failure(call["service"], "RequestExpired" if call["service"] == "ec2" else "ExpiredToken", "The security token included in the request is expired", 403)
+    if call["action"] == "RemoveRoleFromInstanceProfile":
+        # moto answers with HTTP 500 where AWS has an error of its own.
+        iam = get_backend("iam")[ACCOUNT]["aws"]
+        profile = next((p for p in iam.instance_profiles.values() if p.name == call["form"]["InstanceProfileName"]), None)
+        if not profile or not any(r.name == call["form"]["RoleName"] for r in profile.roles):
+            return failure("iam", "NoSuchEntity", "The role is not in the instance profile", 404)
     if call["service"] == "ec2":
         faked = fake(call)
         if faked is not None:

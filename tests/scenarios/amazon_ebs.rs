@@ -24,7 +24,7 @@ const PROVISION: &str = r#"
     destination = "/tmp/files"
   }
   provisioner "file" {
-    content     = "one file"
+    source      = "one"
     destination = "/tmp/one"
   }
   post-processor "manifest" {
@@ -35,6 +35,7 @@ const PROVISION: &str = r#"
 fn with_files(workspace: Workspace) -> Workspace {
     workspace.file("files/a/b.txt", "deep");
     workspace.file("files/c.txt", "c");
+    workspace.file("one", "one file");
     workspace
 }
 

@@ -1,6 +1,6 @@
 //! The key pair that lets us in: made by EC2 for this build, unless the template brings its own way in.
 
-use super::account::{Account, unique_name};
+use super::account::{Account, owned, unique_name};
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::types::{KeyPair, Tags};
 use crate::communicator::ssh::SshConfig;
@@ -22,13 +22,13 @@ pub(super) async fn create(
     if !ssh.needs_temporary_key() {
         return Ok(None);
     }
-    let tags = if account.tags_access() { run_tags.clone() } else { Tags::new() };
     for tried in 1.. {
         let name = match ssh.temporary_key_pair_name.as_str() {
             "" => unique_name("packer_"),
             given => given.to_owned(),
         };
         cx.say(format!("Creating temporary keypair: {name}"));
+        let tags = if account.tags_access() { owned(run_tags.clone(), &name, cx) } else { Tags::new() };
         let resource = account.acquire(AwsThing::KeyPair { name: name.clone() }, cx)?;
         match account.ec2.create_key_pair(&name, &ssh.temporary_key_pair_type, &tags).await {
             Ok(pair) => {

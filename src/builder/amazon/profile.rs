@@ -1,6 +1,6 @@
 //! The instance profile: a named one, or a temporary one made from the template's policy document.
 
-use super::account::{Account, unique_name};
+use super::account::{Account, owned, unique_name};
 use super::config::RunOptions;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::types::Tags;
@@ -35,10 +35,11 @@ pub(super) async fn find_or_create(
     let name = unique_name("packer-");
     cx.say(format!("Creating temporary instance profile for this instance: {name}"));
     account.acquire(AwsThing::InstanceProfile { name: name.clone() }, cx)?;
+    let tags = owned(run_tags.clone(), &name, cx);
     // Profile and role know nothing of each other yet: neither waits for the other, and neither call is abandoned.
     let (profile, role) = tokio::join!(
-        iam.create_profile(&name, run_tags),
-        iam.create_role(&name, "Temporary role for Packer", TRUST, run_tags)
+        iam.create_profile(&name, &tags),
+        iam.create_role(&name, "Temporary role for Packer", TRUST, &tags)
     );
     profile?;
     role?;

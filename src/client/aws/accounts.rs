@@ -13,6 +13,8 @@ use crate::secret::Redactor;
 pub(crate) struct Accounts {
     /// The role that the action or the command line names.
     role: OnceLock<(OidcRole, Redactor)>,
+    /// The region of those that name none, when there is no role.
+    region: OnceLock<String>,
     connected: Mutex<Vec<(Access, Aws)>>,
 }
 
@@ -29,13 +31,22 @@ impl Accounts {
         let _ = self.role.set((role, redactor));
     }
 
+    /// Says which region is taken where neither template nor role name one. The first call counts.
+    pub(crate) fn default_region(&self, region: String) {
+        let _ = self.region.set(region);
+    }
+
     /// The account that `access` leads to, connected by the first who asks.
     pub(crate) async fn get(&self, access: &Access, redactor: &Redactor) -> Result<Aws, AwsError> {
         let mut connected = self.connected.lock().await;
         if let Some((_, aws)) = connected.iter().find(|(known, _)| known == access) {
             return Ok(aws.clone());
         }
-        let aws = Aws::connect(access, self.role.get().map(|(role, _)| role), redactor).await?;
+        let mut complete = access.clone();
+        if let (true, None, Some(region)) = (access.region.is_empty(), self.role.get(), self.region.get()) {
+            complete.region.clone_from(region);
+        }
+        let aws = Aws::connect(&complete, self.role.get().map(|(role, _)| role), redactor).await?;
         connected.push((access.clone(), aws.clone()));
         Ok(aws)
     }

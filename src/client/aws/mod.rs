@@ -9,6 +9,7 @@ mod iam;
 mod oidc;
 mod release;
 mod retry;
+mod sweep;
 pub(crate) mod wait;
 
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use aws_sdk_ec2::config::Credentials;
 pub(crate) use access::{Access, AssumeRole};
 pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
-pub(crate) use oidc::OidcRole;
+pub(crate) use oidc::{OidcRole, session_name};
+pub(crate) use sweep::{Found, Wanted};
 
 use crate::run::aws::AwsReach;
 use crate::secret::Redactor;
@@ -92,7 +94,7 @@ impl Aws {
                 "template",
             ));
         } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
-            let plain = basics(access).region(Region::new(role.region.clone())).no_credentials().load().await;
+            let plain = basics(access).region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
             loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
         } else if access.skip_metadata_api_check {
             loader = loader.credentials_provider(without_metadata(access).await?);

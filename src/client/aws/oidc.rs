@@ -37,6 +37,7 @@ const EARLY: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OidcRole {
     pub role_arn: String,
+    /// Where builds go that name no region themselves; empty when nobody says.
     pub region: String,
     /// Seconds; nothing for an hour.
     pub duration: Option<i32>,
@@ -44,6 +45,16 @@ pub(crate) struct OidcRole {
 }
 
 impl OidcRole {
+    /// Where the role is taken: the region, or the partition's first one.
+    pub(crate) fn exchange_region(&self) -> &str {
+        match (self.region.as_str(), self.role_arn.split(':').nth(1)) {
+            ("", Some("aws-cn")) => "cn-north-1",
+            ("", Some("aws-us-gov")) => "us-gov-west-1",
+            ("", _) => "us-east-1",
+            (region, _) => region,
+        }
+    }
+
     /// The audience that the role's partition expects in the token.
     fn audience(&self) -> &'static str {
         match self.role_arn.split(':').nth(1) {
@@ -98,7 +109,7 @@ async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Resu
             .web_identity_token(&token);
         let error = match request.send().await {
             Ok(taken) => return credentials(taken.credentials(), redactor),
-            Err(error) => AwsError::of("AssumeRoleWithWebIdentity", &role.region, &error),
+            Err(error) => AwsError::of("AssumeRoleWithWebIdentity", role.exchange_region(), &error),
         };
         if duration.is_some() && error.message_has("MaxSessionDuration") {
             tracing::warn!(?duration, "longer than the role allows, taking the role's own");

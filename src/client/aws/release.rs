@@ -144,7 +144,7 @@ async fn image_made(ec2: &Ec2, tag: &str, name: &str) -> Result<bool, AwsError> 
     Ok(!found.is_empty())
 }
 
-async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {
+pub(super) async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {
     let removed = ec2.deregister_image(&image.id).await?;
     for snapshot in image.snapshots() {
         held(|| ec2.delete_snapshot(&snapshot)).await?;
@@ -164,7 +164,7 @@ async fn orphans(ec2: &Ec2, id: &str) -> Result<bool, AwsError> {
 }
 
 /// Removes something that may still be held for a while.
-async fn held<F>(remove: impl FnMut() -> F) -> Result<bool, AwsError>
+pub(super) async fn held<F>(remove: impl FnMut() -> F) -> Result<bool, AwsError>
 where
     F: Future<Output = Result<bool, AwsError>>,
 {

@@ -32,8 +32,13 @@ impl Ec2 {
         self.answer("CreateLaunchTemplate", request.send().await).await.map(drop)
     }
 
+    /// By name, or by id when it is one.
     pub(crate) async fn delete_launch_template(&self, name: &str) -> Result<bool, AwsError> {
-        let request = self.client.delete_launch_template().launch_template_name(name);
+        let request = self.client.delete_launch_template();
+        let request = match name.starts_with("lt-") {
+            true => request.launch_template_id(name),
+            false => request.launch_template_name(name),
+        };
         removed(self.answer("DeleteLaunchTemplate", request.send().await).await.map(drop))
     }
 

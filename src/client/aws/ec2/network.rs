@@ -22,9 +22,13 @@ impl Ec2 {
         Ok(KeyPair { name: name.to_owned(), private_key })
     }
 
-    /// EC2 does not say whether there was one.
+    /// By name, or by id when it is one. EC2 does not say whether there was one.
     pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<bool, AwsError> {
-        let request = self.client.delete_key_pair().key_name(name);
+        let request = self.client.delete_key_pair();
+        let request = match name.starts_with("key-") {
+            true => request.key_pair_id(name),
+            false => request.key_name(name),
+        };
         removed(self.answer("DeleteKeyPair", request.send().await).await.map(drop))
     }
 

@@ -1,0 +1,149 @@
+//! Finding and removing what builds left in an account by its tag alone, without a journal: of runners that are gone.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::Aws;
+use super::ec2::types::{Filters, ImageQuery};
+use super::ec2::{Ec2, Tagged};
+use super::error::AwsError;
+use super::wait::Polling;
+use crate::run::aws::RUN_TAG;
+use crate::run::id;
+
+/// Kinds of tagged things in the order of their removal: what uses others goes first.
+const ORDER: [&str; 7] =
+    ["instance", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
+
+/// Which runs' things are to go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Empty for all that the account can use.
+    pub regions: Vec<String>,
+    /// This run only, whatever its age.
+    pub run: Option<String>,
+    /// Runs that began longer ago; younger ones may still be going.
+    pub older_than: Duration,
+}
+
+/// A tagged thing and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    Removed(String),
+    /// Of a run that may still be going: its id, and the number of its things.
+    Young(String, usize),
+    Failed(String, String),
+}
+
+impl Wanted {
+    fn takes(&self, run: &str) -> bool {
+        match &self.run {
+            Some(wanted) => wanted == run,
+            None => id::made_at(run).is_some_and(|began| {
+                SystemTime::now().duration_since(began).is_ok_and(|age| age >= self.older_than)
+            }),
+        }
+    }
+}
+
+impl Aws {
+    /// Removes what carries the run's tag. A finished image carries it no more.
+    pub(crate) async fn sweep(&self, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {
+        let regions = match wanted.regions.is_empty() {
+            true => self.ec2().regions().await?,
+            false => wanted.regions.clone(),
+        };
+        // Regions know nothing of each other.
+        let all = regions.iter().map(|region| sweep_region(self.ec2_in(region), wanted));
+        let mut found = Vec::new();
+        for (region, swept) in regions.iter().zip(futures_util::future::join_all(all).await) {
+            match swept {
+                Ok(more) => found.extend(more),
+                Err(error) => found.push(Found::Failed(format!("things in {region}"), error.to_string())),
+            }
+        }
+        match self.sweep_profiles(wanted).await {
+            Ok(more) => found.extend(more),
+            Err(error) => found.push(Found::Failed("instance profiles and roles".to_owned(), error.to_string())),
+        }
+        Ok(found)
+    }
+
+    async fn sweep_profiles(&self, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {
+        let iam = self.iam();
+        let mut found = Vec::new();
+        for (name, run) in iam.tagged(RUN_TAG).await? {
+            let shown = format!("instance profile and role {name} (run {run})");
+            match wanted.takes(&run) {
+                false => found.push(Found::Young(run, 1)),
+                true => found.push(match iam.delete_profile_with_role(&name).await {
+                    Ok(_) => Found::Removed(shown),
+                    Err(error) => Found::Failed(shown, error.to_string()),
+                }),
+            }
+        }
+        Ok(found)
+    }
+}
+
+async fn sweep_region(ec2: Ec2, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {
+    let mut young: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ours = Vec::new();
+    for thing in ec2.tagged().await? {
+        if wanted.takes(&thing.run) {
+            ours.push(thing);
+        } else if wanted.run.is_none() {
+            *young.entry(thing.run).or_default() += 1;
+        }
+    }
+    let mut found: Vec<Found> = young.into_iter().map(|(run, things)| Found::Young(run, things)).collect();
+    // Told to end together, then waited for together.
+    let instances: Vec<String> = ours.iter().filter(|t| t.kind == "instance").map(|t| t.id.clone()).collect();
+    let living = living(&ec2, instances).await?;
+    if !living.is_empty() {
+        ec2.terminate(&living).await?;
+        ec2.wait_terminated(&living, Polling::default()).await?;
+    }
+    ours.sort_by_key(|thing| ORDER.iter().position(|kind| *kind == thing.kind));
+    for thing in &ours {
+        let shown = format!("{} {} in {} (run {})", thing.kind.replace('-', " "), thing.id, ec2.region(), thing.run);
+        match remove(&ec2, thing, &living).await {
+            Ok(true) => found.push(Found::Removed(shown)),
+            Ok(false) => {}
+            Err(error) => found.push(Found::Failed(shown, error.to_string())),
+        }
+    }
+    Ok(found)
+}
+
+/// Tags of an instance outlive it by an hour.
+async fn living(ec2: &Ec2, ids: Vec<String>) -> Result<Vec<String>, AwsError> {
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
+    let filters =
+        Filters::from([("instance-id".to_owned(), ids), ("instance-state-name".to_owned(), states)]);
+    Ok(ec2.instances(&filters).await?.into_iter().map(|instance| instance.id).collect())
+}
+
+async fn remove(ec2: &Ec2, thing: &Tagged, ended: &[String]) -> Result<bool, AwsError> {
+    match thing.kind.as_str() {
+        "instance" => Ok(ended.contains(&thing.id)),
+        "image" => {
+            let query = ImageQuery { ids: vec![thing.id.clone()], ..ImageQuery::default() };
+            match ec2.images(&query).await?.first() {
+                Some(image) => super::release::image(ec2, image).await,
+                None => Ok(false),
+            }
+        }
+        "snapshot" => super::release::held(|| ec2.delete_snapshot(&thing.id)).await,
+        "volume" => super::release::held(|| ec2.delete_volume(&thing.id)).await,
+        "launch-template" => ec2.delete_launch_template(&thing.id).await,
+        "key-pair" => ec2.delete_key_pair(&thing.id).await,
+        "security-group" => super::release::held(|| ec2.delete_security_group(&thing.id)).await,
+        // They go with the instance or the fleet.
+        "network-interface" | "spot-instances-request" | "fleet" => Ok(false),
+        other => Err(AwsError::Unexpected(format!("this forge does not know how to remove a {other}"))),
+    }
+}

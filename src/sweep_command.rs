@@ -1,0 +1,69 @@
+//! `forge sweep`: what earlier runs left, by their journals, and in AWS by tag.
+
+use crate::app::{Process, print, take_role, with_causes};
+use crate::cli::SweepArgs;
+use crate::client::Services;
+use crate::engine::sweep::{Swept, sweep};
+use crate::exit_code::ExitCode;
+use crate::secret::Redactor;
+
+/// Sweeps and reports a line each: what was removed, what was gone, and what could not be removed and why.
+pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    let services = Services::default();
+    if let Err(mistake) = take_role(&services, &args.aws, process, redactor) {
+        print(&format!("Error: {mistake}\n"));
+        return ExitCode::Failed;
+    }
+    let folder = args.state.clone().unwrap_or_else(|| process.state_folder());
+    let mut swept = match sweep(&folder, &services).await {
+        Ok(swept) => swept,
+        Err(error) => {
+            print(&format!("Error: {}\n", with_causes(&error)));
+            return ExitCode::Failed;
+        }
+    };
+    if args.by_tag {
+        match by_tag(args, &services, redactor).await {
+            Ok(more) => swept.extend(more),
+            Err(error) => swept.push(Swept::Failed(error)),
+        }
+    }
+    let mut failed = false;
+    for line in &swept {
+        failed |= matches!(line, Swept::Failed(_));
+        print(&redactor.redact(&match line {
+            Swept::Alive(run) => format!("running   {run}: its run is still going, left alone\n"),
+            Swept::Removed(resource) => format!("removed   {resource}\n"),
+            Swept::Absent(resource) => format!("gone      {resource}\n"),
+            Swept::Failed(error) => format!("FAILED    {error}\n"),
+        }));
+    }
+    if swept.is_empty() {
+        let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
+        print(&format!("Nothing to sweep: no run left anything open in {}{aws}.\n", folder.display()));
+    }
+    if failed { ExitCode::Leftovers } else { ExitCode::Success }
+}
+
+#[cfg(feature = "aws")]
+async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> Result<Vec<Swept>, String> {
+    use crate::client::aws::{Access, Found, Wanted};
+    let older_than = crate::eval::duration::parse(&args.older_than);
+    let older_than = older_than.map_err(|error| format!("--older-than: {error}"))?;
+    let region = args.aws_regions.first().filter(|_| args.aws.aws_region.is_none()).cloned().unwrap_or_default();
+    let access = Access { region, ..Access::default() };
+    let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
+    let wanted = Wanted { regions: args.aws_regions.clone(), run: args.run.clone(), older_than };
+    let found = aws.sweep(&wanted).await.map_err(|error| error.to_string())?;
+    let line = |found| match found {
+        Found::Removed(thing) => Swept::Removed(thing),
+        Found::Young(run, things) => Swept::Alive(format!("{things} things of run {run}, younger than {}", args.older_than)),
+        Found::Failed(thing, reason) => Swept::Failed(format!("could not remove {thing}: {reason}")),
+    };
+    Ok(found.into_iter().map(line).collect())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn by_tag(_: &SweepArgs, _: &Services, _: &Redactor) -> Result<Vec<Swept>, String> {
+    Err("--aws: this program was built without the feature \"aws\"".to_owned())
+}
