@@ -17,7 +17,7 @@ const WHOLE: &str = r#"
 
 const PROVISION: &str = r#"
   provisioner "shell" {
-    inline = ["echo hello from $(whoami) on ${build.SourceAMI}", "echo page | sudo tee /page", "env | sort > /tmp/env"]
+    inline = ["echo hello from $(whoami) on ${build.SourceAMI}", "echo page | sudo tee /page", "env | sort > /tmp/env", "mkdir /tmp/files"]
   }
   provisioner "file" {
     source      = "files/"

@@ -3,6 +3,7 @@
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod registry;
+pub(crate) mod sshd;
 
 use std::fs;
 use std::path::{Path, PathBuf};
