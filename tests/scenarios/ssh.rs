@@ -56,9 +56,9 @@ fn every_way_in_is_tried_and_refusals_name_what_was() {
         &["PasswordAuthentication=yes", "KbdInteractiveAuthentication=yes", "UsePAM=yes", "TrustedUserCAKeys=/etc/ca.pub"],
     );
     sshd.copy_in(&authority.with_extension("pub"), "/etc/ca.pub");
-    let signed = Command::new("ssh-keygen").args(["-q", "-s"]).arg(&authority).args(["-I", "me", "-n", "ubuntu"]);
-    let signed = { signed }.arg(stranger.with_extension("pub")).status().unwrap();
-    assert!(signed.success());
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-s"]).arg(&authority).args(["-I", "me", "-n", "ubuntu"]).arg(stranger.with_extension("pub"));
+    assert!(sign.status().unwrap().success());
     // An agent that holds the key.
     let agent = folder.path().join("agent");
     let mut process = Command::new("ssh-agent").args(["-D", "-a"]).arg(&agent).stdout(Stdio::null()).spawn().unwrap();
@@ -311,7 +311,7 @@ fn mistakes_in_the_options_show_at_their_place() {
     for (options, parts) in [
         ("", &["ssh_host", "ssh_username"][..]),
         ("ssh_host = \"x\"\nssh_username = \"u\"", &["no way to log in is given"]),
-        ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_private_key_file = \"none\"", &["none: No such file", ":4,24"]),
+        ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_private_key_file = \"none\"", &["none: No such file", ":4:24"]),
         ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_ciphers = [\"aes128-crt\"]", &["did you mean \"aes128-ctr\""]),
         ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_local_tunnels = [\"80\"]", &["is not a tunnel"]),
         ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_bastion_host = \"b\"\nssh_proxy_host = \"p\"", &["both a bastion and a proxy", "the bastion has no way in"]),
