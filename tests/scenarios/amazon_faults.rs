@@ -1,1 +1,231 @@
-//! t
+//! What goes wrong with AWS, what is said about it, and credentials that end before the build does.
+
+use serde_json::json;
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+
+const NAME: &str = "ami_name = \"fault-test\"\n";
+const NO_MACHINE: &str = "communicator = \"none\"\n";
+
+/// Builds, expects a failure that says `parts`, and an account in which nothing is left.
+#[track_caller]
+fn fails(lab: &Lab, workspace: &Workspace, parts: &[&str]) {
+    let ran = workspace.fail(&[]);
+    for part in parts {
+        ran.says(part);
+    }
+    let left = lab.left();
+    assert!(left.is_empty(), "{left:#?}\n{}", ran.stdout);
+    assert_eq!(workspace.journals(), 0);
+}
+
+#[test]
+fn mistakes_in_the_account_are_said_before_anything_is_created() {
+    let lab = Lab::start();
+    let no_filter = |options: &str| {
+        let workspace = lab.workspace(&format!("{NAME}{NO_MACHINE}"), "");
+        let template = workspace.read("t.pkr.hcl");
+        let begin = template.find("source_ami_filter").unwrap();
+        let end = begin + template[begin..].find("\n  }").unwrap() + 4;
+        workspace.file("t.pkr.hcl", format!("{}{options}{}", &template[..begin], &template[end..]));
+        workspace
+    };
+    let filter = |name: &str, more: &str| {
+        no_filter(&format!(
+            "source_ami_filter {{\nfilters = {{ name = {name:?} }}\nowners = [\"099720109477\"]\n{more}\n}}"
+        ))
+    };
+    fails(&lab, &filter("windows/*", ""), &["no source image was found in eu-west-1", "name = windows/*"]);
+    let several = ["2 images in eu-west-1 match", "set most_recent = true", "20260801"];
+    fails(&lab, &filter("ubuntu/*", ""), &several);
+    fails(&lab, &no_filter("source_ami = \"ami-0123456789abcdef0\""), &["InvalidAMIID.NotFound"]);
+
+    let region = |region: &str| {
+        let workspace = lab.workspace(&format!("{NAME}{NO_MACHINE}"), "");
+        let template = workspace.read("t.pkr.hcl");
+        let template = template.replace("\"eu-west-1\"", &format!("{region:?}"));
+        workspace.file("t.pkr.hcl", template.replace("skip_region_validation = true", ""));
+        workspace
+    };
+    fails(&lab, &region("eu-nowhere-1"), &["cannot use eu-nowhere-1", "skip_region_validation"]);
+    fails(&lab, &region("Ireland"), &["\"Ireland\" is not the name of an AWS region"]);
+    fails(&lab, &region(""), &["no AWS region is given", "AWS_REGION"]);
+
+    let plain = format!("{NAME}{NO_MACHINE}");
+    let workspace = lab.workspace(&plain, "");
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("t3.micro", "x9.huge"));
+    fails(&lab, &workspace, &["InvalidInstanceType", "x9.huge"]);
+    let bare = lab.workspace(&plain, "").read("t.pkr.hcl");
+    fails(&lab, &lab.endpoint(Workspace::new(&bare)), &["no AWS credentials", "--aws-role"]);
+
+    // The name is taken in a region that the image is to be copied to.
+    lab.workspace(&format!("{plain}ami_regions = [\"eu-central-1\"]\nskip_save_build_region = true"), "").build(&[]);
+    let ran = lab.workspace(&format!("{plain}ami_regions = [\"eu-central-1\"]"), "").fail(&[]);
+    ran.says("an image named \"fault-test\" is already there in eu-central-1").says("force_deregister");
+    let calls = lab.calls();
+    assert!(!calls[calls.len() - 5..].contains(&"RunInstances".to_owned()), "{calls:?}");
+    lab.workspace(&format!("{plain}ami_regions = [\"eu-central-1\"]\nforce_deregister = true\nforce_delete_snapshot = true"), "")
+        .build(&[]);
+    assert_eq!(lab.images().as_object().unwrap().len(), 2, "replaced");
+}
+
+#[test]
+fn an_instance_that_does_not_come_up_says_why() {
+    let mut lab = Lab::start();
+    let plain = format!("{NAME}{NO_MACHINE}");
+    lab.ask("slow", &json!({ "instance": 6 }));
+    let polling = "aws_polling {\ndelay_seconds = 1\nmax_attempts = 1\n}";
+    let workspace = lab.workspace(&format!("{plain}{polling}"), "");
+    let ran = workspace.fail(&[]);
+    ran.says("pending").says("aws_polling");
+    // Its end takes its time too: that is waited for, however short the template's own waits are.
+    lab.reset();
+    lab.rules(json!([{ "call": "DescribeInstances", "nth": 1, "do": "terminate" }]));
+    fails(&lab, &lab.workspace(&plain, ""), &["terminated"]);
+    lab.reset();
+    let error = json!({ "code": "InsufficientFreeAddressesInSubnet", "message": "Not enough addresses" });
+    lab.rules(json!([{ "call": "RunInstances", "nth": 1, "error": error }]));
+    fails(&lab, &lab.workspace(&plain, ""), &["InsufficientFreeAddressesInSubnet", "Not enough addresses"]);
+    lab.reset();
+    // An answer that is none of AWS.
+    lab.rules(json!([{ "call": "DescribeImages", "html": 500 }]));
+    fails(&lab, &lab.workspace(&format!("{plain}max_retries = 1"), ""), &["DescribeImages in eu-west-1", "500"]);
+}
+
+#[test]
+fn the_way_in_that_does_not_open_ends_the_build() {
+    let mut lab = Lab::start();
+    let step = "provisioner \"shell\" { inline = [\"echo never\"] }";
+    let options = format!("{NAME}ssh_handshake_attempts = 1");
+    let workspace = lab.workspace(&options, step);
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("\"ubuntu\"", "\"fedora\""));
+    fails(&lab, &workspace, &["does not let \"fedora\" in", "check ssh_username"]);
+    lab.reset();
+    fails(
+        &lab,
+        &lab.workspace(&format!("{NAME}ssh_port = 2222\nssh_timeout = \"3s\""), step),
+        &["timeout waiting for SSH after 3 s", "security group"],
+    );
+    lab.reset();
+    let step = "provisioner \"shell\" { inline = [\"echo before\", \"exit 7\"] }";
+    fails(&lab, &lab.workspace(NAME, step), &["before", "exit", "7"]);
+}
+
+#[test]
+fn images_that_fail_are_removed_in_every_region() {
+    let mut lab = Lab::start();
+    let plain = format!("{NAME}{NO_MACHINE}");
+    let failed = "<imageState>failed</imageState><stateReason><code>Server.InternalError</code>\
+                  <message>the snapshot was lost</message></stateReason>";
+    let replace = json!([["<imageState>available</imageState>", failed]]);
+    lab.rules(json!([{ "call": "DescribeImages", "nth": 3, "times": 100, "replace": replace }]));
+    fails(&lab, &lab.workspace(&plain, ""), &["failed", "the snapshot was lost"]);
+    for region in ["eu-central-1", "us-east-1", "us-west-2"] {
+        lab.reset();
+        lab.rules(json!([{ "call": "DescribeImages", "region": region, "nth": 2, "times": 100, "replace": replace }]));
+        let copies = "ami_regions = [\"eu-central-1\", \"us-east-1\", \"us-west-2\"]";
+        fails(&lab, &lab.workspace(&format!("{plain}{copies}"), ""), &["the snapshot was lost", region]);
+    }
+}
+
+#[test]
+fn throttling_and_servers_that_fail_are_waited_out() {
+    let mut lab = Lab::start();
+    let throttled = json!({ "code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503 });
+    let copies = format!("{NAME}{NO_MACHINE}ami_regions = [\"eu-central-1\"]\ntags = {{ a = \"b\" }}");
+    for rule in [json!({ "every": 10, "error": throttled }), json!({ "every": 7, "html": 502 })] {
+        lab.reset();
+        lab.rules(json!([rule]));
+        let workspace = lab.workspace(&copies, "");
+        workspace.build(&[]);
+        assert_eq!(lab.left().len(), 2, "{:#?}", lab.left());
+    }
+}
+
+/// Credentials live fifteen seconds, the build twice as long: it renews them, each time with a new identity token.
+#[test]
+fn a_build_outlives_the_credentials_of_its_role() {
+    let lab = Lab::start();
+    lab.ask("lifetime", &json!(15));
+    let step = "provisioner \"shell\" { inline = [\"echo working\"] }\nprovisioner \"shell-local\" { inline = [\"env\", \"sleep 34\"] }";
+    let template = lab.workspace(NAME, step).read("t.pkr.hcl");
+    let workspace = lab.endpoint(Workspace::new(&template));
+    let workspace = workspace
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", lab.at("endpoint")))
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", lab.at("token"))
+        .env("GITHUB_RUN_ID", "42")
+        .env("GITHUB_JOB", "build");
+    let ran = workspace.run(&["build", "--aws-role", "arn:aws:iam::123456789012:role/images", "."]);
+    ran.succeeded();
+    ran.says_not(lab.at("token")).says_not("secret-ASIA").says_not("token-ASIA").says_not("eyJ");
+    let exchanges = lab.parameters("AssumeRoleWithWebIdentity");
+    assert!(exchanges.len() >= 3, "{} exchanges", exchanges.len());
+    let mut tokens: Vec<&str> = exchanges.iter().map(|form| form["WebIdentityToken"].as_str().unwrap()).collect();
+    let all = tokens.len();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens.len(), all, "a new token for each");
+    assert!(exchanges.iter().all(|form| form["RoleSessionName"] == "forge-42-build"), "{exchanges:?}");
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+}
+
+#[test]
+fn a_role_that_is_refused_says_who_asked() {
+    let lab = Lab::start();
+    let template = lab.workspace(&format!("{NAME}{NO_MACHINE}"), "").read("t.pkr.hcl");
+    let role = |arn: &str, signed_in: bool| {
+        let mut workspace = lab.endpoint(Workspace::new(&template));
+        if signed_in {
+            workspace = workspace
+                .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", lab.at("endpoint")))
+                .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", lab.at("token"));
+        }
+        workspace.run(&["build", "--aws-role", arn, "."])
+    };
+    let ran = role("arn:aws:iam::123456789012:role/refused", true);
+    assert_eq!(ran.code, Some(1));
+    ran.says("Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    ran.says("repo:octo-org/images:ref:refs/heads/main").says("sts.amazonaws.com").says_not("eyJ");
+    let ran = role("arn:aws:iam::123456789012:role/images", false);
+    ran.says("id-token: write");
+    let ran = role("images", true);
+    assert_eq!(ran.code, Some(1));
+    ran.says("is not the ARN of a role");
+}
+
+/// What runners leave that are gone with their journals is found by its tag.
+#[test]
+fn a_sweep_by_tag_needs_no_journal_and_leaves_young_runs_alone() {
+    let lab = Lab::start();
+    lab.rules(json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
+    let policy = r#"temporary_iam_instance_profile_policy_document {
+      Statement {
+        Effect = "Allow"
+        Action = ["s3:GetObject"]
+        Resource = ["*"]
+      }
+    }"#;
+    let workspace = lab.workspace(&format!("{NAME}{policy}"), "");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    let before = lab.left().len();
+    assert!(before >= 6, "{:#?}", lab.left());
+    let elsewhere = |arguments: &[&str]| {
+        let empty = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+        empty.run(&[&["sweep", "--aws", "--aws-regions", "eu-west-1,eu-central-1"], arguments].concat())
+    };
+    let ran = elsewhere(&[]);
+    ran.succeeded().says("things of run").says("younger than 12h");
+    assert_eq!(lab.left().len(), before, "a run that may still be going keeps its things");
+    let ran = elsewhere(&["--older-than", "0s"]);
+    ran.succeeded();
+    for kind in ["instance i-", "image ami-", "key pair key-", "security group sg-", "instance profile and role packer-"] {
+        ran.says(&format!("removed   {kind}"));
+    }
+    assert_eq!(lab.left(), Vec::<String>::new());
+    elsewhere(&[]).succeeded().says("nothing in AWS carries the tag");
+}
