@@ -57,7 +57,9 @@ async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> R
     let found = aws.sweep(&wanted).await.map_err(|error| error.to_string())?;
     let line = |found| match found {
         Found::Removed(thing) => Swept::Removed(thing),
-        Found::Young(run, things) => Swept::Alive(format!("{things} things of run {run}, younger than {}", args.older_than)),
+        Found::Young(run, things) => {
+            Swept::Alive(format!("{things} things of run {run}, younger than {}", args.older_than))
+        }
         Found::Failed(thing, reason) => Swept::Failed(format!("could not remove {thing}: {reason}")),
     };
     Ok(found.into_iter().map(line).collect())

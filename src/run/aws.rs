@@ -91,7 +91,9 @@ impl AwsThing {
             Self::SecurityGroup { .. } => "Deleting temporary security group...",
             Self::InstanceProfile { .. } => "Deleting temporary instance profile...",
             Self::LaunchTemplate { .. } => "Deleting launch template...",
-            Self::Image { .. } | Self::ImageId { .. } => "Deregistering an AMI that does not stay, with its snapshots...",
+            Self::Image { .. } | Self::ImageId { .. } => {
+                "Deregistering an AMI that does not stay, with its snapshots..."
+            }
             Self::Volume { .. } | Self::Snapshot { .. } | Self::S3Object { .. } | Self::Session { .. } => return None,
         })
     }

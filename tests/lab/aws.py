@@ -280,6 +280,10 @@ def before(call, form):
             boxes.commit(form["InstanceId"], ami.id)
 
         then.append(made)
+    if action == "DeleteKeyPair" and "KeyPairId" in form:
+        # moto knows it by its name only.
+        names = [k.key_name for k in ec2(region).key_pairs.values() if k.id == form["KeyPairId"]]
+        form |= {"KeyName": names[0] if names else "none"}
     token = form.get("ClientToken")
     if action in ("CopyImage", "RunInstances", "CreateFleet") and token:
         # moto makes a second thing for the same token; AWS gives the first answer again.

@@ -27,6 +27,9 @@ const PROVISION: &str = r#"
     source      = "one"
     destination = "/tmp/one"
   }
+  provisioner "shell-local" {
+    inline = ["env > here.txt", "echo the secret is the-secret-access-key"]
+  }
   post-processor "manifest" {
     custom_data = { source = "${build.SourceAMIName}" }
   }
@@ -53,6 +56,9 @@ fn an_image_is_made_copied_shared_and_tagged_and_nothing_else_stays() {
     let ran = workspace.build(&[]);
     ran.says("hello from ubuntu on ami-0aaaaaaaaaaaa0002");
     ran.says("Build 'amazon-ebs.web' finished");
+    // Local commands get no credentials, and nothing printed shows them.
+    assert!(!workspace.read("here.txt").contains("AWS_SECRET_ACCESS_KEY"), "{}", workspace.read("here.txt"));
+    ran.says_not("the-secret-access-key");
     let ids = ids(&workspace);
     let regions: Vec<&str> = ids.iter().map(|(region, _)| region.as_str()).collect();
     assert_eq!(regions, ["eu-central-1", "eu-west-1"]);
@@ -82,37 +88,47 @@ fn an_image_is_made_copied_shared_and_tagged_and_nothing_else_stays() {
     assert!(!env.contains("AWS_") && env.contains("PACKER_BUILDER_TYPE=amazon-ebs"), "{env}");
 }
 
-/// The same template by both, on the same AWS: the same artifact, tags, sharing and manifest, and no more calls.
+/// The example by both, on the same AWS: the same artifact, tags, sharing and manifest, and no more calls.
 #[test]
-fn the_peer_makes_the_same_of_the_same_template() {
+fn the_peer_makes_the_same_of_the_example() {
     let mut lab = Lab::start();
     let mut seen = Vec::new();
     for peer in [true, false] {
         lab.reset();
-        // The peer's old release takes tags of the run off the image, so there are none.
-        let options = WHOLE.replace("run_tags        = { Team = \"images\" }", "");
-        let workspace = with_files(lab.workspace(&options, PROVISION));
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/amazon-ebs");
+        let mut template = std::fs::read_to_string(format!("{example}/web.pkr.hcl")).unwrap();
         if peer {
-            let mut command = workspace.command(&["build", "."]);
-            let mut packer = std::process::Command::new(setting("FORGE_TEST_PACKER"));
-            packer.args(["build", "."]).current_dir(workspace.path()).env_clear().envs(
-                command.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect::<Vec<_>>(),
+            // Its SDK knows no endpoint variable.
+            let endpoint = format!(
+                "custom_endpoint_ec2 = {:?}\nskip_metadata_api_check = true\nskip_credential_validation = true",
+                lab.at("endpoint")
             );
-            packer.env("CHECKPOINT_DISABLE", "1").env("HOME", workspace.path());
-            // The peer's SDK knows no endpoint variable.
-            let template = workspace.read("t.pkr.hcl");
-            let endpoint = format!("custom_endpoint_ec2 = {:?}\nskip_metadata_api_check = true", lab.at("endpoint"));
-            let template = template.replacen("region        =", &format!("{endpoint}\nregion ="), 1);
-            workspace.file("t.pkr.hcl", template);
-            let output = packer.output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-            command.stdin(std::process::Stdio::null());
-        } else {
-            workspace.build(&[]);
+            template = template.replacen("  region        =", &format!("{endpoint}\n  region ="), 1);
         }
-        let mut manifest: Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
-        let shape = manifest["builds"][0]["artifact_id"].as_str().unwrap();
-        let shape: String = shape.chars().map(|c| if c.is_ascii_hexdigit() { 'x' } else { c }).collect();
+        let workspace = lab
+            .environment(Workspace::new(&template))
+            .env("PKR_VAR_vpc_id", lab.at("vpc"))
+            .env("PKR_VAR_subnet_id", lab.at("subnet"))
+            .env("PKR_VAR_ssh_interface", "private_ip")
+            .env("PKR_VAR_share_with", "[\"111122223333\"]");
+        workspace.file("site/about.html", std::fs::read(format!("{example}/site/about.html")).unwrap());
+        let mut ours = workspace.command(&["build", "."]);
+        let mut command = match peer {
+            false => ours,
+            true => {
+                let mut packer = std::process::Command::new(setting("FORGE_TEST_PACKER"));
+                packer.args(["build", "."]).current_dir(workspace.path()).env_clear();
+                packer.envs(ours.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
+                packer.env("CHECKPOINT_DISABLE", "1").env("HOME", workspace.path());
+                ours.env_clear();
+                packer
+            }
+        };
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let mut manifest: Value = serde_json::from_str(&workspace.read("manifest.json")).unwrap();
+        let id = manifest["builds"][0]["artifact_id"].as_str().unwrap().to_owned();
+        let shape: String = id.chars().map(|c| if c.is_ascii_hexdigit() { 'x' } else { c }).collect();
         manifest["builds"][0]["artifact_id"] = json!(shape);
         manifest["builds"][0]["build_time"] = json!(0);
         manifest["builds"][0]["packer_run_uuid"] = json!("");
@@ -121,11 +137,81 @@ fn the_peer_makes_the_same_of_the_same_template() {
         images.sort_by_key(|image| image["region"].to_string());
         for image in &mut images {
             image["asked"] = Value::Null;
+            assert!(image["name"].as_str().unwrap().starts_with("web-1"), "{image}");
+            image["name"] = json!("");
         }
+        let left = lab.left();
+        assert_eq!(left.len(), 2, "{left:#?}");
+        let made = id.split(':').next_back().unwrap();
+        let page =
+            ["run", "--rm", "--entrypoint", "/bin/cat", &format!("forge-lab/ami:{made}"), "/var/www/html/index.html"];
+        assert!(docker(&page).contains("Built from ubuntu/images"), "the page is in the image");
         seen.push((manifest, images, lab.calls()));
     }
     let (ours, peers) = (&seen[1], &seen[0]);
     assert_eq!(ours.0, peers.0, "manifest");
     assert_eq!(ours.1, peers.1, "images");
     assert!(ours.2.len() <= peers.2.len(), "{} calls, the peer {}: {:#?}", ours.2.len(), peers.2.len(), ours.2);
+}
+
+/// The policies of `docs/aws.md` grant what builds and sweeps call.
+#[test]
+fn the_documented_policies_grant_the_calls_that_are_made() {
+    let lab = Lab::start();
+    let everything = r#"
+      communicator           = "none"
+      ami_name               = "policies"
+      ami_regions            = ["eu-central-1"]
+      encrypt_boot           = true
+      ami_groups             = ["all"]
+      snapshot_groups        = ["all"]
+      tags                   = { Name = "x" }
+      deprecate_at           = "2030-01-01T00:00:00Z"
+      ena_support            = true
+      imds_support           = "v2.0"
+      deregistration_protection {
+        enabled = true
+      }
+      temporary_iam_instance_profile_policy_document {
+        Statement {
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = ["*"]
+        }
+      }
+    "#;
+    let workspace = lab.workspace(everything, "");
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("skip_region_validation = true", ""));
+    workspace.build(&[]);
+    granted(&lab, "build");
+    lab.ask("forget-calls", &Value::Null);
+    lab.rules(json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
+    let run = workspace.start(&["-force"]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    lab.ask("forget-calls", &Value::Null);
+    let swept = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+    swept.run(&["sweep", "--aws", "--older-than", "0s", "--aws-regions", "eu-west-1,eu-central-1"]).succeeded();
+    granted(&lab, "sweep");
+}
+
+/// Every call so far is one that the policy of that name grants.
+#[track_caller]
+fn granted(lab: &Lab, name: &str) {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/aws.md")).unwrap();
+    let block = docs.split(&format!("```json {name}\n")).nth(1).unwrap().split("```").next().unwrap();
+    let policy: Value = serde_json::from_str(block).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions: Vec<&str> =
+        statements.flat_map(|s| s["Action"].as_array().unwrap()).map(|action| action.as_str().unwrap()).collect();
+    let calls = lab.ask("calls", &Value::Null);
+    let calls = calls.as_array().unwrap();
+    assert!(!calls.is_empty());
+    for call in calls {
+        let (service, action) = (call["service"].as_str().unwrap(), call["action"].as_str().unwrap());
+        let wanted = format!("{service}:{action}");
+        assert!(actions.contains(&wanted.as_str()), "the policy {name:?} does not grant {wanted}");
+    }
 }

@@ -48,7 +48,14 @@ fn mistakes_in_the_account_are_said_before_anything_is_created() {
         workspace.file("t.pkr.hcl", template.replace("skip_region_validation = true", ""));
         workspace
     };
-    fails(&lab, &region("eu-nowhere-1"), &["cannot use eu-nowhere-1", "skip_region_validation"]);
+    let workspace = region("eu-west-1");
+    let copies = "ami_regions = [\"eu-nowhere-1\"]\nami_name";
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replacen("ami_name", copies, 1));
+    fails(&lab, &workspace, &["cannot use eu-nowhere-1", "skip_region_validation"]);
+    let workspace = region("eu-nowhere-1");
+    let mut command = workspace.command(&["build", "."]);
+    let output = command.env_remove("AWS_ENDPOINT_URL").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("there is no AWS region eu-nowhere-1"), "{output:?}");
     fails(&lab, &region("Ireland"), &["\"Ireland\" is not the name of an AWS region"]);
     fails(&lab, &region(""), &["no AWS region is given", "AWS_REGION"]);
 
@@ -57,7 +64,7 @@ fn mistakes_in_the_account_are_said_before_anything_is_created() {
     workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("t3.micro", "x9.huge"));
     fails(&lab, &workspace, &["InvalidInstanceType", "x9.huge"]);
     let bare = lab.workspace(&plain, "").read("t.pkr.hcl");
-    fails(&lab, &lab.endpoint(Workspace::new(&bare)), &["no AWS credentials", "--aws-role"]);
+    fails(&lab, &lab.endpoint(Workspace::new(&bare)), &["there are no AWS credentials", "the input aws-role"]);
 
     // The name is taken in a region that the image is to be copied to.
     lab.workspace(&format!("{plain}ami_regions = [\"eu-central-1\"]\nskip_save_build_region = true"), "").build(&[]);
@@ -65,8 +72,11 @@ fn mistakes_in_the_account_are_said_before_anything_is_created() {
     ran.says("an image named \"fault-test\" is already there in eu-central-1").says("force_deregister");
     let calls = lab.calls();
     assert!(!calls[calls.len() - 5..].contains(&"RunInstances".to_owned()), "{calls:?}");
-    lab.workspace(&format!("{plain}ami_regions = [\"eu-central-1\"]\nforce_deregister = true\nforce_delete_snapshot = true"), "")
-        .build(&[]);
+    lab.workspace(
+        &format!("{plain}ami_regions = [\"eu-central-1\"]\nforce_deregister = true\nforce_delete_snapshot = true"),
+        "",
+    )
+    .build(&[]);
     assert_eq!(lab.images().as_object().unwrap().len(), 2, "replaced");
 }
 
@@ -143,12 +153,14 @@ fn throttling_and_servers_that_fail_are_waited_out() {
     }
 }
 
-/// Credentials live fifteen seconds, the build twice as long: it renews them, each time with a new identity token.
+/// Credentials live fifteen seconds, the build three times as long: it renews them, each time with a new identity token.
 #[test]
 fn a_build_outlives_the_credentials_of_its_role() {
     let lab = Lab::start();
     lab.ask("lifetime", &json!(15));
-    let step = "provisioner \"shell\" { inline = [\"echo working\"] }\nprovisioner \"shell-local\" { inline = [\"env\", \"sleep 34\"] }";
+    lab.ask("slow", &json!({ "instance": 16, "image": 18 }));
+    let step =
+        "provisioner \"shell\" { inline = [\"echo working\"] }\nprovisioner \"shell-local\" { inline = [\"env\"] }";
     let template = lab.workspace(NAME, step).read("t.pkr.hcl");
     let workspace = lab.endpoint(Workspace::new(&template));
     let workspace = workspace
@@ -223,7 +235,9 @@ fn a_sweep_by_tag_needs_no_journal_and_leaves_young_runs_alone() {
     assert_eq!(lab.left().len(), before, "a run that may still be going keeps its things");
     let ran = elsewhere(&["--older-than", "0s"]);
     ran.succeeded();
-    for kind in ["instance i-", "image ami-", "key pair key-", "security group sg-", "instance profile and role packer-"] {
+    for kind in
+        ["instance i-", "image ami-", "key pair key-", "security group sg-", "instance profile and role packer-"]
+    {
         ran.says(&format!("removed   {kind}"));
     }
     assert_eq!(lab.left(), Vec::<String>::new());

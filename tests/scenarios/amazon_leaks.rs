@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{Workspace, docker};
 use crate::support::lab::Lab;
+use crate::support::{Workspace, docker};
 
 /// Everything that a build creates: key pair, security group, profile and role, instance, an image for the time
 /// being, encrypted copies in two regions.
@@ -145,8 +145,7 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
 #[test]
 fn a_stop_during_a_command_ends_it_and_leaves_nothing() {
     let lab = Lab::start();
-    let workspace =
-        lab.workspace(WITH_SSH, "provisioner \"shell\" { inline = [\"echo begun\", \"sleep 100\"] }");
+    let workspace = lab.workspace(WITH_SSH, "provisioner \"shell\" { inline = [\"echo begun\", \"sleep 100\"] }");
     let mut run = workspace.start(&[]);
     run.wait_for("begun");
     run.signal("INT");

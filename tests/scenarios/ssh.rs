@@ -22,10 +22,8 @@ fn machine(server: &[&str], options: &str, steps: &str) -> (Sshd, Workspace) {
     let folder = tempfile::tempdir().unwrap();
     let own = key(folder.path(), "id");
     let sshd = Sshd::start(&own, server);
-    let login = format!(
-        "ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_private_key_file = \"id\"\n{options}",
-        sshd.address
-    );
+    let login =
+        format!("ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_private_key_file = \"id\"\n{options}", sshd.address);
     let workspace = template(&login, steps);
     for name in ["id", "id.pub"] {
         workspace.file(name, std::fs::read(folder.path().join(name)).unwrap());
@@ -53,7 +51,12 @@ fn every_way_in_is_tried_and_refusals_name_what_was() {
     let authority = key(folder.path(), "ca");
     let sshd = Sshd::start(
         &own,
-        &["PasswordAuthentication=yes", "KbdInteractiveAuthentication=yes", "UsePAM=yes", "TrustedUserCAKeys=/etc/ca.pub"],
+        &[
+            "PasswordAuthentication=yes",
+            "KbdInteractiveAuthentication=yes",
+            "UsePAM=yes",
+            "TrustedUserCAKeys=/etc/ca.pub",
+        ],
     );
     sshd.copy_in(&authority.with_extension("pub"), "/etc/ca.pub");
     let mut sign = Command::new("ssh-keygen");
@@ -99,10 +102,10 @@ fn every_way_in_is_tried_and_refusals_name_what_was() {
 fn questions_are_answered_with_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let own = key(folder.path(), "id");
-    let only = ["PasswordAuthentication=no", "KbdInteractiveAuthentication=yes", "UsePAM=yes", "PubkeyAuthentication=no"];
+    let only =
+        ["PasswordAuthentication=no", "KbdInteractiveAuthentication=yes", "UsePAM=yes", "PubkeyAuthentication=no"];
     let sshd = Sshd::start(&own, &only);
-    let login =
-        format!("ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_password = \"correct horse\"", sshd.address);
+    let login = format!("ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_password = \"correct horse\"", sshd.address);
     template(&login, &shell(&["whoami"])).build(&[]).says("null.m: ubuntu");
 }
 
@@ -155,9 +158,8 @@ fn tunnels_lead_both_ways() {
         stream.write_all(b"from the runner\n").unwrap();
     });
     let local = free_port();
-    let options = format!(
-        "ssh_remote_tunnels = [\"9191:127.0.0.1:{here}\"]\nssh_local_tunnels = [\"{local}:127.0.0.1:22\"]"
-    );
+    let options =
+        format!("ssh_remote_tunnels = [\"9191:127.0.0.1:{here}\"]\nssh_local_tunnels = [\"{local}:127.0.0.1:22\"]");
     let step = "provisioner \"shell\" {\ninline_shebang = \"/bin/bash -e\"\ninline = [\"read line < /dev/tcp/127.0.0.1/9191; echo got $line\", \"sleep 2\"]\n}\n";
     let (_sshd, workspace) = machine(&[], &options, step);
     let mut run = workspace.start(&[]);
@@ -312,9 +314,18 @@ fn mistakes_in_the_options_show_at_their_place() {
         ("", &["ssh_host", "ssh_username"][..]),
         ("ssh_host = \"x\"\nssh_username = \"u\"", &["no way to log in is given"]),
         ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_private_key_file = \"none\"", &["none: No such file", ":4:24"]),
-        ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_ciphers = [\"aes128-crt\"]", &["did you mean \"aes128-ctr\""]),
-        ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_local_tunnels = [\"80\"]", &["is not a tunnel"]),
-        ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_bastion_host = \"b\"\nssh_proxy_host = \"p\"", &["both a bastion and a proxy", "the bastion has no way in"]),
+        (
+            "ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_ciphers = [\"aes128-crt\"]",
+            &["did you mean \"aes128-ctr\""],
+        ),
+        (
+            "ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_local_tunnels = [\"80\"]",
+            &["is not a tunnel"],
+        ),
+        (
+            "ssh_host = \"x\"\nssh_username = \"u\"\nssh_password = \"p\"\nssh_bastion_host = \"b\"\nssh_proxy_host = \"p\"",
+            &["both a bastion and a proxy", "the bastion has no way in"],
+        ),
         ("communicator = \"shh\"", &["did you mean \"ssh\""]),
     ] {
         let ran = template(options, "").run(&["validate", "."]);

@@ -27,10 +27,9 @@ pub(super) struct Plan {
     pub intermediate: bool,
 }
 
-/// An image that was made, and how it is released.
+/// An image that was made.
 pub(super) struct Made {
     pub image: Image,
-    pub resource: Resource,
     /// Value of the tag that it was created with; copies take it over.
     pub tag: String,
 }
@@ -98,10 +97,10 @@ pub(super) async fn create(
         created => created?,
     };
     cx.detail(format!("AMI: {id}"));
-    let resource = known(account, account.region(), &id, &intent, cx)?;
+    known(account, account.region(), &id, &intent, cx)?;
     cx.say("Waiting for AMI to become ready...");
     let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
-    Ok(Made { image, resource, tag })
+    Ok(Made { image, tag })
 }
 
 /// Replaces the intent to create an image by the image itself.
@@ -111,10 +110,10 @@ pub(super) fn known(
     id: &str,
     intent: &Resource,
     cx: &BuildContext,
-) -> Result<Resource, BuilderError> {
-    let resource = account.acquire_in(region, AwsThing::ImageId { id: id.to_owned() }, cx)?;
+) -> Result<(), BuilderError> {
+    account.acquire_in(region, AwsThing::ImageId { id: id.to_owned() }, cx)?;
     cx.keep(intent)?;
-    Ok(resource)
+    Ok(())
 }
 
 /// The image that carries our tag.

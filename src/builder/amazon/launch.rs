@@ -37,7 +37,6 @@ pub(super) struct Launched {
     pub facts: SourceFacts,
     /// `run_tags`, rendered.
     pub run_tags: Tags,
-    pub security_groups: Vec<String>,
 }
 
 /// Launches an instance of `order.source` and waits until it runs. What it needs (key pair, security group, profile) is
@@ -91,7 +90,7 @@ pub(super) async fn launch(
     if order.run.spot.is_wanted() {
         spot::tag_request(account, order, &instance, &facts, cx).await;
     }
-    Ok(Launched { instance, key, facts, run_tags, security_groups })
+    Ok(Launched { instance, key, facts, run_tags })
 }
 
 /// Looks for the network beside whatever else is looked for before the launch.

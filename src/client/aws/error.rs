@@ -1,5 +1,6 @@
 //! What a call of AWS failed with, for people and for those who decide whether to try again.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -50,10 +51,9 @@ impl AwsError {
         matches!(self, Self::Service { message, .. } if message.to_lowercase().contains(&part.to_lowercase()))
     }
 
-    pub(super) fn of<E, R>(call: &'static str, region: &str, error: &SdkError<E, R>) -> Self
+    pub(super) fn of<E>(call: &'static str, region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
-        R: std::fmt::Debug,
     {
         let region = region.to_owned();
         let Some(answer) = error.as_service_error() else {
@@ -75,7 +75,10 @@ impl AwsError {
         let code = meta.code().unwrap_or_default().to_owned();
         let message = match meta.message() {
             Some(message) => message.to_owned(),
-            None if code.is_empty() => format!("the answer is not one of AWS: {}", causes(answer)),
+            None if code.is_empty() => {
+                let status = error.raw_response().map(|raw| raw.status().as_u16()).unwrap_or_default();
+                format!("the answer is not one of AWS (HTTP status {status}): {}", causes(answer))
+            }
             None => "without a message".to_owned(),
         };
         Self::Service { call, region, code, message, request_id }

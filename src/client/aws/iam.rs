@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::Tag;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::error::AwsError;
@@ -30,10 +31,9 @@ impl Iam {
         Self { client: Client::new(config), region: region.to_owned() }
     }
 
-    fn answer<T, E, R>(&self, call: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<T, AwsError>
+    fn answer<T, E>(&self, call: &'static str, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<T, AwsError>
     where
         E: std::error::Error + aws_smithy_types::error::metadata::ProvideErrorMetadata + 'static,
-        R: std::fmt::Debug,
     {
         answer.map_err(|error| AwsError::of(call, &self.region, &error))
     }
@@ -118,9 +118,11 @@ impl Iam {
                 if !name.starts_with("packer-") {
                     continue;
                 }
-                let request = self.client.list_instance_profile_tags().instance_profile_name(&name);
-                let tags = self.answer("ListInstanceProfileTags", request.send().await)?.tags;
-                if let Some(tag) = tags.into_iter().find(|tag| tag.key == key) {
+                // The list leaves tags out.
+                let request = self.client.get_instance_profile().instance_profile_name(&name);
+                let found = self.answer("GetInstanceProfile", request.send().await)?.instance_profile;
+                let tags = found.map(|profile| profile.tags).unwrap_or_default();
+                if let Some(tag) = tags.into_iter().flatten().find(|tag| tag.key == key) {
                     all.push((name, tag.value));
                 }
             }

@@ -66,6 +66,11 @@ impl Aws {
         for secret in [&access.secret_key, &access.token].into_iter().filter(|secret| !secret.is_empty()) {
             redactor.add(secret);
         }
+        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            if let Ok(secret) = std::env::var(name) {
+                redactor.add(&secret);
+            }
+        }
         let mut loader = basics(access);
         let region = match (access.region.as_str(), oidc.map(|role| role.region.as_str()).unwrap_or_default()) {
             ("", "") => None,
@@ -94,7 +99,8 @@ impl Aws {
                 "template",
             ));
         } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
-            let plain = basics(access).region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
+            let plain =
+                basics(access).region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
             loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
         } else if access.skip_metadata_api_check {
             loader = loader.credentials_provider(without_metadata(access).await?);
@@ -110,6 +116,11 @@ impl Aws {
         if !is_region(&region) {
             return Err(AwsError::Credentials(format!(
                 "{region:?} is not the name of an AWS region, such as eu-west-1"
+            )));
+        }
+        if !reachable(&region, access).await {
+            return Err(AwsError::Credentials(format!(
+                "there is no AWS region {region}: ec2.{region}.amazonaws.com is not known; correct \"region\""
             )));
         }
         if let Some(role) = &access.assume_role {
@@ -178,6 +189,55 @@ async fn without_metadata(access: &Access) -> Result<DefaultCredentialsChain, Aw
         chain = chain.profile_name(&access.profile);
     }
     Ok(chain.build().await)
+}
+
+/// Regions that are known to be there. A newer one is found by its address.
+const REGIONS: [&str; 34] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+];
+
+/// Whether there is such a region. Without this a slip in its name would be tried again for minutes.
+async fn reachable(region: &str, access: &Access) -> bool {
+    let given = !access.custom_endpoint_ec2.is_empty()
+        || ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"].iter().any(|name| std::env::var_os(name).is_some());
+    if given || REGIONS.contains(&region) || region.starts_with("us-gov-") || region == "us-west-1" {
+        return true;
+    }
+    let look = tokio::net::lookup_host((format!("ec2.{region}.amazonaws.com"), 443));
+    tokio::time::timeout(CONNECT, look).await.is_ok_and(|found| found.is_ok())
 }
 
 /// Whether the text has the form of a region's name: `us-east-1`, `us-gov-west-1`, `cn-north-1`.

@@ -12,8 +12,7 @@ use crate::run::aws::RUN_TAG;
 use crate::run::id;
 
 /// Kinds of tagged things in the order of their removal: what uses others goes first.
-const ORDER: [&str; 7] =
-    ["instance", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
+const ORDER: [&str; 7] = ["instance", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
 
 /// Which runs' things are to go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,9 +38,8 @@ impl Wanted {
     fn takes(&self, run: &str) -> bool {
         match &self.run {
             Some(wanted) => wanted == run,
-            None => id::made_at(run).is_some_and(|began| {
-                SystemTime::now().duration_since(began).is_ok_and(|age| age >= self.older_than)
-            }),
+            None => id::made_at(run)
+                .is_some_and(|began| SystemTime::now().duration_since(began).is_ok_and(|age| age >= self.older_than)),
         }
     }
 }
@@ -122,8 +120,7 @@ async fn living(ec2: &Ec2, ids: Vec<String>) -> Result<Vec<String>, AwsError> {
         return Ok(ids);
     }
     let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
-    let filters =
-        Filters::from([("instance-id".to_owned(), ids), ("instance-state-name".to_owned(), states)]);
+    let filters = Filters::from([("instance-id".to_owned(), ids), ("instance-state-name".to_owned(), states)]);
     Ok(ec2.instances(&filters).await?.into_iter().map(|instance| instance.id).collect())
 }
 

@@ -91,7 +91,9 @@ impl Lab {
     /// block.
     pub(crate) fn workspace(&self, options: &str, build: &str) -> Workspace {
         let vpc = format!("vpc_id = {:?}\nsubnet_id = {:?}", self.at("vpc"), self.at("subnet"));
-        let template = format!("source \"amazon-ebs\" \"web\" {{\n{BASICS}\n{vpc}\n{options}\n}}\nbuild {{\nsources = [\"source.amazon-ebs.web\"]\n{build}\n}}");
+        let template = format!(
+            "source \"amazon-ebs\" \"web\" {{\n{BASICS}\n{vpc}\n{options}\n}}\nbuild {{\nsources = [\"source.amazon-ebs.web\"]\n{build}\n}}"
+        );
         self.environment(Workspace::new(&template))
     }
 

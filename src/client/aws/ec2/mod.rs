@@ -14,6 +14,7 @@ mod volume;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ec2::Client;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -63,10 +64,13 @@ impl Ec2 {
     }
 
     /// The answer, or what went wrong in words.
-    async fn answer<T, E, R>(&self, call: &'static str, answer: Result<T, SdkError<E, R>>) -> Result<T, AwsError>
+    async fn answer<T, E>(
+        &self,
+        call: &'static str,
+        answer: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, AwsError>
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
-        R: std::fmt::Debug,
     {
         match answer {
             Ok(answer) => Ok(answer),
