@@ -33,6 +33,7 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
         failed |= matches!(line, Swept::Failed(_));
         print(&redactor.redact(&match line {
             Swept::Alive(run) => format!("running   {run}: its run is still going, left alone\n"),
+            Swept::Young(things) => format!("young     {things}\n"),
             Swept::Removed(resource) => format!("removed   {resource}\n"),
             Swept::Absent(resource) => format!("gone      {resource}\n"),
             Swept::Failed(error) => format!("FAILED    {error}\n"),
@@ -57,9 +58,10 @@ async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> R
     let found = aws.sweep(&wanted).await.map_err(|error| error.to_string())?;
     let line = |found| match found {
         Found::Removed(thing) => Swept::Removed(thing),
-        Found::Young(run, things) => {
-            Swept::Alive(format!("{things} things of run {run}, younger than {}", args.older_than))
-        }
+        Found::Young(run, things) => Swept::Young(format!(
+            "{things} things of run {run}, which began less than {} ago and may still be going: left alone",
+            args.older_than
+        )),
         Found::Failed(thing, reason) => Swept::Failed(format!("could not remove {thing}: {reason}")),
     };
     Ok(found.into_iter().map(line).collect())

@@ -10,6 +10,8 @@ use crate::run::journal::{self, JournalError, Left};
 pub(crate) enum Swept {
     /// The journal's run is still going; nothing was touched.
     Alive(String),
+    /// What may belong to a run that is still going, and was not touched.
+    Young(String),
     Removed(String),
     /// Gone already, or never created.
     Absent(String),

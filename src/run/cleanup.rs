@@ -32,7 +32,7 @@ pub(crate) enum Resource {
         path: PathBuf,
     },
     Aws {
-        reach: AwsReach,
+        reach: Box<AwsReach>,
         thing: AwsThing,
     },
 }

@@ -50,7 +50,7 @@ impl Account {
         thing: AwsThing,
         cx: &BuildContext,
     ) -> Result<Resource, BuilderError> {
-        let resource = Resource::Aws { reach: self.aws.reach(region), thing };
+        let resource = Resource::Aws { reach: Box::new(self.aws.reach(region)), thing };
         cx.acquire(resource.clone())?;
         Ok(resource)
     }

@@ -23,7 +23,7 @@ pub(super) fn of(
     artifact.location = Some(images.keys().cloned().collect::<Vec<_>>().join(","));
     for (region, image) in images {
         let thing = AwsThing::ImageId { id: image.id.clone() };
-        let resource = Resource::Aws { reach: account.aws.reach(region), thing };
+        let resource = Resource::Aws { reach: Box::new(account.aws.reach(region)), thing };
         cx.keep(&resource)?;
         artifact.resources.push(resource);
     }

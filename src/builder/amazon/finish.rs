@@ -120,14 +120,16 @@ fn changes(
     if !description.is_empty() {
         changes.push(ImageChange::Description(description));
     }
-    let lists: [(&Vec<String>, fn(Vec<String>) -> ImageChange); 5] = [
-        (&ami.ami_groups, ImageChange::Groups),
-        (&ami.ami_users, ImageChange::Users),
-        (&ami.ami_org_arns, ImageChange::OrganizationArns),
-        (&ami.ami_ou_arns, ImageChange::OuArns),
-        (&ami.ami_product_codes, ImageChange::ProductCodes),
-    ];
-    changes.extend(lists.into_iter().filter(|(list, _)| !list.is_empty()).map(|(list, kind)| kind(list.clone())));
+    let mut add = |list: &Vec<String>, change: fn(Vec<String>) -> ImageChange| {
+        if !list.is_empty() {
+            changes.push(change(list.clone()));
+        }
+    };
+    add(&ami.ami_groups, ImageChange::Groups);
+    add(&ami.ami_users, ImageChange::Users);
+    add(&ami.ami_org_arns, ImageChange::OrganizationArns);
+    add(&ami.ami_ou_arns, ImageChange::OuArns);
+    add(&ami.ami_product_codes, ImageChange::ProductCodes);
     if !ami.imds_support.is_empty() {
         changes.push(ImageChange::ImdsSupport(ami.imds_support.clone()));
     }

@@ -83,7 +83,7 @@ pub(super) async fn create(
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
     let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: name.clone() }, cx)?;
     let tags = if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) };
-    let created = account.ec2.create_image(instance, name, devices, &tags, &tags, &cx.cancel).await;
+    let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
     let id = match created {
         Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match ours(account, &tag).await? {
             // The answer to the first try was lost.

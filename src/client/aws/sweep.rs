@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::Aws;
-use super::ec2::types::{Filters, ImageQuery};
+use super::ec2::types::Filters;
 use super::ec2::{Ec2, Tagged};
 use super::error::AwsError;
 use super::wait::Polling;
@@ -127,13 +127,10 @@ async fn living(ec2: &Ec2, ids: Vec<String>) -> Result<Vec<String>, AwsError> {
 async fn remove(ec2: &Ec2, thing: &Tagged, ended: &[String]) -> Result<bool, AwsError> {
     match thing.kind.as_str() {
         "instance" => Ok(ended.contains(&thing.id)),
-        "image" => {
-            let query = ImageQuery { ids: vec![thing.id.clone()], ..ImageQuery::default() };
-            match ec2.images(&query).await?.first() {
-                Some(image) => super::release::image(ec2, image).await,
-                None => Ok(false),
-            }
-        }
+        "image" => match ec2.image(&thing.id).await? {
+            Some(image) => super::release::image(ec2, &image).await,
+            None => Ok(false),
+        },
         "snapshot" => super::release::held(|| ec2.delete_snapshot(&thing.id)).await,
         "volume" => super::release::held(|| ec2.delete_volume(&thing.id)).await,
         "launch-template" => ec2.delete_launch_template(&thing.id).await,

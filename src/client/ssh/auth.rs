@@ -36,10 +36,8 @@ async fn offer_all(
         // A machine that does not say which it takes is newer than SHA-1 in all likelihood.
         None => Some(HashAlg::Sha512),
     };
-    if credentials.agent {
-        if offer_agent(handle, user, hash, tried).await? {
-            return Ok(true);
-        }
+    if credentials.agent && offer_agent(handle, user, hash, tried).await? {
+        return Ok(true);
     }
     for key in &credentials.keys {
         if offer_key(handle, user, key, hash, tried).await? {

@@ -112,7 +112,7 @@ async fn across(
     let stream = direct(&bastion.host, bastion.port).await?;
     let outer = Handler { host_key: HostKey::default(), remote_tunnels: Vec::new(), forward_agent: false };
     let outer =
-        log_in(Arc::clone(&config), stream, outer, bastion).await.map_err(|error| of_bastion(error, bastion))?;
+        log_in(Arc::clone(&config), stream, outer, bastion).await.map_err(|error| of_bastion(&error, bastion))?;
     let channel = outer.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0).await;
     let channel = channel.map_err(|error| {
         let text = format!("the bastion {} does not reach {}:{}: {error}", bastion.host, hop.host, hop.port);
@@ -122,7 +122,7 @@ async fn across(
     Ok((inner, outer))
 }
 
-fn of_bastion(error: SshError, bastion: &Hop) -> SshError {
+fn of_bastion(error: &SshError, bastion: &Hop) -> SshError {
     let text = format!("the bastion {}: {error}", bastion.host);
     match error {
         SshError::Authentication(_) => SshError::Authentication(text),

@@ -52,17 +52,16 @@ impl Ec2 {
         }
     }
 
-    /// Makes an image of an instance and yields its id.
+    /// Makes an image of an instance, it and its snapshots with `tags`, and yields its id.
     pub(crate) async fn create_image(
         &self,
         instance: &str,
         name: &str,
         devices: &[BlockDevice],
-        image_tags: &Tags,
-        snapshot_tags: &Tags,
+        tags: &Tags,
         cancel: &Cancel,
     ) -> Result<String, AwsError> {
-        let tags = [(sdk::ResourceType::Image, image_tags), (sdk::ResourceType::Snapshot, snapshot_tags)];
+        let tags = [(sdk::ResourceType::Image, tags), (sdk::ResourceType::Snapshot, tags)];
         let request = self
             .client
             .create_image()
