@@ -33,7 +33,9 @@ fn check(fields: &mut Fields<'_>, ssh: &SshConfig) {
     if ssh.hop.host.is_empty() {
         let detail = "the machine to log in to; for a build without a machine write communicator = \"none\"";
         fields.error_at("ssh_host", "option \"ssh_host\" is missing", detail);
+        return;
     }
+    ssh_options::check_user(fields, ssh);
     if ssh.needs_temporary_key() {
         let detail = "set ssh_private_key_file, ssh_password or ssh_agent_auth";
         fields.error_at("ssh_username", "no way to log in is given", detail);

@@ -32,6 +32,14 @@ pub(in crate::builder) enum CommunicatorChoice {
     Ssh(Box<SshConfig>),
 }
 
+/// Reports that nobody is named to log in as.
+pub(in crate::builder) fn check_user(fields: &mut Fields<'_>, ssh: &SshConfig) {
+    if ssh.hop.user.is_empty() && !fields.is_unknown("ssh_username") {
+        let summary = "option \"ssh_username\" is missing";
+        fields.error_at("ssh_username", summary, "the user to log in as, such as \"ubuntu\" or \"ec2-user\"");
+    }
+}
+
 /// Facts of a build that connects to nothing.
 pub(in crate::builder) fn no_connection() -> impl Iterator<Item = (String, String)> {
     let facts = [("Host", ""), ("Port", "0"), ("User", ""), ("Password", ""), ("ConnType", "none")];
@@ -69,10 +77,6 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
 
 fn decode_ssh(fields: &mut Fields<'_>, needed: bool) -> SshConfig {
     let user = fields.text("ssh_username").unwrap_or_default();
-    if needed && user.is_empty() {
-        let summary = "option \"ssh_username\" is missing";
-        fields.error_at("ssh_username", summary, "the user to log in as, such as \"ubuntu\" or \"ec2-user\"");
-    }
     let private_key_file = path(fields, "ssh_private_key_file");
     let key = load_key(fields, "ssh_private_key_file", private_key_file.as_ref(), "ssh_certificate_file");
     let credentials = Credentials {

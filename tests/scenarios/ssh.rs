@@ -311,7 +311,8 @@ fn a_terminal_is_there_when_asked_for() {
 #[test]
 fn mistakes_in_the_options_show_at_their_place() {
     for (options, parts) in [
-        ("", &["ssh_host", "ssh_username"][..]),
+        ("", &["ssh_host", "communicator = \"none\""][..]),
+        ("ssh_host = \"x\"", &["ssh_username"]),
         ("ssh_host = \"x\"\nssh_username = \"u\"", &["no way to log in is given"]),
         ("ssh_host = \"x\"\nssh_username = \"u\"\nssh_private_key_file = \"none\"", &["none: No such file", ":4:24"]),
         (

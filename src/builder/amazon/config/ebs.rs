@@ -64,6 +64,9 @@ pub(in crate::builder::amazon) fn decode_ebs(fields: &mut Fields<'_>) -> Option<
             .launch_block_device_mappings
             .extend(no_ephemeral().map(|device| LaunchDevice { device, decided: false }));
     }
+    if let CommunicatorChoice::Ssh(ssh) = &config.communicator {
+        ssh_options::check_user(fields, ssh);
+    }
     check_spot(fields, &config);
     check_session_manager(fields, &config);
     (fields.error_count() == before).then_some(config)
