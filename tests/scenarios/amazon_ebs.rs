@@ -13,6 +13,7 @@ const WHOLE: &str = r#"
   tags            = { Name = "web", Base = "{{ .SourceAMI }}" }
   snapshot_tags   = { Kind = "root" }
   run_tags        = { Team = "images" }
+  ssh_clear_authorized_keys = true
 "#;
 
 const PROVISION: &str = r#"
@@ -84,6 +85,7 @@ fn an_image_is_made_copied_shared_and_tagged_and_nothing_else_stays() {
     assert_eq!(inside("cat /page /tmp/files/a/b.txt /tmp/files/c.txt /tmp/one"), "page\ndeepcone file");
     assert_eq!(inside("stat -c %U /tmp/one"), "ubuntu");
     assert_eq!(inside("ls /tmp | grep script_ || true"), "", "scripts are removed");
+    assert_eq!(inside("cat /home/ubuntu/.ssh/authorized_keys"), "", "the temporary key is taken out");
     let env = inside("cat /tmp/env");
     assert!(!env.contains("AWS_") && env.contains("PACKER_BUILDER_TYPE=amazon-ebs"), "{env}");
 }
@@ -185,7 +187,7 @@ fn the_documented_policies_grant_the_calls_that_are_made() {
     workspace.build(&[]);
     granted(&lab, "build");
     lab.ask("forget-calls", &Value::Null);
-    lab.rules(json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
+    lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
     let run = workspace.start(&["-force"]);
     lab.wait_held();
     run.signal("KILL");

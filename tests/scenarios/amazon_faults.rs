@@ -91,15 +91,15 @@ fn an_instance_that_does_not_come_up_says_why() {
     ran.says("pending").says("aws_polling");
     // Its end takes its time too: that is waited for, however short the template's own waits are.
     lab.reset();
-    lab.rules(json!([{ "call": "DescribeInstances", "nth": 1, "do": "terminate" }]));
+    lab.rules(&json!([{ "call": "DescribeInstances", "nth": 1, "do": "terminate" }]));
     fails(&lab, &lab.workspace(&plain, ""), &["terminated"]);
     lab.reset();
     let error = json!({ "code": "InsufficientFreeAddressesInSubnet", "message": "Not enough addresses" });
-    lab.rules(json!([{ "call": "RunInstances", "nth": 1, "error": error }]));
+    lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "error": error }]));
     fails(&lab, &lab.workspace(&plain, ""), &["InsufficientFreeAddressesInSubnet", "Not enough addresses"]);
     lab.reset();
     // An answer that is none of AWS.
-    lab.rules(json!([{ "call": "DescribeImages", "html": 500 }]));
+    lab.rules(&json!([{ "call": "DescribeImages", "html": 500 }]));
     fails(&lab, &lab.workspace(&format!("{plain}max_retries = 1"), ""), &["DescribeImages in eu-west-1", "500"]);
 }
 
@@ -129,11 +129,11 @@ fn images_that_fail_are_removed_in_every_region() {
     let failed = "<imageState>failed</imageState><stateReason><code>Server.InternalError</code>\
                   <message>the snapshot was lost</message></stateReason>";
     let replace = json!([["<imageState>available</imageState>", failed]]);
-    lab.rules(json!([{ "call": "DescribeImages", "nth": 3, "times": 100, "replace": replace }]));
+    lab.rules(&json!([{ "call": "DescribeImages", "nth": 3, "times": 100, "replace": replace }]));
     fails(&lab, &lab.workspace(&plain, ""), &["failed", "the snapshot was lost"]);
     for region in ["eu-central-1", "us-east-1", "us-west-2"] {
         lab.reset();
-        lab.rules(json!([{ "call": "DescribeImages", "region": region, "nth": 2, "times": 100, "replace": replace }]));
+        lab.rules(&json!([{ "call": "DescribeImages", "region": region, "nth": 2, "times": 100, "replace": replace }]));
         let copies = "ami_regions = [\"eu-central-1\", \"us-east-1\", \"us-west-2\"]";
         fails(&lab, &lab.workspace(&format!("{plain}{copies}"), ""), &["the snapshot was lost", region]);
     }
@@ -146,7 +146,7 @@ fn throttling_and_servers_that_fail_are_waited_out() {
     let copies = format!("{NAME}{NO_MACHINE}ami_regions = [\"eu-central-1\"]\ntags = {{ a = \"b\" }}");
     for rule in [json!({ "every": 10, "error": throttled }), json!({ "every": 7, "html": 502 })] {
         lab.reset();
-        lab.rules(json!([rule]));
+        lab.rules(&json!([rule]));
         let workspace = lab.workspace(&copies, "");
         workspace.build(&[]);
         assert_eq!(lab.left().len(), 2, "{:#?}", lab.left());
@@ -210,7 +210,7 @@ fn a_role_that_is_refused_says_who_asked() {
 #[test]
 fn a_sweep_by_tag_needs_no_journal_and_leaves_young_runs_alone() {
     let lab = Lab::start();
-    lab.rules(json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
+    lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
     let policy = r#"temporary_iam_instance_profile_policy_document {
       Statement {
         Effect = "Allow"

@@ -62,7 +62,7 @@ fn a_call_that_fails_leaves_nothing() {
     for n in 1..=all {
         lab.reset();
         let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
-        lab.rules(json!([{ "nth": n, "error": error }]));
+        lab.rules(&json!([{ "nth": n, "error": error }]));
         let workspace = lab.workspace(ALL, "");
         let ran = workspace.run(&["build", "."]);
         let call = lab.calls()[n - 1].clone();
@@ -81,7 +81,7 @@ fn an_answer_that_is_lost_leaves_nothing() {
     let all = calls(&mut lab, ALL);
     for n in 1..=all {
         lab.reset();
-        lab.rules(json!([{ "nth": n, "reset": "after" }]));
+        lab.rules(&json!([{ "nth": n, "reset": "after" }]));
         let workspace = lab.workspace(ALL, "");
         let ran = workspace.run(&["build", "."]);
         let call = lab.calls()[n - 1].clone();
@@ -96,7 +96,7 @@ fn a_run_that_is_told_to_stop_in_any_call_leaves_nothing() {
     let all = calls(&mut lab, ALL);
     for n in 1..=all {
         lab.reset();
-        lab.rules(json!([{ "nth": n, "hold": "before" }]));
+        lab.rules(&json!([{ "nth": n, "hold": "before" }]));
         let workspace = lab.workspace(ALL, "");
         let run = workspace.start(&[]);
         lab.wait_held();
@@ -124,7 +124,7 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
         ("DeleteTags", &["instance packer-", "image ami-", "in eu-central-1"]),
     ] {
         lab.reset();
-        lab.rules(json!([{ "call": call, "nth": 1, "hold": "after" }]));
+        lab.rules(&json!([{ "call": call, "nth": 1, "hold": "after" }]));
         let workspace = lab.workspace(&format!("{WITH_SSH}\nami_users = [\"111122223333\"]"), "");
         let run = workspace.start(&[]);
         lab.wait_held();

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::Aws;
+use super::ec2::Ec2;
 use super::ec2::types::{Filters, Image, ImageQuery};
-use super::ec2::{Ec2, VolumeState};
 use super::error::AwsError;
 use super::retry::Retry;
 use super::wait::Polling;
@@ -107,7 +107,7 @@ async fn volume(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     for volume in &found {
         if !volume.attachment.is_empty() && ec2.detach_volume(&volume.id).await? {
             let cancel = Cancel::default();
-            ec2.wait_volume(&volume.id, VolumeState::Available, Polling::default(), &cancel).await?;
+            ec2.wait_free(&volume.id, Polling::default(), &cancel).await?;
         }
         held(|| ec2.delete_volume(&volume.id)).await?;
     }

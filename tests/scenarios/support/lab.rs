@@ -51,8 +51,8 @@ impl Lab {
     }
 
     /// What happens to calls: see `due` and `gate` of the lab.
-    pub(crate) fn rules(&self, rules: Value) {
-        self.ask("rules", &rules);
+    pub(crate) fn rules(&self, rules: &Value) {
+        self.ask("rules", rules);
     }
 
     /// Names of the calls so far, in order.

@@ -21,7 +21,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::error::AwsError;
 
 pub(crate) use sweep::Tagged;
-pub(crate) use volume::VolumeState;
 
 /// Codes of a resource that is not there, not any more, or not yet.
 pub(super) const NOT_FOUND: [&str; 12] = [

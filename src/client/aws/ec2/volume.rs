@@ -1,11 +1,9 @@
-//! Volumes: made, attached, waited for, removed.
+//! Volumes: found, detached, removed.
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types as sdk;
-
-use super::types::{BlockDevice, Filters, Tags, Volume};
-use super::{Ec2, NOT_FOUND, convert, removed, text};
+use super::types::{Filters, Volume};
+use super::{Ec2, NOT_FOUND, convert, removed};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::wait::{Look, Polling, wait};
 use crate::run::cancel::Cancel;
@@ -13,34 +11,7 @@ use crate::run::cancel::Cancel;
 /// For each change of a volume's state.
 const STATE: Duration = Duration::from_secs(10 * 60);
 
-/// What a volume is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum VolumeState {
-    Available,
-    Attached,
-    /// Attached nowhere.
-    Free,
-}
-
 impl Ec2 {
-    /// Makes a volume of the size, type and snapshot that `disk` says, and yields its id.
-    pub(crate) async fn create_volume(&self, disk: &BlockDevice, zone: &str, tags: &Tags) -> Result<String, AwsError> {
-        let request = self
-            .client
-            .create_volume()
-            .availability_zone(zone)
-            .set_size(disk.volume_size)
-            .set_snapshot_id(text(&disk.snapshot_id))
-            .set_volume_type(text(&disk.volume_type).map(|kind| kind.as_str().into()))
-            .set_iops(disk.iops)
-            .set_throughput(disk.throughput)
-            .set_encrypted(disk.encrypted)
-            .set_kms_key_id(text(&disk.kms_key_id))
-            .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::Volume, tags)]));
-        let made = self.answer("CreateVolume", request.send().await).await?;
-        super::image::given(made.volume_id, "CreateVolume", "volume")
-    }
-
     pub(crate) async fn volumes(&self, filters: &Filters) -> Result<Vec<Volume>, AwsError> {
         let request = self.client.describe_volumes().set_filters(convert::filters(filters));
         let found = self.answer("DescribeVolumes", request.send().await).await?;
@@ -54,11 +25,6 @@ impl Ec2 {
             Err(error) if error.is(&NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    pub(crate) async fn attach_volume(&self, id: &str, instance: &str, device: &str) -> Result<(), AwsError> {
-        let request = self.client.attach_volume().volume_id(id).instance_id(instance).device(device);
-        self.answer("AttachVolume", request.send().await).await.map(drop)
     }
 
     pub(crate) async fn detach_volume(&self, id: &str) -> Result<bool, AwsError> {
@@ -75,24 +41,15 @@ impl Ec2 {
         removed(self.answer("DeleteVolume", request.send().await).await.map(drop))
     }
 
-    pub(crate) async fn wait_volume(
-        &self,
-        id: &str,
-        wanted: VolumeState,
-        polling: Polling,
-        cancel: &Cancel,
-    ) -> Result<(), AwsError> {
-        let what = format!("volume {id} in {} to be {wanted:?}", self.region).to_lowercase();
+    /// Waits until the volume is attached nowhere.
+    pub(crate) async fn wait_free(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<(), AwsError> {
+        let what = format!("volume {id} in {} to be available", self.region);
         wait(&what, polling, STATE, &cancel.stop, || async {
             let Some(volume) = self.volume(id).await? else {
                 return Ok(Look::Failed("it is gone".to_owned()));
             };
-            let ready = match wanted {
-                VolumeState::Attached => volume.attachment == "attached",
-                VolumeState::Available | VolumeState::Free => volume.state == "available",
-            };
             Ok(match volume.state.as_str() {
-                _ if ready => Look::Ready(()),
+                "available" => Look::Ready(()),
                 state @ ("error" | "deleting" | "deleted") => Look::Failed(format!("it is {state}")),
                 state => Look::Pending(format!("{state} {}", volume.attachment).trim_end().to_owned()),
             })
