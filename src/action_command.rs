@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::action::{Inputs, OutputFile, Task};
 use crate::app::{self, Process};
 use crate::cli::{BuildArgs, OnErrorArg, TemplateArgs};
+use crate::client::Services;
 use crate::diagnostic::Style;
 use crate::engine::Tally;
 use crate::exit_code::ExitCode;
@@ -49,7 +50,12 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     let args = arguments(&inputs);
     let validate = inputs.task == Task::Validate;
     let asked = Asked { warn_undeclared: validate, syntax_only: false, read_data: !validate };
-    let front = Front::new(&args.template, asked, &process, redactor).await;
+    let services = Services::default();
+    if let Err(mistake) = app::take_role(&services, &args.aws, &process, redactor) {
+        fail(&mistake);
+        return ExitCode::Failed;
+    }
+    let front = Front::of(services, &args.template, asked, &process, redactor).await;
     if let Some(mistakes) = front.refuse(Style::Plain, &process, redactor) {
         if inputs.summary {
             done.summary = Some(report::mistakes(&mistakes));

@@ -120,7 +120,12 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let asked = Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true };
-    let front = Front::new(&args.template, asked, process, redactor).await;
+    let services = Services::default();
+    if let Err(mistake) = take_role(&services, &args.aws, process, redactor) {
+        print(&format!("Error: {mistake}\n"));
+        return ExitCode::Failed;
+    }
+    let front = Front::of(services, &args.template, asked, process, redactor).await;
     if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
@@ -147,10 +152,6 @@ pub(crate) async fn execute(
     redactor: &Redactor,
     reporters: Vec<Box<dyn Reporter + Send>>,
 ) -> (Tally, RunView) {
-    if let Err(mistake) = take_role(&front.services, &args.aws, process, redactor) {
-        print(&format!("Error: {mistake}\n"));
-        return (Tally { failed: 1, ..Tally::default() }, RunView::default());
-    }
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
     let run = RunInfo { id: id::time_ordered(), force: args.force, cwd: process.cwd.clone() };

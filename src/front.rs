@@ -47,7 +47,7 @@ fn environment(args: &TemplateArgs, warn_undeclared: bool, checks: Checks, proce
         warn_undeclared,
         checks,
     };
-    Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None }
+    Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None, services: Arc::default() }
 }
 
 /// A scope without a template: functions and paths only.
@@ -87,12 +87,25 @@ impl Front {
 
     /// Loads, resolves and plans.
     pub(crate) async fn new(args: &TemplateArgs, asked: Asked, process: &Process, redactor: &Redactor) -> Self {
-        let mut front = Self::empty();
+        Self::of(Services::default(), args, asked, process, redactor).await
+    }
+
+    /// The same with services that know who asks.
+    pub(crate) async fn of(
+        services: Services,
+        args: &TemplateArgs,
+        asked: Asked,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Self {
+        let mut front = Self { services: Arc::new(services), ..Self::empty() };
+        let services = Arc::clone(&front.services);
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
         let Front { sources, diagnostics, .. } = &mut front;
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
         let checks = if asked.syntax_only { Checks::TypesOnly } else { Checks::All };
         let mut environment = environment(args, asked.warn_undeclared, checks, process);
+        environment.services = services;
         if !asked.syntax_only {
             environment.secrets = Some(lookup(process, redactor));
         }

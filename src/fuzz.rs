@@ -91,8 +91,13 @@ fn engine(legacy: bool) -> Interpolation {
 async fn read(path: &Path) -> (SourceMap, Diagnostics) {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Diagnostics::new());
     let cwd = path.parent().unwrap().to_owned();
-    let mut environment =
-        Environment { cwd: cwd.clone(), started: SystemTime::now(), given: Given::default(), secrets: None };
+    let mut environment = Environment {
+        cwd: cwd.clone(),
+        started: SystemTime::now(),
+        given: Given::default(),
+        secrets: None,
+        services: Arc::default(),
+    };
     let redactor = Redactor::default();
     if let Some((input, template)) = load(path, &mut sources, &mut diagnostics) {
         let legacy = user_variables(&template, &environment, &[], &redactor, &mut sources, &mut diagnostics);

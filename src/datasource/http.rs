@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 
-use super::{DataSource, Entry, Found};
+use super::{DataSource, Entry, Found, Reading};
 use crate::eval::fields::Fields;
 use crate::value::{Type, Value};
 
@@ -64,7 +64,7 @@ fn decode(fields: &mut Fields<'_>) -> Option<Box<dyn DataSource>> {
 
 #[async_trait]
 impl DataSource for Http {
-    async fn read(&self) -> Result<Found, String> {
+    async fn read(&self, _: &Reading<'_>) -> Result<Found, String> {
         let failed = |error: &reqwest::Error| format!("{} {}: {}", self.method, self.url, causes(error));
         let client = Client::builder().connect_timeout(PATIENCE).read_timeout(PATIENCE).build();
         let client = client.map_err(|error| failed(&error))?;

@@ -1,11 +1,19 @@
 //! Data sources: facts from outside that a template's expressions use.
 
+#[cfg(feature = "aws")]
+mod amazon_ami;
+#[cfg(feature = "aws")]
+mod amazon_parameterstore;
+#[cfg(feature = "aws")]
+mod amazon_secretsmanager;
 mod http;
 mod null;
 
 use async_trait::async_trait;
 
+use crate::client::Services;
 use crate::eval::fields::Fields;
+use crate::secret::Redactor;
 use crate::value::{Type, Value};
 
 /// What a data source has found.
@@ -17,11 +25,18 @@ pub(crate) struct Found {
     pub warnings: Vec<String>,
 }
 
+/// What a data source works with.
+pub(crate) struct Reading<'a> {
+    pub services: &'a Services,
+    /// Secrets are registered here before anything else sees them.
+    pub redactor: &'a Redactor,
+}
+
 /// A data source with its decoded configuration.
 #[async_trait]
 pub(crate) trait DataSource: Send + Sync {
     /// Looks; the error's text says what was tried on what.
-    async fn read(&self) -> Result<Found, String>;
+    async fn read(&self, reading: &Reading<'_>) -> Result<Found, String>;
 }
 
 /// Decodes a data block; nothing when errors were added to the fields' diagnostics.
@@ -36,7 +51,16 @@ pub(crate) struct Entry {
 }
 
 /// Every type there is.
-pub(crate) const TABLE: &[Entry] = &[http::ENTRY, null::ENTRY];
+pub(crate) const TABLE: &[Entry] = &[
+    #[cfg(feature = "aws")]
+    amazon_ami::ENTRY,
+    #[cfg(feature = "aws")]
+    amazon_parameterstore::ENTRY,
+    #[cfg(feature = "aws")]
+    amazon_secretsmanager::ENTRY,
+    http::ENTRY,
+    null::ENTRY,
+];
 
 impl Entry {
     /// What the outputs are while they are not known.

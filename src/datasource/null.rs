@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{DataSource, Entry, Found};
+use super::{DataSource, Entry, Found, Reading};
 use crate::eval::fields::Fields;
 use crate::value::{Type, Value};
 
@@ -19,7 +19,7 @@ fn decode(fields: &mut Fields<'_>) -> Option<Box<dyn DataSource>> {
 
 #[async_trait]
 impl DataSource for Null {
-    async fn read(&self) -> Result<Found, String> {
+    async fn read(&self, _: &Reading<'_>) -> Result<Found, String> {
         let value = Value::object([("output".to_owned(), self.input.as_str().into())].into());
         Ok(Found { value, warnings: Vec::new() })
     }

@@ -11,7 +11,8 @@ use graph::{Graph, Node};
 pub(crate) use legacy::variables as user_variables;
 
 use crate::catalog::{self, Role};
-use crate::datasource::{Entry, TABLE};
+use crate::client::Services;
+use crate::datasource::{Entry, Reading, TABLE};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::eval::fields::Fields;
 use crate::eval::functions::{FunctionContext, Secrets};
@@ -32,6 +33,8 @@ pub(crate) struct Environment {
     pub given: Given,
     /// Who is asked for secrets; without, they are unknown.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// What data sources ask.
+    pub services: Arc<Services>,
 }
 
 /// Which data sources matter, by their places in the template, and what is done with them. The others are unknown.
@@ -151,9 +154,9 @@ async fn graph(
             }
             Node::Data(at) => {
                 let data = &template.data[at];
-                let value =
-                    look_up(data, wanted.places.contains(&at).then_some(wanted.read), scope, environment, diagnostics)
-                        .await;
+                let read = wanted.places.contains(&at).then_some(wanted.read);
+                let value = look_up(data, read, scope, environment, redactor, diagnostics).await;
+                hide(&value, redactor);
                 let kind = found.entry(&data.kind).or_default();
                 kind.insert(data.name.clone(), value);
                 scope.insert("data", &data.kind, Value::object(kind.clone()));
@@ -168,6 +171,7 @@ async fn look_up(
     read: Option<bool>,
     scope: &Scope,
     environment: &Environment,
+    redactor: &Redactor,
     diagnostics: &mut Diagnostics,
 ) -> Value {
     let entry = TABLE.iter().find(|entry| entry.name == data.kind);
@@ -199,7 +203,8 @@ async fn look_up(
     let Some(source) = source.filter(|_| read == Some(true) && known && diagnostics.error_count() == errors) else {
         return entry.unknown();
     };
-    match source.read().await {
+    let reading = Reading { services: &environment.services, redactor };
+    match source.read(&reading).await {
         Ok(found) => {
             for warning in found.warnings {
                 diagnostics.push(Diagnostic::warning(warning).at(data.span));

@@ -13,6 +13,8 @@
 
 mod action;
 #[cfg(feature = "aws")]
+mod amazon_data;
+#[cfg(feature = "aws")]
 mod amazon_ebs;
 #[cfg(feature = "aws")]
 mod amazon_faults;

@@ -3,7 +3,7 @@
 use super::account::{Account, owned, unique_name};
 use super::config::RunOptions;
 use super::network::Network;
-use super::source::filters_shown;
+use crate::aws::source_image::filters_shown;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::types::{Filters, Tags};
 use crate::run::BuildContext;

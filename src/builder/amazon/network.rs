@@ -3,7 +3,7 @@
 use rand::seq::IndexedRandom as _;
 
 use super::config::RunOptions;
-use super::source::filters_shown;
+use crate::aws::source_image::filters_shown;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{Filters, Subnet};

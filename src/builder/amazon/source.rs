@@ -1,13 +1,11 @@
 //! The image that a build starts from.
 
 use super::config::RunOptions;
+use crate::aws::source_image;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::Ec2;
-use crate::client::aws::ec2::types::{Filters, Image, ImageQuery};
+use crate::client::aws::ec2::types::{Image, ImageQuery};
 use crate::run::BuildContext;
-
-/// Names of images that a message about too many of them lists.
-const LISTED: usize = 5;
 
 /// Finds the one image that `source_ami` and `source_ami_filter` name, with one call.
 pub(super) async fn find(ec2: &Ec2, run: &RunOptions, cx: &BuildContext) -> Result<Image, BuilderError> {
@@ -22,20 +20,7 @@ pub(super) async fn find(ec2: &Ec2, run: &RunOptions, cx: &BuildContext) -> Resu
         query.include_deprecated = filter.include_deprecated;
         most_recent = filter.most_recent;
     }
-    let mut found = cx.cancel.unless_stopped(ec2.images(&query)).await??;
-    if found.len() > 1 && !most_recent {
-        return Err(BuilderError::Failed(too_many(&query, &found, ec2.region())));
-    }
-    // RFC 3339 in UTC: the order of texts is the order of times.
-    found.sort_by(|a, b| a.creation_date.cmp(&b.creation_date));
-    let Some(image) = found.pop() else {
-        let text = format!(
-            "no source image was found in {} for {}; check the region, the owners and the pattern of the name",
-            ec2.region(),
-            shown(&query)
-        );
-        return Err(BuilderError::Failed(text));
-    };
+    let image = cx.cancel.unless_stopped(source_image::the_one(ec2, &query, most_recent)).await??;
     cx.detail(format!("Found Image ID: {} ({})", image.id, image.name));
     Ok(image)
 }
@@ -61,34 +46,4 @@ pub(super) fn check_virtualization(image: &Image, enhanced_networking: bool) -> 
         "\"ena_support\" and \"sriov_support\" need a source image with virtualization \"hvm\"; {} has {:?}",
         image.id, image.virtualization
     )))
-}
-
-fn too_many(query: &ImageQuery, found: &[Image], region: &str) -> String {
-    let mut names: Vec<&str> = found.iter().map(|image| image.name.as_str()).collect();
-    names.sort_unstable();
-    let more = if names.len() > LISTED { ", ..." } else { "" };
-    names.truncate(LISTED);
-    format!(
-        "{} images in {region} match {}: {}{more}; narrow the filters, or set most_recent = true to take the newest",
-        found.len(),
-        shown(query),
-        names.join(", ")
-    )
-}
-
-fn shown(query: &ImageQuery) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    if !query.ids.is_empty() {
-        parts.push(format!("id {}", query.ids.join(", ")));
-    }
-    if !query.owners.is_empty() {
-        parts.push(format!("owners {}", query.owners.join(", ")));
-    }
-    parts.extend(filters_shown(&query.filters));
-    parts.join(", ")
-}
-
-/// One text per filter, `name = value, value`.
-pub(super) fn filters_shown(filters: &Filters) -> impl Iterator<Item = String> + '_ {
-    filters.iter().map(|(name, values)| format!("{name} = {}", values.join(" or ")))
 }

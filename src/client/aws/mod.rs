@@ -7,8 +7,10 @@ pub(crate) mod ec2;
 mod error;
 mod iam;
 mod oidc;
+mod parameter;
 mod release;
 mod retry;
+mod secret;
 mod sweep;
 pub(crate) mod wait;
 
@@ -156,6 +158,16 @@ impl Aws {
 
     pub(crate) fn iam(&self) -> Iam {
         Iam::new(&self.shared.config, self.region())
+    }
+
+    /// A secret of Secrets Manager; the current version without id and stage.
+    pub(crate) async fn secret(&self, name: &str, version: &str, stage: &str) -> Result<secret::Secret, AwsError> {
+        secret::read(&self.shared.config, self.region(), name, version, stage).await
+    }
+
+    /// A parameter of Systems Manager.
+    pub(crate) async fn parameter(&self, name: &str, decrypt: bool) -> Result<parameter::Parameter, AwsError> {
+        parameter::read(&self.shared.config, self.region(), name, decrypt).await
     }
 
     /// What SDK clients of other services in `region` are made of.

@@ -4,7 +4,6 @@ mod ami;
 mod device;
 mod ebs;
 mod fast_launch;
-mod filter;
 mod network;
 mod run;
 mod spot;

@@ -1,6 +1,6 @@
 //! Where the instance is, and who may connect to it.
 
-use super::filter;
+use crate::aws::filter;
 use crate::client::aws::ec2::types::Filters;
 use crate::eval::fields::Fields;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::network::{self, NetworkOptions};
 use super::spot::{self, SpotOptions};
-use super::{filter, tags};
+use super::tags;
+use crate::aws::filter;
 use crate::client::aws::ec2::types::{Filters, MetadataOptions, Placement};
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;

@@ -6,7 +6,7 @@ use crate::client::aws::ec2::types::Filters;
 use crate::eval::fields::Fields;
 
 /// The map `filters` overlaid by the repeated block `filter`; `key` is the name of the block's first option.
-pub(super) fn decode(fields: &mut Fields<'_>, key: &'static str) -> Filters {
+pub(crate) fn decode(fields: &mut Fields<'_>, key: &'static str) -> Filters {
     let mut written = fields.text_map("filters").unwrap_or_default();
     for block in fields.blocks("filter") {
         let mut inner = fields.nested(block);
