@@ -98,3 +98,20 @@ fn secrets_and_parameters_are_read_and_never_shown() {
     let missing = data.replace("web/db", "web/none");
     workspace(&lab, &missing, content).fail(&[]).says("ResourceNotFoundException");
 }
+
+/// No registry of AWS answers here: what is seen is that the password was asked for, used, and not shown.
+#[test]
+fn a_registry_of_aws_is_logged_in_to_with_a_password_of_aws() {
+    let lab = Lab::start();
+    let login = |server: &str| {
+        let template = format!(
+            "source \"docker\" \"d\" {{\nimage = \"{server}/x:1\"\ndiscard = true\necr_login = true\nlogin_server = {server:?}\n}}\nbuild {{ sources = [\"source.docker.d\"] }}"
+        );
+        lab.environment(Workspace::new(&template))
+    };
+    let server = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    let ran = login(server).fail(&[]);
+    ran.says("Fetching ECR credentials").says("Pulling Docker image");
+    assert_eq!(lab.calls(), ["GetAuthorizationToken"]);
+    login("registry.example.org").fail(&[]).says("\"login_server\" is no registry of AWS");
+}

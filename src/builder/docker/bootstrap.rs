@@ -6,7 +6,7 @@
 
 use super::BuilderError;
 use super::config::{Bootstrap, Config, Outcome};
-use crate::client::docker::{Docker, ImageBuild};
+use crate::client::docker::{Docker, ImageBuild, Login};
 use crate::run::BuildContext;
 use crate::run::cleanup::Resource;
 
@@ -16,6 +16,7 @@ pub(super) async fn build(
     docker: &Docker,
     bootstrap: &Bootstrap,
     config: &Config,
+    login: Option<&Login>,
     cx: &BuildContext,
 ) -> Result<String, BuilderError> {
     let build = ImageBuild {
@@ -25,7 +26,7 @@ pub(super) async fn build(
         platform: &config.platform,
         pull: bootstrap.pull,
         compress: bootstrap.compress,
-        login: config.login.as_ref(),
+        login,
     };
     let id = docker.build(&build, cx).await?;
     if config.outcome == Outcome::Discard && docker.inspect_image(&id).await?.tags.is_empty() {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::run_command;
-use crate::client::docker::{Login, Reference, is_image_id};
+use crate::client::docker::{Reference, is_image_id};
 use crate::diagnostic::Diagnostic;
-use crate::docker::{decode_changes, docker_path, login};
+use crate::docker::login::{self, LoginOptions};
+use crate::docker::{decode_changes, docker_path};
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, data};
 
@@ -109,7 +110,7 @@ pub(super) struct Config {
     pub exec_user: String,
     pub pty: bool,
     pub fix_upload_owner: bool,
-    pub login: Option<Login>,
+    pub login: Option<LoginOptions>,
     /// `communicator = "none"` makes it false.
     pub connects: bool,
     pub pause_before_connecting: Duration,
@@ -137,7 +138,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Config> {
         exec_user: fields.text("exec_user").unwrap_or_default(),
         pty: fields.flag("pty").unwrap_or(false),
         fix_upload_owner: fields.flag("fix_upload_owner").unwrap_or(true),
-        login: login(fields),
+        login: login::decode(fields),
         connects: communicator(fields),
         pause_before_connecting: fields.duration("pause_before_connecting").unwrap_or_default(),
     };

@@ -16,11 +16,12 @@ use async_trait::async_trait;
 
 use super::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
-use crate::client::docker::{Docker, DockerError};
+use crate::client::docker::{Docker, DockerError, Login};
 use crate::communicator::Communicator;
 use crate::communicator::docker_exec::{DockerExec, DockerExecOptions};
 use crate::communicator::none::NoCommunicator;
-use crate::docker::{BUILDER_ID, IMPORT_ID, changes, hide};
+use crate::docker::login::sign_in;
+use crate::docker::{BUILDER_ID, IMPORT_ID, changes};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
@@ -83,8 +84,8 @@ impl Builder for DockerBuilder {
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let docker = self.services.docker().await?.clone();
         let config = &self.config;
-        let login = config.login.as_ref();
-        hide(login, cx).map_err(BuilderError::Failed)?;
+        let login = sign_in(config.login.as_ref(), &self.services, cx).await.map_err(BuilderError::Failed)?;
+        let login = login.as_ref();
         let shared = shared_folder(&docker, cx).await?;
         let image = match &config.base {
             Base::Image(image) => {
@@ -96,10 +97,10 @@ impl Builder for DockerBuilder {
             }
             Base::Build(bootstrap) => {
                 cx.say("Building base image...");
-                bootstrap::build(&docker, bootstrap, config, cx).await?
+                bootstrap::build(&docker, bootstrap, config, login, cx).await?
             }
         };
-        let container = self.start(&docker, &image, shared.as_deref(), cx).await?;
+        let container = self.start(&docker, &image, shared.as_deref(), login, cx).await?;
         let found = docker.image_of(&container).await?;
         let digest = found.digests.first().cloned();
         if digest.is_none() && matches!(config.base, Base::Image(_)) {
@@ -134,6 +135,7 @@ impl DockerBuilder {
         docker: &Docker,
         image: &str,
         shared: Option<&Path>,
+        login: Option<&Login>,
         cx: &BuildContext,
     ) -> Result<String, BuilderError> {
         cx.say("Starting docker container...");
@@ -146,7 +148,6 @@ impl DockerBuilder {
         args.extend(self.config.run_args(image).map_err(BuilderError::Failed)?);
         let run = run_command::parse(&args).map_err(|error| BuilderError::Failed(format!("run_command: {error}")))?;
         cx.detail(format!("Run command: docker run {}", args.join(" ")));
-        let login = self.config.login.as_ref();
         if run.pull == Pull::Always {
             docker.pull(&run.spec.image, &run.spec.platform, login, cx).await?;
         }

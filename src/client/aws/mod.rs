@@ -8,6 +8,7 @@ mod error;
 mod iam;
 mod oidc;
 mod parameter;
+mod registry;
 mod release;
 mod retry;
 mod secret;
@@ -163,6 +164,11 @@ impl Aws {
     /// A secret of Secrets Manager; the current version without id and stage.
     pub(crate) async fn secret(&self, name: &str, version: &str, stage: &str) -> Result<secret::Secret, AwsError> {
         secret::read(&self.shared.config, self.region(), name, version, stage).await
+    }
+
+    /// User and password for the account's container registries.
+    pub(crate) async fn registry_login(&self) -> Result<(String, String), AwsError> {
+        registry::login(&self.shared.config, self.region()).await
     }
 
     /// A parameter of Systems Manager.

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use super::super::{PostProcessError, PostProcessor, Processed};
 use super::{image_artifact, require_image};
 use crate::client::Services;
-use crate::client::docker::{Login, Reference, is_image_id};
-use crate::docker::{IMPORT_ID, docker_path, hide, login};
+use crate::client::docker::{Reference, is_image_id};
+use crate::docker::login::{self, LoginOptions};
+use crate::docker::{IMPORT_ID, docker_path};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 
 struct Push {
-    login: Option<Login>,
+    login: Option<LoginOptions>,
     platform: String,
     services: Arc<Services>,
 }
@@ -24,7 +25,7 @@ pub(in crate::post_processor) fn decode(
     services: &Arc<Services>,
 ) -> Option<Box<dyn PostProcessor>> {
     let before = fields.error_count();
-    let login = login(fields);
+    let login = login::decode(fields);
     let platform = fields.text("platform").unwrap_or_default();
     docker_path(fields);
     let push = Push { login, platform, services: Arc::clone(services) };
@@ -39,12 +40,12 @@ impl PostProcessor for Push {
 
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         require_image(input, "docker-push")?;
-        hide(self.login.as_ref(), cx).map_err(PostProcessError::Failed)?;
         if is_image_id(&input.id) {
             let text =
                 format!("the image {} has no name to be pushed under; put docker-tag before docker-push", input.id);
             return Err(PostProcessError::Failed(text));
         }
+        let login = login::sign_in(self.login.as_ref(), &self.services, cx).await.map_err(PostProcessError::Failed)?;
         let docker = self.services.docker().await?;
         let (mut names, mut registry): (Vec<String>, Option<String>) = (Vec::new(), None);
         for name in std::iter::once(&input.id).chain(&input.tags) {
@@ -58,7 +59,7 @@ impl PostProcessor for Push {
         artifact.location = registry;
         for name in names {
             cx.say(format!("Pushing: {name}"));
-            let digest = docker.push(&name, &self.platform, self.login.as_ref(), cx).await?;
+            let digest = docker.push(&name, &self.platform, login.as_ref(), cx).await?;
             if let Some(digest) = digest {
                 cx.detail(format!("Digest: {digest}"));
                 artifact.facts.entry("Digest".to_owned()).or_insert_with(|| digest.clone());

@@ -1,0 +1,130 @@
+//! Logins at registries: a user and a password, or those that AWS makes for its own.
+
+use crate::client::Services;
+use crate::client::docker::Login;
+use crate::eval::fields::Fields;
+use crate::run::BuildContext;
+
+const NO_PUBLIC: &str =
+    "the public registry of AWS is not supported yet; log in with login_username and login_password";
+
+/// The login options.
+#[derive(Debug, Clone)]
+pub(crate) enum LoginOptions {
+    Plain(Login),
+    /// A registry of AWS, and the keys or the profile to ask with.
+    Ecr(Ecr),
+}
+
+/// No `Debug` of its own parts: it may hold keys.
+#[derive(Clone)]
+pub(crate) struct Ecr {
+    server: String,
+    access_key: String,
+    secret_key: String,
+    token: String,
+    profile: String,
+}
+
+impl std::fmt::Debug for Ecr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ecr({:?})", self.server)
+    }
+}
+
+/// Decodes them; nothing when no login is wanted.
+pub(crate) fn decode(fields: &mut Fields<'_>) -> Option<LoginOptions> {
+    let plain = fields.flag("login").unwrap_or(false);
+    let by_aws = fields.flag("ecr_login").unwrap_or(false);
+    let server = fields.text("login_server").unwrap_or_default();
+    let username = fields.text("login_username").unwrap_or_default();
+    let password = fields.text("login_password").unwrap_or_default();
+    let ecr = Ecr {
+        server: server.clone(),
+        access_key: fields.text("aws_access_key").unwrap_or_default(),
+        secret_key: fields.text("aws_secret_key").unwrap_or_default(),
+        token: fields.text("aws_token").unwrap_or_default(),
+        profile: fields.text("aws_profile").unwrap_or_default(),
+    };
+    let public = fields.flag("aws_force_use_public_ecr").unwrap_or(false);
+    if !by_aws {
+        return plain.then_some(LoginOptions::Plain(Login { server, username, password }));
+    }
+    if public || server.contains("public.ecr.aws") {
+        let name = if public { "aws_force_use_public_ecr" } else { "login_server" };
+        fields.error_at(name, "ECR Public is not supported yet", NO_PUBLIC);
+    } else if !fields.is_unknown("login_server") && region(&server).is_none() {
+        let detail = "\"ecr_login\" needs it, as in 123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let summary =
+            if server.is_empty() { "\"login_server\" is missing" } else { "\"login_server\" is no registry of AWS" };
+        fields.error_at("login_server", summary, detail);
+    }
+    Some(LoginOptions::Ecr(ecr))
+}
+
+/// The region in the name of a registry of AWS.
+fn region(server: &str) -> Option<&str> {
+    let host = server.strip_prefix("https://").unwrap_or(server).split('/').next()?;
+    let (account, rest) = host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
+    let (region, domain) = rest.split_once('.')?;
+    let numbers = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    (numbers && domain.starts_with("amazonaws.com") && !region.is_empty()).then_some(region)
+}
+
+/// What to log in with. Its password is hidden from everything printed from here on. The error says what is missing.
+pub(crate) async fn sign_in(
+    options: Option<&LoginOptions>,
+    services: &Services,
+    cx: &BuildContext,
+) -> Result<Option<Login>, String> {
+    match options {
+        None => Ok(None),
+        Some(LoginOptions::Plain(login)) => {
+            cx.events.redactor().add(&login.password);
+            match login.username.is_empty() || login.password.is_empty() {
+                true => Err("\"login\" is set, but \"login_username\" or \"login_password\" is empty".to_owned()),
+                false => Ok(Some(login.clone())),
+            }
+        }
+        Some(LoginOptions::Ecr(ecr)) => ask_aws(ecr, services, cx).await.map(Some),
+    }
+}
+
+#[cfg(feature = "aws")]
+async fn ask_aws(ecr: &Ecr, services: &Services, cx: &BuildContext) -> Result<Login, String> {
+    cx.detail("Fetching ECR credentials...");
+    let access = crate::client::aws::Access {
+        access_key: ecr.access_key.clone(),
+        secret_key: ecr.secret_key.clone(),
+        token: ecr.token.clone(),
+        profile: ecr.profile.clone(),
+        region: region(&ecr.server).unwrap_or_default().to_owned(),
+        ..crate::client::aws::Access::default()
+    };
+    let redactor = cx.events.redactor();
+    let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
+    let asked = cx.cancel.unless_stopped(aws.registry_login()).await.map_err(|error| error.to_string())?;
+    let (username, password) = asked.map_err(|error| error.to_string())?;
+    redactor.add(&password);
+    Ok(Login { server: ecr.server.clone(), username, password })
+}
+
+#[cfg(not(feature = "aws"))]
+async fn ask_aws(ecr: &Ecr, _: &Services, _: &BuildContext) -> Result<Login, String> {
+    let Ecr { server, access_key: _, secret_key: _, token: _, profile: _ } = ecr;
+    Err(format!("{server}: this program was built without the feature \"aws\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::region;
+
+    #[test]
+    fn a_registry_of_aws_names_its_region() {
+        assert_eq!(region("123456789012.dkr.ecr.eu-west-1.amazonaws.com"), Some("eu-west-1"));
+        assert_eq!(region("https://123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/"), Some("cn-north-1"));
+        for other in ["", "docker.io", "x.dkr.ecr.eu-west-1.amazonaws.com", "123456789012.dkr.ecr.eu-west-1.evil.com"] {
+            assert_eq!(region(other), None, "{other}");
+        }
+    }
+}
