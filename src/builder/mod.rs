@@ -84,6 +84,8 @@ pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn B
 pub(crate) const TABLE: &[(&str, Decode)] = &[
     #[cfg(feature = "aws")]
     ("amazon-ebs", amazon::ebs::decode),
+    #[cfg(feature = "aws")]
+    ("amazon-ebsvolume", amazon::volumes::decode),
     #[cfg(feature = "docker")]
     ("docker", docker::decode),
     ("file", file::decode),

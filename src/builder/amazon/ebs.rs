@@ -1,14 +1,15 @@
 //! The `amazon-ebs` builder: an instance of the source image is provisioned, stopped, and made an image of.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::account::Account;
 use super::config::{self, EbsConfig};
 use super::image::{self, Plan};
-use super::launch::{self, Launched, Order};
-use super::{artifact, finish, machine, precheck, source};
+use super::launch::{self, Order};
+use super::machine::Running;
+use super::{artifact, finish, precheck, source};
 use crate::builder::ssh_options::CommunicatorChoice;
 use crate::builder::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
@@ -26,10 +27,7 @@ struct Ebs {
 
 struct EbsMachine {
     config: Arc<EbsConfig>,
-    account: Account,
-    launched: Launched,
-    host: Mutex<String>,
-    communicator: tokio::sync::OnceCell<Arc<dyn Communicator>>,
+    running: Running,
 }
 
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -75,9 +73,7 @@ impl Builder for Ebs {
             interpolation: &config.interpolation,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
-        let config = Arc::clone(config);
-        let (host, communicator) = (Mutex::default(), tokio::sync::OnceCell::new());
-        Ok(Box::new(EbsMachine { config, account, launched, host, communicator }))
+        Ok(Box::new(EbsMachine { config: Arc::clone(config), running: Running::new(account, launched) }))
     }
 }
 
@@ -89,30 +85,21 @@ fn replaces(config: &EbsConfig, cx: &BuildContext) -> bool {
 #[async_trait]
 impl Machine for EbsMachine {
     async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
-        let config = &self.config;
-        let connect =
-            machine::connect(&self.account, &config.run, &config.communicator, &self.launched, &self.host, cx);
-        let connected = connect.await?;
-        // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
-        Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
+        self.running.connect(&self.config.run, &self.config.communicator, cx).await
     }
 
     fn facts(&self) -> Facts {
-        let host = self.host.lock().map(|host| host.clone()).unwrap_or_default();
-        machine::facts(&self.config.communicator, &self.launched, &host)
+        self.running.facts(&self.config.communicator)
     }
 
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
-        let (config, account, launched) = (&self.config, &self.account, &self.launched);
-        self.clear_keys(cx).await;
+        let (config, account, launched) = (&self.config, &self.running.account, &self.running.launched);
+        self.running.clear_keys(&config.communicator, cx).await;
         if config.skip_create_ami {
             cx.say("Skipping AMI creation...");
             return Ok(None);
         }
-        if !config.run.spot.is_wanted() {
-            super::stop::stop(account, &launched.instance.id, config.run.disable_stop_instance, cx).await?;
-            super::stop::modify(account, &launched.instance.id, &config.ami, cx).await?;
-        }
+        self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
         if replaces(config, cx) {
             image::make_room(account, &config.ami, cx).await?;
         }
@@ -126,17 +113,5 @@ impl Machine for EbsMachine {
             finish::fast_launch(account, fast_launch, &images, cx).await?;
         }
         artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
-    }
-}
-
-impl EbsMachine {
-    /// Takes the temporary key out of the image. What fails is only told: the image works without.
-    async fn clear_keys(&self, cx: &BuildContext) {
-        let CommunicatorChoice::Ssh(ssh) = &self.config.communicator else { return };
-        if let (true, Some(key), Some(communicator)) =
-            (ssh.clear_authorized_keys, &self.launched.key, self.communicator.get())
-        {
-            crate::communicator::ssh::clear_authorized_keys(communicator.as_ref(), &key.name, cx).await;
-        }
     }
 }

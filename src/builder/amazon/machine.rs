@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use super::account::Account;
 use super::config::RunOptions;
@@ -21,8 +22,77 @@ const LOOKS_FOR_PUBLIC: u32 = 3;
 /// Pause between two looks.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
+/// A launched instance, with the connection to it once there is one.
+pub(super) struct Running {
+    pub account: Account,
+    pub launched: Launched,
+    host: Mutex<String>,
+    communicator: OnceCell<Arc<dyn Communicator>>,
+}
+
+impl Running {
+    pub(super) fn new(account: Account, launched: Launched) -> Self {
+        Self { account, launched, host: Mutex::default(), communicator: OnceCell::new() }
+    }
+
+    pub(super) async fn connect(
+        &self,
+        run: &RunOptions,
+        choice: &CommunicatorChoice,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Communicator>, BuilderError> {
+        let connected = connect(&self.account, run, choice, &self.launched, &self.host, cx).await?;
+        // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
+        Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
+    }
+
+    pub(super) fn facts(&self, choice: &CommunicatorChoice) -> Facts {
+        let host = self.host.lock().map(|host| host.clone()).unwrap_or_default();
+        facts(choice, &self.launched, &host)
+    }
+
+    /// Takes the temporary key out of the image. What fails is only told: the image works without.
+    pub(super) async fn clear_keys(&self, choice: &CommunicatorChoice, cx: &BuildContext) {
+        let CommunicatorChoice::Ssh(ssh) = choice else { return };
+        if let (true, Some(key), Some(communicator)) =
+            (ssh.clear_authorized_keys, &self.launched.key, self.communicator.get())
+        {
+            crate::communicator::ssh::clear_authorized_keys(communicator.as_ref(), &key.name, cx).await;
+        }
+    }
+
+    /// Id of the volume behind a device of the instance.
+    pub(super) async fn volume_at(&self, device: &str, cx: &BuildContext) -> Result<String, BuilderError> {
+        let named =
+            |volumes: &[(String, String)]| volumes.iter().find(|(name, _)| name == device).map(|(_, id)| id.clone());
+        let instance = &self.launched.instance;
+        if let Some(id) = named(&instance.volumes) {
+            return Ok(id);
+        }
+        // The instance may have run before its volumes were told.
+        let look = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
+        let missing = || BuilderError::Failed(format!("the instance {} has no volume at {device}", instance.id));
+        look.and_then(|instance| named(&instance.volumes)).ok_or_else(missing)
+    }
+
+    /// Brings the instance to rest, and sets what its image takes over.
+    pub(super) async fn stop(
+        &self,
+        run: &RunOptions,
+        ena: Option<bool>,
+        sriov: bool,
+        cx: &BuildContext,
+    ) -> Result<(), BuilderError> {
+        if run.spot.is_wanted() {
+            return Ok(());
+        }
+        super::stop::stop(&self.account, &self.launched.instance.id, run.disable_stop_instance, cx).await?;
+        super::stop::modify(&self.account, &self.launched.instance.id, ena, sriov, cx).await
+    }
+}
+
 /// Opens the communicator that the template chose.
-pub(super) async fn connect(
+async fn connect(
     account: &Account,
     run: &RunOptions,
     communicator: &CommunicatorChoice,
@@ -37,7 +107,7 @@ pub(super) async fn connect(
 }
 
 /// Facts of the instance, the source image and the connection.
-pub(super) fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> Facts {
+fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> Facts {
     let mut facts = Facts::new();
     facts.insert("ID".to_owned(), launched.instance.id.clone());
     match communicator {

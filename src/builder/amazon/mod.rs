@@ -14,9 +14,11 @@ mod machine;
 mod network;
 mod precheck;
 mod profile;
+mod snapshot;
 mod source;
 mod spot;
 mod stop;
+pub(super) mod volumes;
 
 use super::BuilderError;
 use crate::client::aws::AwsError;

@@ -1,7 +1,6 @@
 //! Bringing the instance to rest before its disks are captured.
 
 use super::account::Account;
-use super::config::AmiOptions;
 use crate::builder::BuilderError;
 use crate::run::BuildContext;
 
@@ -27,14 +26,15 @@ pub(super) async fn stop(
 pub(super) async fn modify(
     account: &Account,
     instance: &str,
-    ami: &AmiOptions,
+    ena: Option<bool>,
+    sriov: bool,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
-    if ami.sriov_support {
+    if sriov {
         cx.say("Enabling Enhanced Networking (SR-IOV)...");
         account.ec2.set_sriov(instance).await?;
     }
-    if let Some(wanted) = ami.ena_support {
+    if let Some(wanted) = ena {
         cx.say(if wanted { "Enabling Enhanced Networking (ENA)..." } else { "Disabling Enhanced Networking (ENA)..." });
         account.ec2.set_ena(instance, wanted).await?;
     }

@@ -15,6 +15,8 @@ use crate::client::aws::wait::Polling;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::Interpolation;
 
+const NO_SESSION_MANAGER: &str = "let the runner reach the instance: its public or private address, or a bastion";
+
 /// `amazon-ebs`, decoded.
 pub(in crate::builder::amazon) struct EbsConfig {
     pub access: Access,
@@ -64,11 +66,9 @@ pub(in crate::builder::amazon) fn decode_ebs(fields: &mut Fields<'_>) -> Option<
             .launch_block_device_mappings
             .extend(no_ephemeral().map(|device| LaunchDevice { device, decided: false }));
     }
-    if let CommunicatorChoice::Ssh(ssh) = &config.communicator {
-        ssh_options::check_user(fields, ssh);
-    }
-    check_spot(fields, &config);
-    check_session_manager(fields, &config);
+    check_login(fields, &config.communicator);
+    check_spot(fields, &config.run, config.ami.ena_support, config.ami.sriov_support);
+    check_session_manager(fields, &config.run, &config.communicator);
     (fields.error_count() == before).then_some(config)
 }
 
@@ -81,26 +81,31 @@ fn no_ephemeral() -> impl Iterator<Item = BlockDevice> {
     })
 }
 
+/// Somebody must be named to log in as.
+pub(super) fn check_login(fields: &mut Fields<'_>, communicator: &CommunicatorChoice) {
+    if let CommunicatorChoice::Ssh(ssh) = communicator {
+        ssh_options::check_user(fields, ssh);
+    }
+}
+
 /// A spot instance cannot be stopped, and enhanced networking is changed while it is.
-fn check_spot(fields: &mut Fields<'_>, config: &EbsConfig) {
-    if !config.run.spot.is_wanted() {
+pub(super) fn check_spot(fields: &mut Fields<'_>, run: &RunOptions, ena: Option<bool>, sriov: bool) {
+    if !run.spot.is_wanted() {
         return;
     }
-    for (name, wanted) in
-        [("ena_support", config.ami.ena_support == Some(true)), ("sriov_support", config.ami.sriov_support)]
-    {
+    for (name, wanted) in [("ena_support", ena == Some(true)), ("sriov_support", sriov)] {
         if wanted {
             fields.error_at(name, format!("\"{name}\" beside a spot instance"), "it is set on a stopped instance only");
         }
     }
 }
 
-fn check_session_manager(fields: &mut Fields<'_>, config: &EbsConfig) {
-    let run = &config.run;
+pub(super) fn check_session_manager(fields: &mut Fields<'_>, run: &RunOptions, communicator: &CommunicatorChoice) {
     if run.network.ssh_interface != "session_manager" {
         return;
     }
-    if !matches!(config.communicator, CommunicatorChoice::Ssh(_)) {
+    fields.error_at("ssh_interface", "ssh_interface \"session_manager\" is not supported yet", NO_SESSION_MANAGER);
+    if !matches!(communicator, CommunicatorChoice::Ssh(_)) {
         let summary = "Session Manager carries SSH only";
         fields.error_at("ssh_interface", summary, "set communicator = \"ssh\", or another ssh_interface");
     }

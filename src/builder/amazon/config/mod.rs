@@ -8,6 +8,7 @@ mod network;
 mod run;
 mod spot;
 mod tags;
+mod volume;
 
 pub(super) use ami::AmiOptions;
 pub(super) use device::LaunchDevice;
@@ -15,3 +16,4 @@ pub(super) use ebs::{EbsConfig, decode_ebs};
 pub(super) use fast_launch::FastLaunchOptions;
 pub(super) use run::RunOptions;
 pub(super) use tags::{SourceFacts, render_tags, render_text};
+pub(super) use volume::{FilledVolume, VolumeConfig, decode_volume};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types as sdk;
 
-use super::types::{BlockDevice, FastLaunch, Image, ImageChange, ImageCopy, ImageQuery, Tags};
+use super::types::{BlockDevice, FastLaunch, Image, ImageChange, ImageCopy, ImageQuery, Registration, Tags};
 use super::{Ec2, NOT_FOUND, convert, removed, text};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::{Retry, USUAL};
@@ -93,6 +93,28 @@ impl Ec2 {
             .set_tag_specifications(convert::tag_specifications(&tags));
         let made = self.answer("CopyImage", request.send().await).await?;
         given(made.image_id, "CopyImage", "image")
+    }
+
+    /// Makes an image of snapshots and yields its id.
+    pub(crate) async fn register_image(&self, image: &Registration) -> Result<String, AwsError> {
+        let request = self
+            .client
+            .register_image()
+            .name(&image.name)
+            .set_architecture(text(&image.architecture).map(|value| value.as_str().into()))
+            .set_virtualization_type(text(&image.virtualization))
+            .set_root_device_name(text(&image.root_device_name))
+            .set_block_device_mappings(convert::sdk_devices(&image.devices))
+            .set_ena_support(image.ena_support.then_some(true))
+            .set_sriov_net_support(image.sriov_support.then(|| "simple".to_owned()))
+            .set_boot_mode(text(&image.boot_mode).map(|value| value.as_str().into()))
+            .set_uefi_data(text(&image.uefi_data))
+            .set_tpm_support(text(&image.tpm_support).map(|value| value.as_str().into()))
+            .set_imds_support(text(&image.imds_support).map(|value| value.as_str().into()))
+            .set_image_location(text(&image.image_location))
+            .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::Image, &image.tags)]));
+        let made = self.answer("RegisterImage", request.send().await).await?;
+        given(made.image_id, "RegisterImage", "image")
     }
 
     pub(crate) async fn deregister_image(&self, id: &str) -> Result<bool, AwsError> {

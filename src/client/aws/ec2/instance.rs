@@ -73,6 +73,17 @@ impl Ec2 {
         self.answer("ModifyInstanceAttribute", request.send().await).await.map(drop)
     }
 
+    /// Says of each device whether its volume ends with the instance.
+    pub(crate) async fn set_delete_on_termination(&self, id: &str, devices: &[(String, bool)]) -> Result<(), AwsError> {
+        let devices = devices.iter().map(|(name, delete)| {
+            let disk = sdk::EbsInstanceBlockDeviceSpecification::builder().delete_on_termination(*delete).build();
+            sdk::InstanceBlockDeviceMappingSpecification::builder().device_name(name).ebs(disk).build()
+        });
+        let request =
+            self.client.modify_instance_attribute().instance_id(id).set_block_device_mappings(Some(devices.collect()));
+        self.answer("ModifyInstanceAttribute", request.send().await).await.map(drop)
+    }
+
     /// The end of what the instance wrote to its console; empty when there is nothing.
     pub(crate) async fn console_tail(&self, id: &str) -> Result<String, AwsError> {
         let request = self.client.get_console_output().instance_id(id);

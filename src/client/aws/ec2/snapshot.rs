@@ -1,12 +1,17 @@
 //! Snapshots of volumes.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types as sdk;
 
-use super::types::{Filters, Snapshot};
+use super::types::{Filters, Snapshot, Tags};
 use super::{Ec2, convert, removed};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::USUAL;
+use crate::client::aws::wait::{Look, Polling, wait};
 use crate::run::cancel::Cancel;
+
+const COMPLETED: Duration = Duration::from_secs(30 * 60);
 
 impl Ec2 {
     /// Our own snapshots that match.
@@ -14,6 +19,22 @@ impl Ec2 {
         let request = self.client.describe_snapshots().owner_ids("self").set_filters(convert::filters(filters));
         let found = self.answer("DescribeSnapshots", request.send().await).await?;
         Ok(found.snapshots.unwrap_or_default().into_iter().map(convert::snapshot).collect())
+    }
+
+    pub(crate) async fn create_snapshot(
+        &self,
+        volume: &str,
+        description: &str,
+        tags: &Tags,
+    ) -> Result<String, AwsError> {
+        let request = self
+            .client
+            .create_snapshot()
+            .volume_id(volume)
+            .description(description)
+            .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::Snapshot, tags)]));
+        let made = self.answer("CreateSnapshot", request.send().await).await?;
+        super::image::given(made.snapshot_id, "CreateSnapshot", "snapshot")
     }
 
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, AwsError> {
@@ -46,5 +67,28 @@ impl Ec2 {
             done.await?;
         }
         Ok(())
+    }
+
+    pub(crate) async fn wait_snapshots(
+        &self,
+        ids: &[String],
+        polling: Polling,
+        cancel: &Cancel,
+    ) -> Result<(), AwsError> {
+        let what = format!("snapshots {} in {}", ids.join(", "), self.region);
+        let filters = Filters::from([("snapshot-id".to_owned(), ids.to_vec())]);
+        wait(&what, polling, COMPLETED, &cancel.stop, || async {
+            let found = self.snapshots(&filters).await?;
+            if let Some(failed) = found.iter().find(|s| s.state == "error") {
+                return Ok(Look::Failed(format!("{}: {}", failed.id, failed.state_message)));
+            }
+            let done = found.iter().filter(|s| s.state == "completed").count();
+            if done == ids.len() {
+                return Ok(Look::Ready(()));
+            }
+            let progress: Vec<&str> = found.iter().map(|s| s.progress.as_str()).collect();
+            Ok(Look::Pending(format!("pending ({})", progress.join(", "))))
+        })
+        .await
     }
 }

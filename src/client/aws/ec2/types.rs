@@ -217,6 +217,25 @@ pub(crate) struct ImageCopy {
     pub tags: Tags,
 }
 
+/// `RegisterImage` of snapshots or of a manifest in S3.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registration {
+    pub name: String,
+    pub architecture: String,
+    pub virtualization: String,
+    pub root_device_name: String,
+    pub devices: Vec<BlockDevice>,
+    pub ena_support: bool,
+    pub sriov_support: bool,
+    pub boot_mode: String,
+    pub uefi_data: String,
+    pub tpm_support: String,
+    pub imds_support: String,
+    /// Of an instance-store image.
+    pub image_location: String,
+    pub tags: Tags,
+}
+
 /// What one `ModifyImageAttribute` call changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImageChange {

@@ -27,6 +27,11 @@ impl Ec2 {
         }
     }
 
+    pub(crate) async fn attach_volume(&self, id: &str, instance: &str, device: &str) -> Result<(), AwsError> {
+        let request = self.client.attach_volume().volume_id(id).instance_id(instance).device(device);
+        self.answer("AttachVolume", request.send().await).await.map(drop)
+    }
+
     pub(crate) async fn detach_volume(&self, id: &str) -> Result<bool, AwsError> {
         let request = self.client.detach_volume().volume_id(id);
         match self.answer("DetachVolume", request.send().await).await {
@@ -43,13 +48,28 @@ impl Ec2 {
 
     /// Waits until the volume is attached nowhere.
     pub(crate) async fn wait_free(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<(), AwsError> {
-        let what = format!("volume {id} in {} to be available", self.region);
+        self.wait_volume(id, "available", |volume| volume.state == "available", polling, cancel).await
+    }
+
+    pub(crate) async fn wait_attached(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<(), AwsError> {
+        self.wait_volume(id, "attached", |volume| volume.attachment == "attached", polling, cancel).await
+    }
+
+    async fn wait_volume(
+        &self,
+        id: &str,
+        wanted: &str,
+        ready: impl Fn(&Volume) -> bool,
+        polling: Polling,
+        cancel: &Cancel,
+    ) -> Result<(), AwsError> {
+        let what = format!("volume {id} in {} to be {wanted}", self.region);
         wait(&what, polling, STATE, &cancel.stop, || async {
             let Some(volume) = self.volume(id).await? else {
                 return Ok(Look::Failed("it is gone".to_owned()));
             };
             Ok(match volume.state.as_str() {
-                "available" => Look::Ready(()),
+                _ if ready(&volume) => Look::Ready(()),
                 state @ ("error" | "deleting" | "deleted") => Look::Failed(format!("it is {state}")),
                 state => Look::Pending(format!("{state} {}", volume.attachment).trim_end().to_owned()),
             })
