@@ -85,6 +85,8 @@ pub(crate) const TABLE: &[(&str, Decode)] = &[
     #[cfg(feature = "aws")]
     ("amazon-ebs", amazon::ebs::decode),
     #[cfg(feature = "aws")]
+    ("amazon-ebssurrogate", amazon::surrogate::decode),
+    #[cfg(feature = "aws")]
     ("amazon-ebsvolume", amazon::volumes::decode),
     #[cfg(feature = "docker")]
     ("docker", docker::decode),

@@ -8,6 +8,7 @@ use super::account::{Account, owned, short_name, unique_name};
 use super::config::AmiOptions;
 use super::precheck::by_name;
 use crate::builder::BuilderError;
+use crate::client::aws::AwsError;
 use crate::client::aws::ec2::types::{BlockDevice, Filters, Image, ImageCopy, ImageQuery, Tags};
 use crate::run::BuildContext;
 use crate::run::aws::{AwsThing, RESOURCE_TAG};
@@ -84,20 +85,31 @@ pub(super) async fn create(
     let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: name.clone() }, cx)?;
     let tags = if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) };
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
-    let id = match created {
+    settle(account, created, tag, &intent, cx).await
+}
+
+/// Makes the best of the answer to a call that makes an image, and waits until the image is available.
+pub(super) async fn settle(
+    account: &Account,
+    answer: Result<String, AwsError>,
+    tag: String,
+    intent: &Resource,
+    cx: &BuildContext,
+) -> Result<Made, BuilderError> {
+    let id = match answer {
         Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match ours(account, &tag).await? {
             // The answer to the first try was lost.
             Some(id) => id,
             None => {
                 // Somebody else's: not to be removed.
-                cx.keep(&intent)?;
+                cx.keep(intent)?;
                 return Err(error.into());
             }
         },
-        created => created?,
+        answer => answer?,
     };
     cx.detail(format!("AMI: {id}"));
-    known(account, account.region(), &id, &intent, cx)?;
+    known(account, account.region(), &id, intent, cx)?;
     cx.say("Waiting for AMI to become ready...");
     let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
     Ok(Made { image, tag })

@@ -18,6 +18,7 @@ mod snapshot;
 mod source;
 mod spot;
 mod stop;
+pub(super) mod surrogate;
 pub(super) mod volumes;
 
 use super::BuilderError;

@@ -10,6 +10,8 @@ use crate::eval::fields::Fields;
 pub(in crate::builder::amazon) struct AmiOptions {
     pub ami_name: String,
     pub ami_description: String,
+    /// Of images that are registered; CreateImage takes the source's over.
+    pub ami_virtualization_type: String,
     pub ami_users: Vec<String>,
     pub ami_groups: Vec<String>,
     pub ami_org_arns: Vec<String>,
@@ -46,6 +48,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> AmiOptions {
     let ami = AmiOptions {
         ami_name: fields.required_text("ami_name").unwrap_or_default(),
         ami_description: fields.template("ami_description").unwrap_or_default(),
+        ami_virtualization_type: fields.text("ami_virtualization_type").unwrap_or_default(),
         ami_users: fields.texts("ami_users").unwrap_or_default(),
         ami_groups: fields.texts("ami_groups").unwrap_or_default(),
         ami_org_arns: fields.texts("ami_org_arns").unwrap_or_default(),
@@ -70,8 +73,6 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> AmiOptions {
         deprecate_at: fields.text("deprecate_at").unwrap_or_default(),
         deregistration_protection: protection(fields),
     };
-    // What the source image has is what CreateImage takes over.
-    fields.text("ami_virtualization_type");
     check_name(fields, &ami.ami_name);
     check_keys(fields, &ami);
     check_sharing(fields, &ami);

@@ -7,6 +7,7 @@ mod fast_launch;
 mod network;
 mod run;
 mod spot;
+mod surrogate;
 mod tags;
 mod volume;
 
@@ -15,5 +16,6 @@ pub(super) use device::LaunchDevice;
 pub(super) use ebs::{EbsConfig, decode_ebs};
 pub(super) use fast_launch::FastLaunchOptions;
 pub(super) use run::RunOptions;
+pub(super) use surrogate::{SurrogateConfig, decode_surrogate};
 pub(super) use tags::{SourceFacts, render_tags, render_text};
 pub(super) use volume::{FilledVolume, VolumeConfig, decode_volume};

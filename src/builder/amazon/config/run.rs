@@ -87,7 +87,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> RunOptions {
 }
 
 /// A text that must be one of a few; nothing when it is empty.
-fn choice(fields: &mut Fields<'_>, name: &'static str, choices: &[&'static str]) -> Option<String> {
+pub(super) fn choice(fields: &mut Fields<'_>, name: &'static str, choices: &[&'static str]) -> Option<String> {
     let given = fields.text(name).filter(|given| !given.is_empty())?;
     if !choices.contains(&given.as_str()) && !fields.is_unknown(name) {
         let diagnostic = Diagnostic::error(format!("{given:?} is no value of \"{name}\""))

@@ -111,7 +111,6 @@ impl Ec2 {
             .set_uefi_data(text(&image.uefi_data))
             .set_tpm_support(text(&image.tpm_support).map(|value| value.as_str().into()))
             .set_imds_support(text(&image.imds_support).map(|value| value.as_str().into()))
-            .set_image_location(text(&image.image_location))
             .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::Image, &image.tags)]));
         let made = self.answer("RegisterImage", request.send().await).await?;
         given(made.image_id, "RegisterImage", "image")

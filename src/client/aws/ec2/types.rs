@@ -231,8 +231,6 @@ pub(crate) struct Registration {
     pub uefi_data: String,
     pub tpm_support: String,
     pub imds_support: String,
-    /// Of an instance-store image.
-    pub image_location: String,
     pub tags: Tags,
 }
 

@@ -1,0 +1,233 @@
+//! The `amazon-ebssurrogate` builder: an instance fills a volume beside its own root, and that volume becomes the root
+//! of the image.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use super::account::{Account, owned, unique_name};
+use super::config::{self, RunOptions, SurrogateConfig};
+use super::image::{self, Made, Plan};
+use super::launch::{self, Order};
+use super::machine::Running;
+use super::snapshot::{self, Shot};
+use super::{artifact, finish, precheck, source};
+use crate::builder::ssh_options::CommunicatorChoice;
+use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::client::Services;
+use crate::client::aws::ec2::types::{BlockDevice, Registration, Tags};
+use crate::communicator::Communicator;
+use crate::eval::fields::Fields;
+use crate::run::BuildContext;
+use crate::run::artifact::Artifact;
+use crate::run::aws::AwsThing;
+use crate::run::cleanup::Resource;
+
+const BUILDER_ID: &str = "mitchellh.amazon.ebssurrogate";
+/// Name of the root device of many source images, whatever the image says.
+const USUAL_ROOT: &str = "/dev/sda1";
+
+struct Surrogate {
+    config: Arc<SurrogateConfig>,
+    services: Arc<Services>,
+}
+
+struct SurrogateMachine {
+    config: Arc<SurrogateConfig>,
+    running: Running,
+}
+
+pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
+    let config = Arc::new(config::decode_surrogate(fields)?);
+    Some(Box::new(Surrogate { config, services: Arc::clone(services) }))
+}
+
+#[async_trait]
+impl Builder for Surrogate {
+    fn own_facts(&self) -> &'static [&'static str] {
+        super::FACTS
+    }
+
+    fn has_machine(&self) -> bool {
+        !matches!(self.config.communicator, CommunicatorChoice::None)
+    }
+
+    async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
+        let config = &self.config;
+        let run: &RunOptions = &config.run;
+        let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
+        let (_, _, _, found, network) = tokio::try_join!(
+            precheck::regions(&account, &config.ami, cx),
+            precheck::vpc(&account, run, cx),
+            async {
+                match replaces(config, cx) || config.ami.skip_save_build_region {
+                    true => Ok(()),
+                    false => precheck::name_is_free(&account, &config.ami, cx).await,
+                }
+            },
+            source::find(&account.ec2, run, cx),
+            launch::find_network(&account, run, cx),
+        )?;
+        source::check_root(&found)?;
+        source::check_virtualization(&found, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
+        let devices: Vec<_> = config.devices.iter().map(|device| device.launch.clone()).collect();
+        let order = Order {
+            run,
+            communicator: &config.communicator,
+            source: &found,
+            devices: &devices,
+            volume_tags: &config.run_volume_tags,
+            interpolation: &config.interpolation,
+        };
+        let launched = launch::launch(&account, &order, &network, cx).await?;
+        Ok(Box::new(SurrogateMachine { config: Arc::clone(config), running: Running::new(account, launched) }))
+    }
+}
+
+fn replaces(config: &SurrogateConfig, cx: &BuildContext) -> bool {
+    config.ami.force_deregister || cx.run.force
+}
+
+#[async_trait]
+impl Machine for SurrogateMachine {
+    async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
+        self.running.connect(&self.config.run, &self.config.communicator, cx).await
+    }
+
+    fn facts(&self) -> Facts {
+        self.running.facts(&self.config.communicator)
+    }
+
+    async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        self.running.clear_keys(&config.communicator, cx).await;
+        self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
+        let plan = Plan::of(&config.ami, account.region());
+        let run_tags = if config.skip_ami_run_tags { Tags::new() } else { self.running.launched.run_tags.clone() };
+        let mut shots = Vec::new();
+        let made = if config.use_create_image {
+            self.swap_roots(cx).await?;
+            if replaces(config, cx) {
+                image::make_room(account, &config.ami, cx).await?;
+            }
+            let devices = config.ami_block_device_mappings.iter().cloned().map(|mut device| {
+                // The volume decides: CreateImage refuses a key of its own.
+                device.kms_key_id.clear();
+                device
+            });
+            let devices: Vec<_> = devices.collect();
+            image::create(account, &self.running.launched.instance.id, &plan, &devices, &run_tags, cx).await?
+        } else {
+            let devices = self.snapshots(&mut shots, cx).await?;
+            if replaces(config, cx) {
+                image::make_room(account, &config.ami, cx).await?;
+            }
+            self.register(&plan, devices, &run_tags, cx).await?
+        };
+        let intermediate = plan.intermediate;
+        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+        finish::finish(account, &config.ami, &config.interpolation, &self.running.launched.facts, &images, cx).await?;
+        // Snapshots of an image that stays are its own now; those of an intermediate one go.
+        for shot in shots.iter().filter(|_| !intermediate) {
+            cx.keep(shot)?;
+        }
+        artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
+    }
+}
+
+impl SurrogateMachine {
+    /// Snapshots of all devices that the image has, side by side, and the image's devices made of them.
+    async fn snapshots(&self, shots: &mut Vec<Resource>, cx: &BuildContext) -> Result<Vec<BlockDevice>, BuilderError> {
+        let (config, running) = (&self.config, &self.running);
+        let tags = config::render_tags(&config.ami.snapshot_tags, &config.interpolation, &running.launched.facts);
+        let tags = tags.map_err(BuilderError::Failed)?;
+        let mut wanted = Vec::new();
+        for device in config.devices.iter().filter(|device| !device.omit_from_artifact) {
+            let volume = running.volume_at(&device.launch.device.device_name, cx).await?;
+            wanted.push((&device.launch.device, volume));
+        }
+        let work = wanted.iter().map(|(_, volume)| {
+            let shot = Shot { volume, description: &config.snapshot_description, tags: tags.clone() };
+            async move { snapshot::make(&running.account, &shot, cx).await }
+        });
+        let made = join_all(work).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<String> = made.iter().map(|(id, _)| id.clone()).collect();
+        snapshot::wait(&running.account, &ids, cx).await?;
+        shots.extend(made.into_iter().map(|(_, resource)| resource));
+
+        let mut devices = config.ami_block_device_mappings.clone();
+        for ((device, _), id) in wanted.into_iter().zip(ids) {
+            let is_root = device.device_name == config.root.source_device_name;
+            let name = if is_root { config.root.device_name.clone() } else { device.device_name.clone() };
+            // Whether it is encrypted, and with which key, is the snapshot's.
+            let mut device = BlockDevice { device_name: name, snapshot_id: id, encrypted: None, ..device.clone() };
+            device.kms_key_id.clear();
+            if is_root {
+                device.delete_on_termination = Some(config.root.delete_on_termination);
+            }
+            devices.retain(|other| other.device_name != device.device_name);
+            devices.push(device);
+        }
+        Ok(devices)
+    }
+
+    /// Registers the image of the snapshots, and waits until it is available.
+    async fn register(
+        &self,
+        plan: &Plan,
+        devices: Vec<BlockDevice>,
+        run_tags: &Tags,
+        cx: &BuildContext,
+    ) -> Result<Made, BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        cx.say("Registering the AMI...");
+        let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
+        let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
+        let registration = Registration {
+            name: plan.name.clone(),
+            architecture: config.architecture.clone(),
+            virtualization: config.ami.ami_virtualization_type.clone(),
+            root_device_name: config.root.device_name.clone(),
+            devices,
+            ena_support: config.ami.ena_support == Some(true),
+            sriov_support: config.ami.sriov_support,
+            boot_mode: config.boot_mode.clone(),
+            uefi_data: config.uefi_data.clone(),
+            tpm_support: config.tpm_support.clone(),
+            imds_support: config.ami.imds_support.clone(),
+            tags: if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) },
+        };
+        let registered = account.ec2.register_image(&registration).await;
+        image::settle(account, registered, tag, &intent, cx).await
+    }
+
+    /// Puts the filled volume where the instance's root is, so that CreateImage takes it for the root: such an image
+    /// keeps product codes and what is paid for them. Volumes that come off carry the instance's tag and go with it.
+    async fn swap_roots(&self, cx: &BuildContext) -> Result<(), BuilderError> {
+        let (config, running) = (&self.config, &self.running);
+        let (ec2, polling) = (&running.account.ec2, running.account.polling);
+        let instance = &running.launched.instance;
+        let root = match instance.root_device_name.as_str() {
+            "" => USUAL_ROOT,
+            name => name,
+        };
+        let surrogate = running.volume_at(&config.root.source_device_name, cx).await?;
+        let mut off = vec![running.volume_at(root, cx).await?, surrogate.clone()];
+        for device in config.devices.iter().filter(|device| device.omit_from_artifact) {
+            off.push(running.volume_at(&device.launch.device.device_name, cx).await?);
+        }
+        for volume in &off {
+            cx.say(format!("Detaching volume {volume}..."));
+            ec2.detach_volume(volume).await?;
+        }
+        for volume in &off {
+            ec2.wait_free(volume, polling, &cx.cancel).await?;
+        }
+        cx.say(format!("Attaching volume {surrogate} as {root}..."));
+        ec2.attach_volume(&surrogate, &instance.id, root).await?;
+        ec2.wait_attached(&surrogate, polling, &cx.cancel).await?;
+        let ends = [(root.to_owned(), config.root.delete_on_termination)];
+        Ok(ec2.set_delete_on_termination(&instance.id, &ends).await?)
+    }
+}
