@@ -280,6 +280,26 @@ def before(call, form):
             boxes.commit(form["InstanceId"], ami.id)
 
         then.append(made)
+    if action == "RegisterImage":
+        backend = ec2(region)
+
+        def registered(body):
+            # moto makes a snapshot of its own in place of those that are named.
+            ami = backend.amis[re.search(r"<imageId>(.*?)</imageId>", body)[1]]
+            ami.root_device_type = "ebs"
+            named = form.get("BlockDeviceMapping.1.Ebs.SnapshotId")
+            if named in backend.snapshots:
+                made, ami.ebs_snapshot = getattr(ami, "ebs_snapshot", None), backend.snapshots[named]
+                if made and made.id != named:
+                    backend.snapshots.pop(made.id, None)
+
+        then.append(registered)
+    if action == "DetachVolume" and "InstanceId" not in form:
+        # moto wants to be told what it knows.
+        volume = ec2(region).volumes.get(form["VolumeId"])
+        if not volume or not volume.attachment:
+            return failure("ec2", "IncorrectState", f"Volume {form['VolumeId']} is in the available state", 400), then
+        form |= {"InstanceId": volume.attachment.instance.id, "Device": volume.attachment.device}
     if action == "DeleteKeyPair" and "KeyPairId" in form:
         # moto knows it by its name only.
         names = [k.key_name for k in ec2(region).key_pairs.values() if k.id == form["KeyPairId"]]
@@ -545,10 +565,10 @@ def left():
             found += [f"instance {i.id} {i.state}" for i in reservation.instances if i.state != "terminated"]
         found += [f"key pair {name}" for name in backend.key_pairs]
         found += [f"security group {g.name}" for groups in backend.groups.values() for g in groups.values() if g.name != "default"]
-        found += [f"volume {id}" for id, v in backend.volumes.items()]
+        found += [f"volume {id} {tags(v)}" for id, v in backend.volumes.items()]
         found += [f"image {region} {a.id} {a.name} {tags(a)}" for a in backend.amis.values() if a.owner_id == ACCOUNT]
         kept = {s for a in backend.amis.values() if a.owner_id == ACCOUNT for s in snapshots(a)}
-        found += [f"snapshot {region} {id}" for id, s in backend.snapshots.items() if s.owner_id == ACCOUNT and id not in kept and not public_snapshot(backend, id)]
+        found += [f"snapshot {region} {id} {tags(s)}" for id, s in backend.snapshots.items() if s.owner_id == ACCOUNT and id not in kept and not public_snapshot(backend, id)]
         found += [f"launch template {t.name}" for t in backend.launch_templates.values()]
     iam = get_backend("iam")[ACCOUNT]["aws"]
     found += [f"role {role.name}" for role in iam.roles.values()]

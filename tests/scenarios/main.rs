@@ -21,6 +21,8 @@ mod amazon_faults;
 #[cfg(feature = "aws")]
 mod amazon_leaks;
 #[cfg(feature = "aws")]
+mod amazon_volumes;
+#[cfg(feature = "aws")]
 mod aws_secrets;
 mod bad_input;
 mod cancel;

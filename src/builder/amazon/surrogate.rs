@@ -217,6 +217,8 @@ impl SurrogateMachine {
         for device in config.devices.iter().filter(|device| device.omit_from_artifact) {
             off.push(running.volume_at(&device.launch.device.device_name, cx).await?);
         }
+        off.sort();
+        off.dedup();
         for volume in &off {
             cx.say(format!("Detaching volume {volume}..."));
             ec2.detach_volume(volume).await?;

@@ -106,10 +106,11 @@ impl Lab {
 
     /// The same without credentials.
     pub(crate) fn endpoint(&self, workspace: Workspace) -> Workspace {
+        let home = workspace.path().to_str().unwrap().to_owned();
         workspace
             .env("AWS_ENDPOINT_URL", self.at("endpoint"))
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("HOME", "/nowhere")
+            .env("HOME", home)
     }
 
     /// Waits until a call is held by a rule with `hold`.

@@ -1,0 +1,176 @@
+//! `amazon-ebsvolume` and `amazon-ebssurrogate` against the lab: what stays, and that nothing else does.
+
+use serde_json::{Value, json};
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+
+/// The lab's usual template, of another builder.
+fn workspace(lab: &Lab, builder: &str, options: &str, build: &str) -> Workspace {
+    let workspace = lab.workspace(options, build);
+    let mut template = workspace.read("t.pkr.hcl").replace("amazon-ebs", builder);
+    if builder == "amazon-ebsvolume" {
+        template = template.replace("skip_region_validation = true", "");
+    }
+    workspace.file("t.pkr.hcl", template);
+    workspace
+}
+
+const VOLUMES: &str = r#"
+  communicator    = "none"
+  run_volume_tags = { Of = "the launch" }
+  ebs_volumes {
+    device_name     = "/dev/xvdf"
+    volume_size     = 10
+    volume_type     = "gp3"
+    tags            = { Name = "data", From = "{{ .SourceAMI }}" }
+    snapshot_volume = true
+    snapshot_tags   = { Name = "shot" }
+  }
+  ebs_volumes {
+    device_name           = "/dev/xvdg"
+    volume_size           = 5
+    delete_on_termination = true
+  }
+"#;
+
+const SURROGATE: &str = r#"
+  communicator            = "none"
+  ami_name                = "leak-test"
+  ami_virtualization_type = "hvm"
+  ami_regions             = ["eu-central-1"]
+  tags                    = { Name = "surrogate" }
+  launch_block_device_mappings {
+    device_name           = "/dev/xvdf"
+    volume_size           = 8
+    delete_on_termination = true
+  }
+  launch_block_device_mappings {
+    device_name           = "/dev/xvdg"
+    volume_size           = 4
+    delete_on_termination = true
+    omit_from_artifact    = true
+  }
+  ami_root_device {
+    source_device_name = "/dev/xvdf"
+    device_name        = "/dev/xvda"
+  }
+"#;
+
+/// moto's instances have no root device unless it is named.
+const CREATE_IMAGE: &str = r#"
+  use_create_image = true
+  launch_block_device_mappings {
+    device_name           = "/dev/sda1"
+    volume_size           = 8
+    delete_on_termination = true
+    omit_from_artifact    = true
+  }
+"#;
+
+const MANIFEST: &str = "post-processor \"manifest\" {}";
+
+fn artifact(workspace: &Workspace) -> String {
+    let manifest: Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
+    manifest["builds"][0]["artifact_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn volumes_and_their_snapshots_stay() {
+    let lab = Lab::start();
+    let workspace = workspace(&lab, "amazon-ebsvolume", VOLUMES, MANIFEST);
+    let ran = workspace.build(&[]);
+    ran.says("EBS Volumes were created:");
+    let id = artifact(&workspace);
+    let ids: Vec<&str> = id.split(',').collect();
+    assert_eq!(ids.len(), 2, "{id}");
+    assert!(ids[0].starts_with("eu-west-1:snap-") && ids[1].starts_with("eu-west-1:vol-"), "{id}");
+    let left = lab.left();
+    assert_eq!(left.len(), 2, "{left:#?}");
+    for id in ids {
+        let id = id.trim_start_matches("eu-west-1:");
+        assert!(left.iter().any(|text| text.contains(id)), "{id}: {left:#?}");
+    }
+    assert!(!left.concat().contains("forge:"), "{left:#?}");
+    assert!(left.concat().contains("'From': 'ami-0aaaaaaaaaaaa0002'"), "{left:#?}");
+    assert!(!left.concat().contains("the launch"), "{left:#?}");
+}
+
+#[test]
+fn a_surrogate_volume_becomes_the_root_of_an_image() {
+    let mut lab = Lab::start();
+    for more in ["", CREATE_IMAGE] {
+        lab.reset();
+        let workspace = workspace(&lab, "amazon-ebssurrogate", &format!("{SURROGATE}{more}"), MANIFEST);
+        workspace.build(&[]).says("AMIs were created:");
+        let id = artifact(&workspace);
+        assert!(id.starts_with("eu-central-1:ami-") && id.contains(",eu-west-1:ami-"), "{id}");
+        let left = lab.left();
+        assert_eq!(left.len(), 2, "{more}: {left:#?}");
+        assert!(!left.concat().contains("forge:"), "{left:#?}");
+        let calls = lab.calls();
+        assert_eq!(calls.contains(&"RegisterImage".to_owned()), more.is_empty(), "{calls:?}");
+        if more.is_empty() {
+            let form = &lab.parameters("RegisterImage")[0];
+            assert_eq!(form["RootDeviceName"], "/dev/xvda");
+            assert_eq!(form["BlockDeviceMapping.1.DeviceName"], "/dev/xvda");
+            assert!(form.get("BlockDeviceMapping.2.DeviceName").is_none(), "one is left out: {form}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_leaves_nothing_of_volumes_and_surrogates() {
+    let mut lab = Lab::start();
+    let create_image = format!("{SURROGATE}{CREATE_IMAGE}");
+    for (builder, options) in
+        [("amazon-ebsvolume", VOLUMES), ("amazon-ebssurrogate", SURROGATE), ("amazon-ebssurrogate", &create_image)]
+    {
+        lab.reset();
+        workspace(&lab, builder, options, "").build(&[]);
+        let all = lab.calls().len();
+        for n in 1..=all {
+            lab.reset();
+            let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+            lab.rules(&json!([{ "nth": n, "error": error }]));
+            let workspace = workspace(&lab, builder, options, "");
+            let ran = workspace.run(&["build", "."]);
+            let call = lab.calls()[n - 1].clone();
+            let left = lab.left();
+            if ran.code == Some(0) {
+                assert!(left.len() <= 2 && !left.concat().contains("forge:"), "{builder}, call {n}, {call}: {left:#?}");
+            } else {
+                assert!(left.is_empty(), "{builder}, call {n}, {call}: {left:#?}\n{}", ran.stdout);
+            }
+            assert_eq!(workspace.journals(), 0, "{builder}, call {n}, {call}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn mistakes_of_a_surrogate_show_at_their_place() {
+    let lab = Lab::start();
+    for (from, to, part) in [
+        (
+            "source_device_name = \"/dev/xvdf\"",
+            "source_device_name = \"/dev/xvdx\"",
+            "no launch_block_device_mappings block has",
+        ),
+        ("source_device_name = \"/dev/xvdf\"", "source_device_name = \"/dev/xvdg\"", "is left out of the image"),
+        ("ami_virtualization_type = \"hvm\"", "", "\"ami_virtualization_type\" is missing"),
+        (
+            "ami_virtualization_type = \"hvm\"",
+            "ami_virtualization_type = \"hvm\"\nboot_mode = \"efi\"",
+            "no value of \"boot_mode\"",
+        ),
+        (
+            "ami_virtualization_type = \"hvm\"",
+            "ami_virtualization_type = \"hvm\"\ntpm_support = \"v2.0\"",
+            "without a UEFI boot mode",
+        ),
+    ] {
+        let ran = workspace(&lab, "amazon-ebssurrogate", &SURROGATE.replace(from, to), "").run(&["validate", "."]);
+        assert_eq!(ran.code, Some(1), "{to}");
+        ran.says(part);
+    }
+}
