@@ -54,13 +54,13 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
     match chosen.as_str() {
         "none" => {
             // Options of SSH that nobody uses are still checked.
-            let _ = decode_ssh(fields, false);
+            let _ = decode_ssh(fields);
             CommunicatorChoice::None
         }
-        "" | "ssh" => CommunicatorChoice::Ssh(Box::new(decode_ssh(fields, true))),
+        "" | "ssh" => CommunicatorChoice::Ssh(Box::new(decode_ssh(fields))),
         "winrm" => {
             fields.error_at("communicator", "communicator \"winrm\" is not supported yet", NO_WINRM);
-            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields, false)))
+            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields)))
         }
         other => {
             if !fields.is_unknown("communicator") {
@@ -70,12 +70,12 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
                     .suggest(other, ["none", "ssh", "winrm"]);
                 fields.push(diagnostic);
             }
-            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields, false)))
+            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields)))
         }
     }
 }
 
-fn decode_ssh(fields: &mut Fields<'_>, needed: bool) -> SshConfig {
+fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
     let user = fields.text("ssh_username").unwrap_or_default();
     let private_key_file = path(fields, "ssh_private_key_file");
     let key = load_key(fields, "ssh_private_key_file", private_key_file.as_ref(), "ssh_certificate_file");
@@ -85,10 +85,6 @@ fn decode_ssh(fields: &mut Fields<'_>, needed: bool) -> SshConfig {
         password: fields.text("ssh_password").filter(|password| !password.is_empty()),
         interactive: false,
     };
-    if credentials.agent && !fields.is_unknown("ssh_agent_auth") && needed && no_agent() {
-        let detail = "SSH_AUTH_SOCK is not set: start one with ssh-agent, and add the key with ssh-add";
-        fields.error_at("ssh_agent_auth", "no SSH agent is running", detail);
-    }
     let ssh_keypair_name = fields.text("ssh_keypair_name").unwrap_or_default();
     if !ssh_keypair_name.is_empty() && private_key_file.is_none() && !credentials.agent {
         let summary = "\"ssh_keypair_name\" without its private key";

@@ -217,3 +217,57 @@ fn granted(lab: &Lab, name: &str) {
         assert!(actions.contains(&wanted.as_str()), "the policy {name:?} does not grant {wanted}");
     }
 }
+
+/// Nothing is asked of AWS to check a template.
+#[test]
+fn templates_are_checked_without_an_account() {
+    let old = r#"{
+      "variables": { "regions": "eu-central-1,us-east-1" },
+      "builders": [{
+        "type": "amazon-ebs", "region": "eu-west-1", "instance_type": "t2.micro", "ssh_username": "ubuntu",
+        "source_ami_filter": { "filters": { "name": "ubuntu/*" }, "owners": "099720109477", "most_recent": "true" },
+        "ami_name": "x-{{timestamp}}", "ami_regions": "{{user `regions`}}", "tags": { "Base": "{{ .SourceAMI }}" },
+        "launch_block_device_mappings": [{ "device_name": "/dev/sda1", "volume_size": "20", "volume_type": "gp2" }],
+        "ssh_timeout": "10m", "ssh_agent_auth": false
+      }],
+      "provisioners": [{ "type": "shell", "inline": ["true"] }]
+    }"#;
+    let workspace = Workspace::new("");
+    workspace.file("old.json", old);
+    workspace.run(&["validate", "old.json"]).succeeded();
+    let wrong = r#"
+      source "amazon-ebs" "x" {
+        region                  = "eu-west-1"
+        ami_name                = "a*"
+        instance_typ            = "t3.micro"
+        temporary_key_pair_type = "ecdsa"
+        kms_key_id              = "zzz"
+        ssh_interface           = "session_manager"
+        fast_launch {
+          template_version = 3
+        }
+        launch_block_device_mappings {
+          device_name = "/dev/sda1"
+          volume_type = "gp3"
+          iops        = 10
+        }
+      }
+      build { sources = ["source.amazon-ebs.x"] }
+    "#;
+    let ran = Workspace::new(wrong).run(&["validate", "."]);
+    assert_eq!(ran.code, Some(1));
+    for part in [
+        "'*' is not among letters",
+        "did you mean \"instance_type\"?",
+        "EC2 makes no key pairs of type \"ecdsa\"",
+        "set encrypt_boot = true",
+        "\"session_manager\" is not supported yet",
+        "\"template_version\" of no template",
+        "3000 to 16000 for gp3",
+        "neither \"source_ami\" nor \"source_ami_filter\"",
+        "option \"ssh_username\" is missing",
+        "t.pkr.hcl:5:",
+    ] {
+        ran.says(part);
+    }
+}

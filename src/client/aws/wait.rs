@@ -8,8 +8,10 @@ use tokio::time::{Instant, sleep};
 use super::error::AwsError;
 use crate::run::cancel::Cancelled;
 
-/// Pause after the first look; it doubles from look to look.
+/// Pause after the first look.
 const SHORTEST: Duration = Duration::from_millis(500);
+/// From pause to pause. What is ready is noticed late by at most half of the time that it took.
+const GROWTH: f64 = 1.5;
 /// Longest pause, and what one attempt counts for when only their number is given.
 const LONGEST: Duration = Duration::from_secs(15);
 
@@ -60,8 +62,8 @@ impl Polling {
         match self.delay {
             Some(delay) => delay,
             None => {
-                let full = (SHORTEST * 2_u32.saturating_pow(looks.min(8))).min(LONGEST);
-                full.mul_f64(rand::rng().random_range(0.8..1.0))
+                let grown = SHORTEST.mul_f64(GROWTH.powf(f64::from(looks.min(16)))).min(LONGEST);
+                grown.mul_f64(rand::rng().random_range(0.8..1.0))
             }
         }
     }
@@ -146,8 +148,8 @@ mod tests {
         assert_eq!((done, looks), (Ok(()), 1));
         let (done, looks, took) = waited(Polling::default(), HOUR, Duration::from_secs(10)).await;
         assert_eq!(done, Ok(()));
-        assert!((5..=7).contains(&looks), "{looks} looks in 10 s");
-        assert!(took < Duration::from_secs(19), "{took:?}");
+        assert!((6..=9).contains(&looks), "{looks} looks in 10 s");
+        assert!(took < Duration::from_secs(16), "{took:?}");
         let (_, looks, _) = waited(Polling::default(), HOUR, Duration::from_secs(600)).await;
         assert!((40..=60).contains(&looks), "{looks} looks in 10 minutes");
     }

@@ -81,10 +81,14 @@ fn no_ephemeral() -> impl Iterator<Item = BlockDevice> {
     })
 }
 
-/// Somebody must be named to log in as.
+/// Somebody must be named to log in as, with a key of a kind that EC2 makes.
 pub(super) fn check_login(fields: &mut Fields<'_>, communicator: &CommunicatorChoice) {
-    if let CommunicatorChoice::Ssh(ssh) = communicator {
-        ssh_options::check_user(fields, ssh);
+    let CommunicatorChoice::Ssh(ssh) = communicator else { return };
+    ssh_options::check_user(fields, ssh);
+    let kind = ssh.temporary_key_pair_type.as_str();
+    if !["", "rsa", "ed25519"].contains(&kind) && !fields.is_unknown("temporary_key_pair_type") {
+        let summary = format!("EC2 makes no key pairs of type {kind:?}");
+        fields.error_at("temporary_key_pair_type", summary, "rsa or ed25519");
     }
 }
 
