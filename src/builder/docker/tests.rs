@@ -64,7 +64,7 @@ fn mistakes_show_together() {
         ),
         (
             vec![image.clone(), ("commit", true.into()), ("ecr_login", true.into()), ("comit", true.into())],
-            vec!["option \"ecr_login\" of component \"test\" is not supported yet", "unknown option \"comit\""],
+            vec!["\"login_server\" is missing", "unknown option \"comit\""],
         ),
         (
             vec![image.clone(), ("commit", true.into()), ("communicator", text("ssh"))],
