@@ -131,6 +131,8 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
         run.signal("KILL");
         run.end();
         lab.release();
+        // A key pair that is being made side by side is there a moment later.
+        std::thread::sleep(std::time::Duration::from_secs(1));
         assert!(!lab.left().is_empty(), "{call}: something must be there to sweep");
         let said = sweep(&workspace);
         nothing_stays(&lab, false, call, &said);

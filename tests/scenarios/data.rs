@@ -86,7 +86,8 @@ fn validate_reads_nothing_unless_asked() {
 fn refusals_and_unknown_types_are_errors() {
     let missing = format!("data \"http\" \"x\" {{ url = \"http://{}/v2/no/such\" }}\n", setting("FORGE_TEST_REGISTRY"));
     builds(&missing, "${data.http.x.body}", "").fail(&[]).says("the server answered 404");
-    let unknown = builds("data \"amazon-ami\" \"x\" { filters = {} }\n", "${data.amazon-ami.x.id}", "");
-    unknown.fail(&[]).says("data source \"amazon-ami\" is not supported by forge yet");
+    let unknown =
+        builds("data \"googlecompute-image\" \"x\" { filters = \"x\" }\n", "${data.googlecompute-image.x.id}", "");
+    unknown.fail(&[]).says("data source \"googlecompute-image\" is not supported by forge yet");
     unknown.run(&["validate", "-syntax-only", "."]).succeeded();
 }
