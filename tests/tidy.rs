@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("aws", &["client", "diagnostic", "eval::fields"]),
     ("builder", &["communicator", "docker", "aws", COMPONENT]),
     ("provisioner", &["communicator", "script", COMPONENT]),
-    ("post_processor", &["script", "docker", COMPONENT]),
+    ("post_processor", &["script", "docker", "aws", COMPONENT]),
     ("datasource", &["client", "secret", "aws", "diagnostic", "value", "eval::fields"]),
     (
         "resolve",

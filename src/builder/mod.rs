@@ -83,11 +83,15 @@ pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn B
 /// Every builder by component type.
 pub(crate) const TABLE: &[(&str, Decode)] = &[
     #[cfg(feature = "aws")]
+    ("amazon-chroot", amazon::chroot::decode),
+    #[cfg(feature = "aws")]
     ("amazon-ebs", amazon::ebs::decode),
     #[cfg(feature = "aws")]
     ("amazon-ebssurrogate", amazon::surrogate::decode),
     #[cfg(feature = "aws")]
     ("amazon-ebsvolume", amazon::volumes::decode),
+    #[cfg(feature = "aws")]
+    ("amazon-instance", amazon::instance::decode),
     #[cfg(feature = "docker")]
     ("docker", docker::decode),
     ("file", file::decode),

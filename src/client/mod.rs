@@ -8,6 +8,7 @@ pub(crate) mod aws;
 pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
+pub(crate) mod mount;
 pub(crate) mod progress;
 #[cfg(feature = "aws")]
 pub(crate) mod secrets_manager;
@@ -53,6 +54,9 @@ impl Release for Services {
         let removed = match resource {
             Resource::File { path } => tokio::fs::remove_file(path).await,
             Resource::Directory { path } => tokio::fs::remove_dir_all(path).await,
+            Resource::Mount { path, unmount, remove_directory } => {
+                return mount::release(path, unmount, *remove_directory).await.map_err(failed);
+            }
             #[cfg(feature = "docker")]
             Resource::DockerContainer { host, .. } | Resource::DockerImage { host, .. } => {
                 return self.release_docker(host, resource).await;

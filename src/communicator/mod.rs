@@ -2,6 +2,7 @@
 //!
 //! Builders say how their machine is reached ([`Connection`]); the engine connects; provisioners use the trait.
 
+pub(crate) mod chroot;
 #[cfg(feature = "docker")]
 pub(crate) mod docker_exec;
 pub(crate) mod none;

@@ -75,6 +75,27 @@ pub(super) fn append_tree(
     Ok(())
 }
 
+#[cfg(unix)]
+pub(super) fn mode_of(found: &std::fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    found.permissions().mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+pub(super) fn mode_of(found: &std::fs::Metadata) -> u32 {
+    if found.is_dir() { 0o755 } else { 0o644 }
+}
+
+/// Name of the folder `source` where it goes into a folder that is there; empty when only its contents are meant.
+pub(super) fn inner_name(source: &str) -> io::Result<String> {
+    if source.ends_with('/') || source.ends_with("/.") {
+        return Ok(String::new());
+    }
+    // `..` and `.` have no name of their own: ask where they lead.
+    let whole = Path::new(source).canonicalize()?;
+    Ok(whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
 pub(super) fn set_owner(header: &mut tar::Header, owner: Owner) {
     if let Some((uid, gid)) = owner {
         header.set_uid(uid);

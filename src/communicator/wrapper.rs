@@ -1,5 +1,7 @@
 //! The shell text that stores a script, runs it and removes it in one go.
 
+use crate::client::ssh::quoted;
+
 /// Status of the wrapper when the script could not be stored; told from the script's own by the mark on stderr.
 pub(super) const NOT_STORED: i64 = 254;
 
@@ -20,6 +22,16 @@ exit $s"#;
 /// A command line as the peer runs it, in a subshell. The line end keeps a comment from swallowing the bracket.
 pub(super) fn subshell(command: &str) -> String {
     format!("({command}\n)")
+}
+
+/// Shell text that sets `$d` to the folder for the contents and makes it: the destination itself when it is not there
+/// yet or when `inner` is empty, else the folder `inner` in it.
+pub(super) fn make_target(destination: &str, inner: &str) -> String {
+    let choose = match inner {
+        "" => String::new(),
+        inner => format!("if [ -d \"$d\" ]; then d=\"$d\"/{}; fi; ", quoted(inner)),
+    };
+    format!("d={}; {choose}mkdir -p \"$d\"", quoted(destination))
 }
 
 #[cfg(test)]

@@ -136,6 +136,13 @@ impl<'a> Fields<'a> {
         self.plain_texts(name, Braces::Checked)
     }
 
+    /// A list of lists of texts, each rendered.
+    pub(crate) fn text_lists(&mut self, name: &'static str) -> Option<Vec<Vec<String>>> {
+        let value = self.take(name, &Type::list(Type::list(Type::String)), Braces::Rendered)?;
+        let texts = |list: &Value| list.children().map(|item| item.as_str().unwrap_or(UNKNOWN).to_owned()).collect();
+        Some(value.children().map(texts).collect())
+    }
+
     /// A map of texts, values rendered, ordered by key.
     pub(crate) fn text_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
         self.plain_text_map(name, Braces::Rendered)

@@ -1,5 +1,7 @@
 //! Post-processors: what is done with an artifact after the machine is gone, in sequences.
 
+#[cfg(feature = "aws")]
+mod amazon_import;
 mod artifice;
 mod checksum;
 mod compress;
@@ -77,6 +79,8 @@ pub(crate) type Decode = fn(&mut Fields<'_>, &Arc<Services>) -> Option<Box<dyn P
 
 /// Every post-processor by component type.
 pub(crate) const TABLE: &[(&str, Decode)] = &[
+    #[cfg(feature = "aws")]
+    ("amazon-import", amazon_import::decode),
     ("artifice", artifice::decode),
     ("checksum", checksum::decode),
     ("compress", compress::decode),

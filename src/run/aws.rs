@@ -72,12 +72,24 @@ pub(crate) enum AwsThing {
     ImageId {
         id: String,
     },
+    /// With what an upload of it that did not end left.
     S3Object {
         bucket: String,
         key: String,
     },
-    /// A Session Manager session by its id.
+    /// All objects whose key begins so.
+    S3Objects {
+        bucket: String,
+        prefix: String,
+    },
+    /// An import task, with the image that came of it.
+    Import {
+        tag: String,
+    },
+    /// A session of Session Manager, by its id once it has one, before by what it was started for.
     Session {
+        reason: String,
+        #[serde(default)]
         id: String,
     },
 }
@@ -94,7 +106,12 @@ impl AwsThing {
             Self::Image { .. } | Self::ImageId { .. } => {
                 "Deregistering an AMI that does not stay, with its snapshots..."
             }
-            Self::Volume { .. } | Self::Snapshot { .. } | Self::S3Object { .. } | Self::Session { .. } => return None,
+            Self::Volume { .. }
+            | Self::Snapshot { .. }
+            | Self::S3Object { .. }
+            | Self::S3Objects { .. }
+            | Self::Import { .. }
+            | Self::Session { .. } => return None,
         })
     }
 }
@@ -112,7 +129,9 @@ impl std::fmt::Display for AwsThing {
             Self::Image { name, .. } => write!(f, "image {name:?}"),
             Self::ImageId { id } => write!(f, "image {id}"),
             Self::S3Object { bucket, key } => write!(f, "object s3://{bucket}/{key}"),
-            Self::Session { id } => write!(f, "session {id}"),
+            Self::S3Objects { bucket, prefix } => write!(f, "objects s3://{bucket}/{prefix}*"),
+            Self::Import { tag } => write!(f, "import task {tag}"),
+            Self::Session { reason, id } => write!(f, "session {}", if id.is_empty() { reason } else { id }),
         }
     }
 }

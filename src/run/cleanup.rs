@@ -31,6 +31,12 @@ pub(crate) enum Resource {
     Directory {
         path: PathBuf,
     },
+    /// A file system mounted on this machine, the command line that takes it off, and whether the folder goes too.
+    Mount {
+        path: PathBuf,
+        unmount: String,
+        remove_directory: bool,
+    },
     Aws {
         reach: Box<AwsReach>,
         thing: AwsThing,
@@ -69,6 +75,7 @@ impl std::fmt::Display for Resource {
             Self::DockerImage { image, .. } => write!(f, "docker image {image}"),
             Self::File { path } => write!(f, "file {}", path.display()),
             Self::Directory { path } => write!(f, "folder {}", path.display()),
+            Self::Mount { path, .. } => write!(f, "mount at {}", path.display()),
             Self::Aws { reach, thing } => write!(f, "{thing} in {}", reach.region),
         }
     }

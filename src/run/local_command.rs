@@ -71,35 +71,16 @@ pub(crate) async fn run(
     variables: &[(&str, &str)],
     cx: &BuildContext,
 ) -> Result<i64, LocalCommandError> {
-    if cx.cancel.is_stopped() {
-        return Err(Cancelled.into());
-    }
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(&cx.run.cwd).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(is_withheld) {
-            command.env_remove(&name);
-        }
-    }
+    let mut command = prepared(program, arguments, cx);
     command.envs(variables.iter().copied());
-    // A group of its own: Ctrl-C in the terminal reaches us alone, and we end the command with all it started.
-    #[cfg(unix)]
-    command.process_group(0);
-
-    let mut child =
-        command.spawn().map_err(|source| LocalCommandError::Start { program: program.to_owned(), source })?;
-    let mut group = Group::of(&child);
+    let mut running = Running::start(command, program, cx)?;
     let detached = CancellationToken::new();
+    let child = &mut running.child;
     let readers = [
         child.stdout.take().map(|pipe| tokio::spawn(read(pipe, cx.lines(Stream::Stdout), detached.clone()))),
         child.stderr.take().map(|pipe| tokio::spawn(read(pipe, cx.lines(Stream::Stderr), detached.clone()))),
     ];
-    let ended = cx.cancel.unless_stopped(child.wait()).await;
-    if ended.is_err() {
-        group.end(&mut child, &cx.cancel.kill).await;
-    }
-    group.leave();
+    let ended = running.ended(cx).await;
     let drained = async {
         for reader in readers.into_iter().flatten() {
             let _ = reader.await;
@@ -109,8 +90,53 @@ pub(crate) async fn run(
     if tokio::time::timeout(LINGER, drained).await.is_err() {
         detached.cancel();
     }
-    let status = ended?.map_err(|source| LocalCommandError::Wait { program: program.to_owned(), source })?;
-    Ok(code(status))
+    ended
+}
+
+/// A command that can be started: nothing to read, its output for us, without the runner's credentials.
+pub(crate) fn prepared(program: &str, arguments: &[String], cx: &BuildContext) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(&cx.run.cwd).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_withheld) {
+            command.env_remove(&name);
+        }
+    }
+    // A group of its own: Ctrl-C in the terminal reaches us alone, and we end the command with all it started.
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+}
+
+/// A command that runs, with all that it starts; killed when it is dropped before it has ended.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    group: Group,
+    program: String,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command, program: &str, cx: &BuildContext) -> Result<Self, LocalCommandError> {
+        if cx.cancel.is_stopped() {
+            return Err(Cancelled.into());
+        }
+        let child =
+            command.spawn().map_err(|source| LocalCommandError::Start { program: program.to_owned(), source })?;
+        let group = Group::of(&child);
+        Ok(Self { child, group, program: program.to_owned() })
+    }
+
+    /// Waits for the status, and ends the command when the build is stopped.
+    pub(crate) async fn ended(&mut self, cx: &BuildContext) -> Result<i64, LocalCommandError> {
+        let ended = cx.cancel.unless_stopped(self.child.wait()).await;
+        if ended.is_err() {
+            self.group.end(&mut self.child, &cx.cancel.kill).await;
+        }
+        self.group.leave();
+        let status = ended?.map_err(|source| LocalCommandError::Wait { program: self.program.clone(), source })?;
+        Ok(code(status))
+    }
 }
 
 fn is_withheld(name: &str) -> bool {

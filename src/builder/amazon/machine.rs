@@ -9,14 +9,18 @@ use tokio::sync::OnceCell;
 use super::account::Account;
 use super::config::RunOptions;
 use super::launch::Launched;
+use super::session::{Lent, SessionWay};
 use crate::builder::ssh_options::{self, CommunicatorChoice};
 use crate::builder::{BuilderError, Facts};
 use crate::client::aws::ec2::types::Instance;
+use crate::client::ssh::Via;
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
 use crate::communicator::ssh::{Ssh, SshConfig, Target};
 use crate::run::BuildContext;
 
+/// The `ssh_interface` that is no address.
+const SESSION_MANAGER: &str = "session_manager";
 /// Looks at an instance in a VPC before its private address will do: a public one may come a little late.
 const LOOKS_FOR_PUBLIC: u32 = 3;
 /// Pause between two looks.
@@ -101,9 +105,33 @@ async fn connect(
     cx: &BuildContext,
 ) -> Result<Arc<dyn Communicator>, BuilderError> {
     let CommunicatorChoice::Ssh(ssh) = communicator else { return Ok(Arc::new(NoCommunicator)) };
+    let through = session_way(account, run, ssh, launched, cx).await?;
+    let ssh = through.as_ref().unwrap_or(ssh);
     let address = Address { account, run, ssh, state: Mutex::new((launched.instance.clone(), 0)), host };
     let key = launched.key.as_ref().map(|pair| pair.private_key.as_str());
     Ok(Ssh::connect(ssh, &address, key, cx).await?)
+}
+
+/// The options with the way through Session Manager, when the template asks for it.
+async fn session_way(
+    account: &Account,
+    run: &RunOptions,
+    ssh: &SshConfig,
+    launched: &Launched,
+    cx: &BuildContext,
+) -> Result<Option<SshConfig>, BuilderError> {
+    if run.network.ssh_interface != SESSION_MANAGER {
+        return Ok(None);
+    }
+    let instance = &launched.instance;
+    // An instance that was launched without a key pair knows nobody's key.
+    let own = ssh.hop.credentials.keys.first().filter(|_| launched.key.is_none() && ssh.ssh_keypair_name.is_empty());
+    let lent =
+        own.map(|key| Lent { zone: instance.availability_zone.clone(), user: ssh.hop.user.clone(), key: key.clone() });
+    let way = SessionWay::new(account, &instance.id, lent, run.pause_before_ssm, cx).await?;
+    let mut through = ssh.clone();
+    through.via = Via::Own(Arc::new(way));
+    Ok(Some(through))
 }
 
 /// Facts of the instance, the source image and the connection.
@@ -140,6 +168,9 @@ impl Target for Address<'_> {
             return Ok(Some(self.found(self.ssh.hop.host.clone())));
         }
         let (instance, looks) = self.state.lock().map(|state| state.clone()).unwrap_or_default();
+        if self.run.network.ssh_interface == SESSION_MANAGER {
+            return Ok(Some(self.found(instance.id)));
+        }
         if let Some(host) = host(&instance, &self.run.network.ssh_interface, looks) {
             return Ok(Some(self.found(host)));
         }

@@ -3,17 +3,20 @@
 
 mod account;
 mod artifact;
+pub(super) mod chroot;
 pub(super) mod config;
 pub(super) mod ebs;
 mod finish;
 mod group;
 mod image;
+pub(super) mod instance;
 mod key;
 mod launch;
 mod machine;
 mod network;
 mod precheck;
 mod profile;
+mod session;
 mod snapshot;
 mod source;
 mod spot;

@@ -1,6 +1,6 @@
 //! The image that a build starts from.
 
-use super::config::RunOptions;
+use super::config::{AmiFilter, RunOptions};
 use crate::aws::source_image;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::Ec2;
@@ -9,12 +9,21 @@ use crate::run::BuildContext;
 
 /// Finds the one image that `source_ami` and `source_ami_filter` name, with one call.
 pub(super) async fn find(ec2: &Ec2, run: &RunOptions, cx: &BuildContext) -> Result<Image, BuilderError> {
+    find_by(ec2, &run.source_ami, run.source_ami_filter.as_ref(), cx).await
+}
+
+pub(super) async fn find_by(
+    ec2: &Ec2,
+    source_ami: &str,
+    filter: Option<&AmiFilter>,
+    cx: &BuildContext,
+) -> Result<Image, BuilderError> {
     let mut query = ImageQuery::default();
     let mut most_recent = false;
-    if !run.source_ami.is_empty() {
-        query.ids.push(run.source_ami.clone());
+    if !source_ami.is_empty() {
+        query.ids.push(source_ami.to_owned());
     }
-    if let Some(filter) = &run.source_ami_filter {
+    if let Some(filter) = filter {
         query.owners.clone_from(&filter.owners);
         query.filters.clone_from(&filter.filters);
         query.include_deprecated = filter.include_deprecated;
@@ -45,5 +54,17 @@ pub(super) fn check_virtualization(image: &Image, enhanced_networking: bool) -> 
     Err(BuilderError::Failed(format!(
         "\"ena_support\" and \"sriov_support\" need a source image with virtualization \"hvm\"; {} has {:?}",
         image.id, image.virtualization
+    )))
+}
+
+/// Only an instance without a disk of its own is bundled.
+pub(super) fn check_instance_store(image: &Image) -> Result<(), BuilderError> {
+    if image.root_device_type == "instance-store" {
+        return Ok(());
+    }
+    Err(BuilderError::Failed(format!(
+        "the root device of the source image {} is {:?}, and amazon-instance bundles instance stores; use amazon-ebs for \
+         this image",
+        image.id, image.root_device_type
     )))
 }

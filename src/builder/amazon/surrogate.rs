@@ -185,6 +185,7 @@ impl SurrogateMachine {
         let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
         let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
         let registration = Registration {
+            location: String::new(),
             name: plan.name.clone(),
             architecture: config.architecture.clone(),
             virtualization: config.ami.ami_virtualization_type.clone(),

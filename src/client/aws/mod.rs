@@ -6,12 +6,15 @@ mod assume_role;
 pub(crate) mod ec2;
 mod error;
 mod iam;
+mod metadata;
 mod oidc;
 mod parameter;
 mod registry;
 mod release;
 mod retry;
+mod s3;
 mod secret;
+mod session;
 mod sweep;
 pub(crate) mod wait;
 
@@ -28,7 +31,9 @@ use aws_sdk_ec2::config::Credentials;
 pub(crate) use access::{Access, AssumeRole};
 pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
+pub(crate) use metadata::{Identity, identity};
 pub(crate) use oidc::{OidcRole, session_name};
+pub(crate) use s3::{Encryption, Object, S3};
 pub(crate) use sweep::{Found, Wanted};
 
 use crate::run::aws::AwsReach;
@@ -159,6 +164,20 @@ impl Aws {
 
     pub(crate) fn iam(&self) -> Iam {
         Iam::new(&self.shared.config, self.region())
+    }
+
+    pub(crate) fn s3(&self, region: &str) -> S3 {
+        S3::new(&self.config_in(region), region)
+    }
+
+    /// The keys themselves, for a program elsewhere that signs requests: key id, secret and token.
+    pub(crate) async fn keys(&self) -> Result<(String, String, String), AwsError> {
+        let none = || AwsError::Credentials("there are no AWS credentials to hand over".to_owned());
+        let provider = self.shared.config.credentials_provider().ok_or_else(none)?;
+        let keys = aws_credential_types::provider::ProvideCredentials::provide_credentials(&provider).await;
+        let keys = keys.map_err(|error| AwsError::Credentials(error.to_string()))?;
+        let token = keys.session_token().unwrap_or_default().to_owned();
+        Ok((keys.access_key_id().to_owned(), keys.secret_access_key().to_owned(), token))
     }
 
     /// A secret of Secrets Manager; the current version without id and stage.

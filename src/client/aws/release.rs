@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::Aws;
 use super::ec2::Ec2;
 use super::ec2::types::{Filters, Image, ImageQuery};
 use super::error::AwsError;
 use super::retry::Retry;
 use super::wait::Polling;
+use super::{Aws, Object};
 use crate::run::aws::{AwsThing, RESOURCE_TAG};
 use crate::run::cancel::Cancel;
 use crate::run::cleanup::Released;
@@ -39,9 +39,10 @@ impl Aws {
                 Some(found) => image(&ec2, &found).await?,
                 None => orphans(&ec2, id).await?,
             },
-            AwsThing::S3Object { .. } | AwsThing::Session { .. } => {
-                return Err(AwsError::Unexpected("this forge does not know how to remove it".to_owned()));
-            }
+            AwsThing::Import { tag } => import(&ec2, tag).await?,
+            AwsThing::S3Object { bucket, key } => self.s3(region).delete(Object { bucket, key }).await?,
+            AwsThing::S3Objects { bucket, prefix } => self.s3(region).delete_all(bucket, prefix).await?,
+            AwsThing::Session { reason, id } => self.end_session(region, id, reason).await?,
         };
         Ok(if removed { Released::Removed } else { Released::Absent })
     }
@@ -121,6 +122,20 @@ async fn snapshots(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
         held(|| ec2.delete_snapshot(&snapshot.id)).await?;
     }
     Ok(!found.is_empty())
+}
+
+/// Ends the task, and removes the image that it may have made already.
+async fn import(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
+    let tasks = twice(|| ec2.import_tasks(tag)).await?;
+    for task in &tasks {
+        if task.status == "active" {
+            ec2.cancel_import(&task.id).await?;
+        }
+        if let Some(made) = ec2.image(&task.image_id).await?.filter(|_| !task.image_id.is_empty()) {
+            image(ec2, &made).await?;
+        }
+    }
+    Ok(!tasks.is_empty())
 }
 
 /// An image whose making may or may not have been answered. Without a tag it goes by its name, which our own check

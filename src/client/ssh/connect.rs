@@ -56,6 +56,10 @@ pub(crate) async fn connect(
             let stream = limited(TCP_FAR, hop, through(proxy, hop)).await?;
             (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
         }
+        Via::Own(way) => {
+            let stream = limited(HANDSHAKE, hop, way.dial(hop.port)).await?;
+            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+        }
         Via::Bastion(bastion) => {
             let (handle, outer) = limited(HANDSHAKE, hop, across(bastion, config, handler, hop)).await?;
             (handle, Some(outer))

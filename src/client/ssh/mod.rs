@@ -9,7 +9,11 @@ mod session;
 mod sftp;
 mod tunnel;
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use connect::connect;
 pub(crate) use handler::HostKey;
@@ -52,6 +56,17 @@ pub(crate) enum Via {
     Direct,
     Proxy(Proxy),
     Bastion(Box<Hop>),
+    Own(Arc<dyn Dial>),
+}
+
+/// A stream that carries a connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A way to a machine that is none of the network's. Asked for a stream for every connection.
+#[async_trait]
+pub(crate) trait Dial: Send + Sync {
+    async fn dial(&self, port: u16) -> Result<Box<dyn Stream>, SshError>;
 }
 
 /// A port that is forwarded: who connects to `port` on the listening side reaches `host:target` from the other one.

@@ -53,7 +53,7 @@ impl SshConfig {
         match &self.via {
             Via::Bastion(bastion) => hops.push(bastion),
             Via::Proxy(proxy) if !proxy.password.is_empty() => redactor.add(&proxy.password),
-            Via::Proxy(_) | Via::Direct => {}
+            Via::Proxy(_) | Via::Direct | Via::Own(_) => {}
         }
         for hop in hops {
             hop.credentials.keys.iter().for_each(|key| redactor.add(key.text()));

@@ -136,7 +136,7 @@ async fn send_tree(input: &Input, root: &Path, transfer: &mut Transfer) -> Resul
         }
         let found = entry.metadata().map_err(|error| local(entry.path(), error.into()))?;
         let name = entry.file_name().to_string_lossy();
-        let mode = super::upload::mode_of(&found);
+        let mode = crate::communicator::tree::mode_of(&found);
         if found.is_dir() {
             input.write(Bytes::from(format!("D{:04o} 0 {name}\n", mode & 0o7777))).await?;
             depth += 1;

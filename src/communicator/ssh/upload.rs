@@ -1,6 +1,5 @@
 //! Uploads: one file over SFTP, a folder as a tar stream, and what the machine has instead.
 
-use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,8 @@ use super::{Method, Ssh, both, drain};
 use crate::client::archive::archive;
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted};
-use crate::communicator::tree::{Tar, append_tree};
+use crate::communicator::tree::{Tar, append_tree, inner_name, mode_of};
+use crate::communicator::wrapper::make_target;
 use crate::communicator::{CommunicatorError, Content};
 use crate::run::BuildContext;
 
@@ -71,11 +71,7 @@ impl Ssh {
         if !found.is_dir() {
             return Err(local(&root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
         }
-        let contents_only = source.ends_with('/') || source.ends_with("/.");
-        // `..` and `.` have no name of their own: ask where they lead.
-        let whole = root.canonicalize().map_err(|error| local(&root, error))?;
-        let name = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let inner = if contents_only { String::new() } else { name };
+        let inner = inner_name(source).map_err(|error| local(&root, error))?;
         let mut transfer = Transfer::new(cx, format!("Uploading {source}"), None);
         match self.config.method {
             Method::Fastest => {
@@ -154,16 +150,6 @@ impl Ssh {
     }
 }
 
-/// Shell text that sets `$d` to the folder for the contents and makes it: the destination itself when it is not there
-/// yet or when `inner` is empty, else the folder `inner` in it.
-fn make_target(destination: &str, inner: &str) -> String {
-    let choose = match inner {
-        "" => String::new(),
-        inner => format!("if [ -d \"$d\" ]; then d=\"$d\"/{}; fi; ", quoted(inner)),
-    };
-    format!("d={}; {choose}mkdir -p \"$d\"", quoted(destination))
-}
-
 fn hint(said: &str) -> &'static str {
     match said.contains("ermission denied") {
         true => "; the user may not: upload to a folder like /tmp, and move it with sudo in a shell provisioner",
@@ -228,17 +214,6 @@ async fn sftp_put(
         sftp.set_mode(path, *mode).await?;
     }
     Ok(())
-}
-
-#[cfg(unix)]
-pub(super) fn mode_of(found: &Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    found.permissions().mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-pub(super) fn mode_of(found: &Metadata) -> u32 {
-    if found.is_dir() { 0o755 } else { 0o644 }
 }
 
 fn content_path<'a>(content: &Content<'a>) -> &'a Path {

@@ -12,10 +12,9 @@ use crate::builder::ssh_options::{self, CommunicatorChoice};
 use crate::client::aws::Access;
 use crate::client::aws::ec2::types::BlockDevice;
 use crate::client::aws::wait::Polling;
+use crate::client::ssh::Via;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::Interpolation;
-
-const NO_SESSION_MANAGER: &str = "let the runner reach the instance: its public or private address, or a bastion";
 
 /// `amazon-ebs`, decoded.
 pub(in crate::builder::amazon) struct EbsConfig {
@@ -108,10 +107,16 @@ pub(super) fn check_session_manager(fields: &mut Fields<'_>, run: &RunOptions, c
     if run.network.ssh_interface != "session_manager" {
         return;
     }
-    fields.error_at("ssh_interface", "ssh_interface \"session_manager\" is not supported yet", NO_SESSION_MANAGER);
-    if !matches!(communicator, CommunicatorChoice::Ssh(_)) {
-        let summary = "Session Manager carries SSH only";
-        fields.error_at("ssh_interface", summary, "set communicator = \"ssh\", or another ssh_interface");
+    match communicator {
+        CommunicatorChoice::None => {
+            let summary = "Session Manager carries SSH only";
+            fields.error_at("ssh_interface", summary, "set communicator = \"ssh\", or another ssh_interface");
+        }
+        CommunicatorChoice::Ssh(ssh) if !matches!(ssh.via, Via::Direct) => {
+            let detail = "it is a way of its own: leave out the bastion or the proxy";
+            fields.error_at("ssh_interface", "Session Manager beside a bastion or a proxy", detail);
+        }
+        CommunicatorChoice::Ssh(_) => {}
     }
     if run.iam_instance_profile.is_empty() && run.temporary_iam_instance_profile_policy_document.is_none() {
         let detail = "the instance must be allowed to talk to Systems Manager; set iam_instance_profile or \

@@ -47,6 +47,7 @@ pub(in crate::builder::amazon) struct RunOptions {
     pub capacity_reservation_preference: String,
     pub capacity_reservation_id: String,
     pub capacity_reservation_group_arn: String,
+    pub pause_before_ssm: std::time::Duration,
 }
 
 pub(super) fn decode(fields: &mut Fields<'_>) -> RunOptions {
@@ -73,14 +74,15 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> RunOptions {
         capacity_reservation_preference: fields.text("capacity_reservation_preference").unwrap_or_default(),
         capacity_reservation_id: fields.text("capacity_reservation_id").unwrap_or_default(),
         capacity_reservation_group_arn: fields.text("capacity_reservation_group_arn").unwrap_or_default(),
+        pause_before_ssm: fields.duration("pause_before_ssm").unwrap_or_default(),
     };
+    // Session Manager's stream needs no port of ours.
     fields.duration("windows_password_timeout");
-    fields.duration("pause_before_ssm");
     let port = fields.integer("session_manager_port").unwrap_or_default();
     if !(0..=65_535).contains(&port) {
         fields.error_at("session_manager_port", "\"session_manager_port\" is no port", "0 to 65535");
     }
-    check_source(fields, &run);
+    check_source(fields, &run.source_ami, run.source_ami_filter.as_ref());
     check_type(fields, &run);
     check_user_data(fields, &run);
     with_capacity(fields, run)
@@ -99,7 +101,7 @@ pub(super) fn choice(fields: &mut Fields<'_>, name: &'static str, choices: &[&'s
     Some(given)
 }
 
-fn ami_filter(fields: &mut Fields<'_>) -> Option<AmiFilter> {
+pub(super) fn ami_filter(fields: &mut Fields<'_>) -> Option<AmiFilter> {
     let block = fields.block("source_ami_filter")?;
     let mut inner = fields.nested(block);
     let found = AmiFilter {
@@ -112,11 +114,12 @@ fn ami_filter(fields: &mut Fields<'_>) -> Option<AmiFilter> {
     (!found.filters.is_empty() || !found.owners.is_empty()).then_some(found)
 }
 
-fn check_source(fields: &mut Fields<'_>, run: &RunOptions) {
-    if !run.source_ami.is_empty() {
+/// Something must say which image the build starts from, and whose it is.
+pub(super) fn check_source(fields: &mut Fields<'_>, source_ami: &str, filter: Option<&AmiFilter>) {
+    if !source_ami.is_empty() {
         return;
     }
-    match &run.source_ami_filter {
+    match filter {
         None => fields.push(
             Diagnostic::error("neither \"source_ami\" nor \"source_ami_filter\"")
                 .at(fields.block_span())

@@ -15,8 +15,8 @@ use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::Interpolation;
 
-const ARCHITECTURES: [&str; 5] = ["x86_64", "arm64", "i386", "arm64_mac", "x86_64_mac"];
-const BOOT_MODES: [&str; 3] = ["legacy-bios", "uefi", "uefi-preferred"];
+pub(super) const ARCHITECTURES: [&str; 5] = ["x86_64", "arm64", "i386", "arm64_mac", "x86_64_mac"];
+pub(super) const BOOT_MODES: [&str; 3] = ["legacy-bios", "uefi", "uefi-preferred"];
 
 /// A device of the launch, and whether it is left out of the image.
 pub(in crate::builder::amazon) struct SurrogateDevice {
@@ -84,7 +84,7 @@ pub(in crate::builder::amazon) fn decode_surrogate(fields: &mut Fields<'_>) -> O
         fields.error_at("ami_virtualization_type", summary, "hvm, for all current instance types");
     }
     check_root(fields, &config);
-    check_boot(fields, &config);
+    check_boot(fields, &config.architecture, &config.boot_mode, &config.uefi_data, &config.tpm_support);
     ebs::check_login(fields, &config.communicator);
     ebs::check_spot(fields, &config.run, config.ami.ena_support, config.ami.sriov_support);
     ebs::check_session_manager(fields, &config.run, &config.communicator);
@@ -141,9 +141,16 @@ fn check_root(fields: &mut Fields<'_>, config: &SurrogateConfig) {
     fields.push(Diagnostic::error(summary).at(span).detail("source_device_name of ami_root_device names it"));
 }
 
-fn check_boot(fields: &mut Fields<'_>, config: &SurrogateConfig) {
-    let uefi = config.boot_mode.starts_with("uefi") || (config.boot_mode.is_empty() && config.architecture == "arm64");
-    for (name, value) in [("uefi_data", &config.uefi_data), ("tpm_support", &config.tpm_support)] {
+/// UEFI variables and a TPM need UEFI, which arm64 has without being told.
+pub(super) fn check_boot(
+    fields: &mut Fields<'_>,
+    architecture: &str,
+    boot_mode: &str,
+    uefi_data: &str,
+    tpm_support: &str,
+) {
+    let uefi = boot_mode.starts_with("uefi") || (boot_mode.is_empty() && architecture == "arm64");
+    for (name, value) in [("uefi_data", uefi_data), ("tpm_support", tpm_support)] {
         if !value.is_empty() && !uefi && !fields.is_unknown(name) {
             let summary = format!("\"{name}\" without a UEFI boot mode");
             fields.error_at(name, summary, "set boot_mode = \"uefi\"");

@@ -46,6 +46,8 @@ pub(super) fn image(image: sdk::Image) -> Image {
         virtualization: word(image.virtualization_type.as_ref().map(sdk::VirtualizationType::as_str)),
         root_device_name: image.root_device_name.unwrap_or_default(),
         root_device_type: word(image.root_device_type.as_ref().map(sdk::DeviceType::as_str)),
+        ena_support: image.ena_support.unwrap_or_default(),
+        boot_mode: word(image.boot_mode.as_ref().map(sdk::BootModeValues::as_str)),
         tags: tags(image.tags),
         devices: image.block_device_mappings.unwrap_or_default().into_iter().map(device).collect(),
     }
@@ -63,6 +65,8 @@ fn device(device: sdk::BlockDeviceMapping) -> BlockDevice {
         own.encrypted = ebs.encrypted;
         own.snapshot_id = ebs.snapshot_id.unwrap_or_default();
         own.volume_size = ebs.volume_size;
+        own.iops = ebs.iops;
+        own.throughput = ebs.throughput;
         own.volume_type = word(ebs.volume_type.as_ref().map(sdk::VolumeType::as_str));
     }
     own

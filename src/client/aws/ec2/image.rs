@@ -101,6 +101,7 @@ impl Ec2 {
             .client
             .register_image()
             .name(&image.name)
+            .set_image_location(text(&image.location))
             .set_architecture(text(&image.architecture).map(|value| value.as_str().into()))
             .set_virtualization_type(text(&image.virtualization))
             .set_root_device_name(text(&image.root_device_name))

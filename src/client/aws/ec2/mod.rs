@@ -3,6 +3,7 @@
 mod convert;
 mod fleet;
 mod image;
+mod import;
 mod instance;
 mod launch;
 mod network;
@@ -105,6 +106,6 @@ fn removed(done: Result<(), AwsError>) -> Result<bool, AwsError> {
 }
 
 /// The text, unless it is empty: empty texts are not sent.
-fn text(text: &str) -> Option<String> {
+pub(super) fn text(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }

@@ -27,6 +27,8 @@ pub(crate) struct Image {
     pub root_device_name: String,
     /// `ebs` or `instance-store`.
     pub root_device_type: String,
+    pub ena_support: bool,
+    pub boot_mode: String,
     pub tags: Tags,
     pub devices: Vec<BlockDevice>,
 }
@@ -200,6 +202,17 @@ pub(crate) struct Snapshot {
     pub tags: Tags,
 }
 
+/// `CreateVolume`: an empty disk, or one made of a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewVolume {
+    /// Makes the call repeatable.
+    pub client_token: String,
+    pub availability_zone: String,
+    /// The device's size, type, speed, encryption and snapshot.
+    pub device: BlockDevice,
+    pub tags: Tags,
+}
+
 /// `CopyImage` into the region whose client makes the call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ImageCopy {
@@ -221,6 +234,8 @@ pub(crate) struct ImageCopy {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Registration {
     pub name: String,
+    /// `bucket/key` of a manifest in S3, for an image without snapshots.
+    pub location: String,
     pub architecture: String,
     pub virtualization: String,
     pub root_device_name: String,
@@ -231,6 +246,38 @@ pub(crate) struct Registration {
     pub uefi_data: String,
     pub tpm_support: String,
     pub imds_support: String,
+    pub tags: Tags,
+}
+
+/// `ImportImage` of a disk in S3.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DiskImport {
+    pub client_token: String,
+    pub bucket: String,
+    pub key: String,
+    /// `ova`, `raw`, `vmdk`, `vhd`, `vhdx`
+    pub format: String,
+    pub encrypted: bool,
+    pub kms_key_id: String,
+    pub architecture: String,
+    pub boot_mode: String,
+    pub platform: String,
+    pub license_type: String,
+    pub role_name: String,
+    pub tags: Tags,
+}
+
+/// An import under way, as `DescribeImportImageTasks` tells it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ImportTask {
+    pub id: String,
+    /// `active`, `deleting`, `deleted`, `completed`
+    pub status: String,
+    pub message: String,
+    /// Per cent.
+    pub progress: String,
+    /// Known once there is one.
+    pub image_id: String,
     pub tags: Tags,
 }
 

@@ -1,9 +1,11 @@
-//! Volumes: found, detached, removed.
+//! Volumes: made, found, attached, removed.
 
 use std::time::Duration;
 
-use super::types::{Filters, Volume};
-use super::{Ec2, NOT_FOUND, convert, removed};
+use aws_sdk_ec2::types as sdk;
+
+use super::types::{Filters, NewVolume, Volume};
+use super::{Ec2, NOT_FOUND, convert, removed, text};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::wait::{Look, Polling, wait};
 use crate::run::cancel::Cancel;
@@ -25,6 +27,26 @@ impl Ec2 {
             Err(error) if error.is(&NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes a volume and yields its id.
+    pub(crate) async fn create_volume(&self, volume: &NewVolume) -> Result<String, AwsError> {
+        let disk = &volume.device;
+        let request = self
+            .client
+            .create_volume()
+            .client_token(&volume.client_token)
+            .availability_zone(&volume.availability_zone)
+            .set_snapshot_id(text(&disk.snapshot_id))
+            .set_size(disk.volume_size)
+            .set_volume_type(text(&disk.volume_type).map(|kind| kind.as_str().into()))
+            .set_iops(disk.iops)
+            .set_throughput(disk.throughput)
+            .set_encrypted(disk.encrypted)
+            .set_kms_key_id(text(&disk.kms_key_id))
+            .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::Volume, &volume.tags)]));
+        let made = self.answer("CreateVolume", request.send().await).await?;
+        super::image::given(made.volume_id, "CreateVolume", "volume")
     }
 
     pub(crate) async fn attach_volume(&self, id: &str, instance: &str, device: &str) -> Result<(), AwsError> {

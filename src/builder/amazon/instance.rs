@@ -1,0 +1,225 @@
+//! The `amazon-instance` builder: an instance without a disk of its own bundles itself into S3 with EC2's AMI tools,
+//! and the bundle is registered as an image.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::account::{Account, owned, unique_name};
+use super::config::{self, InstanceConfig};
+use super::image::{self, Made, Plan};
+use super::launch::{self, Order};
+use super::machine::Running;
+use super::{artifact, finish, precheck, source};
+use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::client::Services;
+use crate::client::aws::ec2::types::{Image, Registration, Tags};
+use crate::communicator::{Communicator, Content, Exit};
+use crate::eval::fields::Fields;
+use crate::eval::interpolate::Data;
+use crate::run::BuildContext;
+use crate::run::artifact::Artifact;
+use crate::run::aws::AwsThing;
+use crate::run::cleanup::Resource;
+
+const BUILDER_ID: &str = "mitchellh.amazon.instance";
+/// Status with which the upload tool says that the bucket is somebody else's.
+const FOREIGN_BUCKET: i64 = 3;
+
+struct InstanceStore {
+    config: Arc<InstanceConfig>,
+    services: Arc<Services>,
+}
+
+struct InstanceMachine {
+    config: Arc<InstanceConfig>,
+    running: Running,
+    source: Image,
+}
+
+pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
+    let config = Arc::new(config::decode_instance(fields)?);
+    Some(Box::new(InstanceStore { config, services: Arc::clone(services) }))
+}
+
+#[async_trait]
+impl Builder for InstanceStore {
+    fn own_facts(&self) -> &'static [&'static str] {
+        super::FACTS
+    }
+
+    async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
+        let config = &self.config;
+        let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
+        let (_, _, _, source, network) = tokio::try_join!(
+            precheck::regions(&account, &config.ami, cx),
+            precheck::vpc(&account, &config.run, cx),
+            async {
+                match replaces(config, cx) || config.ami.skip_save_build_region {
+                    true => Ok(()),
+                    false => precheck::name_is_free(&account, &config.ami, cx).await,
+                }
+            },
+            source::find(&account.ec2, &config.run, cx),
+            launch::find_network(&account, &config.run, cx),
+        )?;
+        source::check_instance_store(&source)?;
+        source::check_virtualization(&source, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
+        let order = Order {
+            run: &config.run,
+            communicator: &config.communicator,
+            source: &source,
+            devices: &config.launch_block_device_mappings,
+            volume_tags: &std::collections::BTreeMap::new(),
+            interpolation: &config.interpolation,
+        };
+        let launched = launch::launch(&account, &order, &network, cx).await?;
+        let running = Running::new(account, launched);
+        Ok(Box::new(InstanceMachine { config: Arc::clone(config), running, source }))
+    }
+}
+
+fn replaces(config: &InstanceConfig, cx: &BuildContext) -> bool {
+    config.ami.force_deregister || cx.run.force
+}
+
+#[async_trait]
+impl Machine for InstanceMachine {
+    async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
+        self.running.connect(&self.config.run, &self.config.communicator, cx).await
+    }
+
+    fn facts(&self) -> Facts {
+        self.running.facts(&self.config.communicator)
+    }
+
+    async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        let machine = self.connect(cx).await?;
+        self.running.clear_keys(&config.communicator, cx).await;
+        let prefix = match config.bundle_prefix.as_str() {
+            "" => format!("image-{}", chrono::Utc::now().timestamp()),
+            given => given.to_owned(),
+        };
+        let bundle = self.bundle(machine.as_ref(), &prefix, cx).await?;
+        if replaces(config, cx) {
+            image::make_room(account, &config.ami, cx).await?;
+        }
+        let plan = Plan::of(&config.ami, account.region());
+        let location = format!("{}/{prefix}.manifest.xml", config.s3_bucket);
+        let made = self.register(&plan, location, cx).await?;
+        let intermediate = plan.intermediate;
+        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+        let facts = &self.running.launched.facts;
+        finish::finish(account, &config.ami, &config.interpolation, facts, &images, cx).await?;
+        // An image that stays lives on its bundle.
+        for objects in bundle.iter().filter(|_| !intermediate) {
+            cx.keep(objects)?;
+        }
+        artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
+    }
+}
+
+impl InstanceMachine {
+    /// Has the instance bundle itself and upload the bundle. Yields what is in S3 then.
+    async fn bundle(
+        &self,
+        machine: &dyn Communicator,
+        prefix: &str,
+        cx: &BuildContext,
+    ) -> Result<[Resource; 2], BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        cx.say("Copying X509 certificate and key...");
+        let folder = config.x509_upload_path.trim_end_matches('/');
+        let (cert, key) = (format!("{folder}/cert.pem"), format!("{folder}/key.pem"));
+        for (from, to) in [(&config.x509_cert_path, &cert), (&config.x509_key_path, &key)] {
+            let bytes = std::fs::read(from)
+                .map_err(|error| BuilderError::Failed(format!("{} could not be read: {error}", from.display())))?;
+            machine.upload_file(Content::Bytes { bytes: bytes.into(), mode: 0o600 }, to, cx).await?;
+        }
+        cx.say("Bundling the volume...");
+        let destination = config.bundle_destination.trim_end_matches('/');
+        let values = [
+            ("KeyPath", key.as_str()),
+            ("CertPath", &cert),
+            ("AccountId", &config.account_id),
+            ("Architecture", &self.source.architecture),
+            ("PrivatePath", folder),
+            ("Destination", destination),
+            ("Prefix", prefix),
+        ];
+        let command = self.render(&config.bundle_vol_command, &values)?;
+        let status = run(machine, &command, cx).await?;
+        if status != 0 {
+            return Err(BuilderError::Failed(format!(
+                "bundling the volume failed (status {status}); are EC2's AMI tools on the image, and may the user sudo?"
+            )));
+        }
+
+        cx.say("Uploading the bundle...");
+        let (access_key, secret_key, token) = account.aws.keys().await?;
+        for secret in [&secret_key, &token].into_iter().filter(|secret| !secret.is_empty()) {
+            cx.events.redactor().add(secret);
+        }
+        let manifest = format!("{destination}/{prefix}.manifest.xml");
+        let values = [
+            ("AccessKey", access_key.as_str()),
+            ("SecretKey", &secret_key),
+            ("Token", &token),
+            ("BucketName", &config.s3_bucket),
+            ("BundleDirectory", destination),
+            ("ManifestPath", &manifest),
+            ("Region", account.region()),
+        ];
+        let command = self.render(&config.bundle_upload_command, &values)?;
+        let (bucket, before) = match config.s3_bucket.split_once('/') {
+            Some((bucket, folder)) => (bucket, format!("{}/", folder.trim_end_matches('/'))),
+            None => (config.s3_bucket.as_str(), String::new()),
+        };
+        let objects =
+            |ending| AwsThing::S3Objects { bucket: bucket.to_owned(), prefix: format!("{before}{prefix}{ending}") };
+        let bundle = [account.acquire(objects(".part."), cx)?, account.acquire(objects(".manifest.xml"), cx)?];
+        match run(machine, &command, cx).await? {
+            0 => Ok(bundle),
+            FOREIGN_BUCKET => Err(BuilderError::Failed(format!(
+                "uploading the bundle failed: the bucket {} seems to be somebody else's, or cannot be written to",
+                config.s3_bucket
+            ))),
+            status => Err(BuilderError::Failed(format!("uploading the bundle failed (status {status})"))),
+        }
+    }
+
+    fn render(&self, text: &str, values: &[(&str, &str)]) -> Result<String, BuilderError> {
+        let data = values.iter().map(|(name, value)| ((*name).to_owned(), Data::Text((*value).to_owned())));
+        let rendered = self.config.interpolation.render(text, &Data::Map(data.collect()));
+        rendered.map_err(|error| BuilderError::Failed(format!("{text:?} cannot be rendered: {error}")))
+    }
+
+    async fn register(&self, plan: &Plan, location: String, cx: &BuildContext) -> Result<Made, BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        cx.say("Registering the AMI...");
+        let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
+        let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
+        let registration = Registration {
+            name: plan.name.clone(),
+            location,
+            virtualization: config.ami.ami_virtualization_type.clone(),
+            devices: config.ami_block_device_mappings.clone(),
+            ena_support: config.ami.ena_support == Some(true),
+            sriov_support: config.ami.sriov_support,
+            tpm_support: config.tpm_support.clone(),
+            imds_support: config.ami.imds_support.clone(),
+            tags: if tag.is_empty() { Tags::new() } else { owned(Tags::new(), &tag, cx) },
+            ..Registration::default()
+        };
+        let registered = account.ec2.register_image(&registration).await;
+        image::settle(account, registered, tag, &intent, cx).await
+    }
+}
+
+async fn run(machine: &dyn Communicator, command: &str, cx: &BuildContext) -> Result<i64, BuilderError> {
+    match machine.exec(command, cx).await? {
+        Exit::Status(status) => Ok(status),
+        Exit::Disconnected => Err(BuilderError::Failed("the connection broke while the image was bundled".to_owned())),
+    }
+}
