@@ -8,6 +8,7 @@ mod connect;
 mod download;
 mod scp;
 mod script;
+mod stream;
 mod upload;
 
 use std::path::Path;

@@ -7,21 +7,12 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use tokio::io::AsyncReadExt as _;
 
+use super::stream::{Source, send};
 use super::{Ssh, both, drain};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Input, Output, Running, quoted};
 use crate::communicator::CommunicatorError;
-
-/// Bytes read from a local file at once.
-const CHUNK: usize = 256 << 10;
-
-/// What is sent as one file.
-pub(super) enum Source<'a> {
-    File(&'a Path),
-    Bytes(Bytes),
-}
 
 impl Ssh {
     /// Puts one file.
@@ -98,31 +89,12 @@ async fn send_file(
     name: &str,
     transfer: &mut Transfer,
 ) -> Result<(), CommunicatorError> {
-    let header = |size: u64| Bytes::from(format!("C{:04o} {size} {name}\n", mode & 0o7777));
-    match source {
-        Source::Bytes(bytes) => {
-            input.write(header(bytes.len() as u64)).await?;
-            input.write(bytes.clone()).await?;
-            transfer.advance(bytes.len() as u64);
-        }
-        Source::File(path) => {
-            let mut file = tokio::fs::File::open(path).await.map_err(|error| local(path, error))?;
-            let mut left = file.metadata().await.map_err(|error| local(path, error))?.len();
-            input.write(header(left)).await?;
-            while left > 0 {
-                let mut buffer = bytes::BytesMut::zeroed(usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK)));
-                let read = file.read(&mut buffer).await.map_err(|error| local(path, error))?;
-                if read == 0 {
-                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was uploaded");
-                    return Err(local(path, error));
-                }
-                buffer.truncate(read);
-                input.write(buffer.freeze()).await?;
-                transfer.advance(read as u64);
-                left -= read as u64;
-            }
-        }
-    }
+    let size = source.size().map_err(|error| match source {
+        Source::File(path) => local(path, error),
+        Source::Bytes(_) => local(Path::new(name), error),
+    })?;
+    input.write(Bytes::from(format!("C{:04o} {size} {name}\n", mode & 0o7777))).await?;
+    send(input, source, size, transfer).await?;
     Ok(input.write(Bytes::from_static(&[0])).await?)
 }
 

@@ -1,11 +1,11 @@
-//! Uploads: one file over SFTP, a folder as a tar stream, and what the machine has instead.
+//! Uploads: one file as a command's input, a folder as a tar stream, and what the machine has instead.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::scp::Source;
+use super::stream::{Source, hint};
 use super::{Method, Ssh, both, drain};
 use crate::client::archive::archive;
 use crate::client::progress::Transfer;
@@ -37,6 +37,13 @@ impl Ssh {
             }
         };
         transfer.expect(size);
+        let whole = match &content {
+            Content::Bytes { bytes, .. } => Source::Bytes(bytes.clone()),
+            Content::File(path) => Source::File(path),
+        };
+        if self.config.method == Method::Fastest && self.stream_put(&whole, mode, destination, &mut transfer).await? {
+            return Ok(());
+        }
         if self.config.method != Method::Scp {
             match self.sftp().await {
                 Ok(sftp) => {
@@ -52,11 +59,7 @@ impl Ssh {
                 Err(error) => return Err(error),
             }
         }
-        let source = match &content {
-            Content::Bytes { bytes, .. } => Source::Bytes(bytes.clone()),
-            Content::File(path) => Source::File(path),
-        };
-        self.scp_put(source, mode, destination, &mut transfer).await
+        self.scp_put(whole, mode, destination, &mut transfer).await
     }
 
     /// See [`crate::communicator::Communicator::upload_directory`] for what `source` and `destination` mean.
@@ -147,13 +150,6 @@ impl Ssh {
                 hint(&said)
             ))),
         }
-    }
-}
-
-fn hint(said: &str) -> &'static str {
-    match said.contains("ermission denied") {
-        true => "; the user may not: upload to a folder like /tmp, and move it with sudo in a shell provisioner",
-        false => "",
     }
 }
 
