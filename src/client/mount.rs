@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use crate::run::cleanup::Released;
 
-/// What still ends when it is asked to has ended by then.
-const BUSY: Duration = Duration::from_secs(5);
+/// What ends by itself has ended by then.
+const BUSY: Duration = Duration::from_secs(2);
+const GIVE_UP: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Takes the mount off with the command line `unmount`, and the empty folder with it when `remove_directory`.
+/// Takes the mount off with the command line `unmount`, and the empty folder with it when `remove_directory`. Programs
+/// that were started in there and do not end by themselves are ended: a service that a package started, or what a
+/// killed build left.
 pub(crate) async fn release(path: &Path, unmount: &str, remove_directory: bool) -> Result<Released, String> {
-    let begun = std::time::Instant::now();
     let mut released = Released::Absent;
+    let begun = std::time::Instant::now();
     while is_mounted(path) {
         let mut command = tokio::process::Command::new("/bin/sh");
         let done = command.arg("-c").arg(unmount).stdin(std::process::Stdio::null()).output().await;
@@ -21,9 +24,15 @@ pub(crate) async fn release(path: &Path, unmount: &str, remove_directory: bool) 
             released = Released::Removed;
             continue;
         }
-        if begun.elapsed() > BUSY {
+        let inside = holders(path);
+        if begun.elapsed() > GIVE_UP {
             let said = String::from_utf8_lossy(&done.stderr);
-            return Err(format!("{unmount}: {}{}", said.trim(), holders(path)));
+            return Err(format!("{unmount}: {}{}", said.trim(), named(&inside)));
+        }
+        if begun.elapsed() > BUSY {
+            for holder in &inside {
+                holder.end();
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -48,24 +57,48 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
 }
 
-/// Processes that live in there, so that somebody can end them.
-fn holders(path: &Path) -> String {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return String::new() };
-    let lives_there = |process: &Path| {
-        ["root", "cwd"].iter().any(|link| std::fs::read_link(process.join(link)).is_ok_and(|at| at.starts_with(path)))
+/// A process that keeps the mount busy.
+struct Holder {
+    id: i32,
+    name: String,
+    /// The mount is its root: it was started in there.
+    lives_there: bool,
+}
+
+impl Holder {
+    /// Asks nothing of a process that is only looking: somebody's shell in that folder.
+    #[cfg(unix)]
+    fn end(&self) {
+        if let Some(id) = rustix::process::Pid::from_raw(self.id).filter(|_| self.lives_there) {
+            tracing::warn!(id = self.id, name = self.name, "ended: it was started in the image and still ran");
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn end(&self) {
+        tracing::debug!(id = self.id, lives_there = self.lives_there, "there are no mounts on this system");
+    }
+}
+
+fn holders(path: &Path) -> Vec<Holder> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let holder = |entry: std::fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let leads = |link: &str| std::fs::read_link(entry.path().join(link)).is_ok_and(|at| at.starts_with(path));
+        let lives_there = leads("root");
+        let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default().trim().to_owned();
+        (lives_there || leads("cwd")).then_some(Holder { id, name, lives_there })
     };
-    let found: Vec<String> = processes
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()))
-        .filter(|entry| lives_there(&entry.path()))
-        .map(|entry| {
-            let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            format!("{} ({})", name.trim(), entry.file_name().to_string_lossy())
-        })
-        .collect();
-    match found.is_empty() {
+    processes.filter_map(holder).collect()
+}
+
+/// So that somebody can end them.
+fn named(holders: &[Holder]) -> String {
+    let names: Vec<String> = holders.iter().map(|holder| format!("{} ({})", holder.name, holder.id)).collect();
+    match names.is_empty() {
         true => String::new(),
-        false => format!("; still running in there: {}; stop them in the last provisioner", found.join(", ")),
+        false => format!("; still used by {}", names.join(", ")),
     }
 }
 

@@ -5,7 +5,7 @@ instance's own key pair. CreateImage commits the container as forge-lab/ami:ID, 
 
 Usage: aws.py IMAGE          IMAGE: a container image whose entry point is sshd
 Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does.
-The tests' own door is /_lab/..., see `control`.
+The tests' own door is /_lab/..., see `control`. Disks of the machine itself are in disk.py, Session Manager in sessions.py.
 """
 
 import base64
@@ -28,6 +28,8 @@ import uuid
 IMAGES = [
     ("ami-0aaaaaaaaaaaa0001", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260101", "2026-01-01"),
     ("ami-0aaaaaaaaaaaa0002", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260801", "2026-08-01"),
+    # The one whose instances have no disk of their own.
+    ("ami-0aaaaaaaaaaaa0003", "ubuntu/images/hvm-instance/ubuntu-jammy-22.04-amd64-server-20260801", "2026-08-01"),
 ]
 folder = tempfile.mkdtemp(prefix="forge-lab-")
 with open(f"{folder}/amis.json", "w") as file:
@@ -37,7 +39,7 @@ with open(f"{folder}/amis.json", "w") as file:
                 "ami_id": id, "name": name, "description": "Canonical, Ubuntu, 22.04 LTS", "owner_id": "099720109477",
                 "public": True, "virtualization_type": "hvm", "architecture": "x86_64", "state": "available",
                 "platform": None, "image_type": "machine", "hypervisor": "xen", "root_device_name": "/dev/sda1",
-                "root_device_type": "ebs", "sriov": "simple", "image_location": name,
+                "root_device_type": "instance-store" if "hvm-instance" in name else "ebs", "sriov": "simple", "image_location": name,
                 "creation_date": f"{date}T01:02:03.000Z",
             }
             for id, name, date in IMAGES
@@ -52,7 +54,11 @@ os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 from moto.backends import get_backend  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+from werkzeug.test import Client  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
+
+from disk import Disks  # noqa: E402
+from sessions import Sessions  # noqa: E402
 
 ACCOUNT = "123456789012"
 NETWORK = "forge-lab"
@@ -165,6 +171,9 @@ def home(line):
 
 
 boxes = Boxes()
+disks = Disks(folder, os.environ.get("FORGE_TEST_BUSYBOX", ""))
+# Addresses of containers are those of the instances.
+sessions = Sessions(lambda id: ec2("eu-west-1").get_instance(id).private_ip)
 
 
 class State:
@@ -180,6 +189,10 @@ class State:
         self.extra = {}
         self.sessions = {}
         self.lifetime = None
+        # The instance that the tests run on, with no container behind it.
+        self.host = None
+        # Imports by task.
+        self.imports = {}
         # Seconds that instances and images take from one state to the next, and when each began.
         self.slow = {}
         self.began = {}
@@ -196,6 +209,8 @@ def failure(service, code, message, status):
     id = str(uuid.uuid4())
     if service == "ec2":
         body = f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>{id}</RequestID></Response>"
+    elif service == "s3":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{id}</RequestId></Error>"
     elif service in ("sts", "iam"):
         body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"
     else:
@@ -249,12 +264,88 @@ def fake(call):
             for id in listed(form, "ImageId") if "EnableFastLaunch" in state.extra.get(id, {})
         )
         return answer(action, f"<fastLaunchImageSet>{items}</fastLaunchImageSet>")
+    if action == "ImportImage":
+        return start_import(form, region)
+    if action == "DescribeImportImageTasks":
+        wanted = listed(form, "ImportTaskId")
+        tasks = [import_item(id, task) for id, task in state.imports.items() if not wanted or id in wanted]
+        return answer(action, f"<importImageTaskSet>{''.join(tasks)}</importImageTaskSet>")
+    if action == "CancelImportTask":
+        state.imports[form["ImportTaskId"]]["status"] = "deleted"
+        return answer(action, "<return>true</return>")
     if action == "ModifyImageAttribute" and ("Description.Value" in form or "ImdsSupport.Value" in form):
         state.extra.setdefault(ami, {}).update({k: v for k, v in form.items() if k.endswith(".Value")})
         if "Description.Value" in form:
             ec2(region).amis[ami].description = form["Description.Value"]
         return answer(action, "<return>true</return>")
     return None
+
+
+def start_import(form, region):
+    """Imports what is in S3, if it is there; the image comes with the second look."""
+    token = form["ClientToken"]
+    known = next((id for id, task in state.imports.items() if task["token"] == token), None)
+    id = known or f"import-ami-{uuid.uuid4().hex[:17]}"
+    if not known:
+        bucket, key = (form[f"DiskContainer.1.UserBucket.{name}"] for name in ("S3Bucket", "S3Key"))
+        body = get_backend("s3")[ACCOUNT]["aws"].get_object(bucket, key)
+        state.imports[id] = {
+            "token": token, "region": region, "status": "active" if body else "deleted", "looks": 0, "image": "",
+            "message": "pending" if body else "ClientError: Disk validation failed", "form": dict(form),
+            "size": len(body.value) if body else 0, "tags": tags_of(form, "import-image-task"),
+        }
+    return answer("ImportImage", f"<importTaskId>{id}</importTaskId><status>active</status>")
+
+
+def import_item(id, task):
+    task["looks"] += 1
+    if task["status"] == "active" and task["looks"] > 2:
+        backend = ec2(task["region"])
+        ami = backend.register_image(name=id)
+        ami.root_device_type = "ebs"
+        task |= {"status": "completed", "image": ami.id, "message": "completed"}
+    tags = "".join(f"<item><key>{k}</key><value>{v}</value></item>" for k, v in task["tags"].items())
+    return (
+        f"<item><importTaskId>{id}</importTaskId><status>{task['status']}</status><progress>{task['looks'] * 20}</progress>"
+        f"<statusMessage>{task['message']}</statusMessage><imageId>{task['image']}</imageId><tagSet>{tags}</tagSet></item>"
+    )
+
+
+def manage(call, data):
+    """Session Manager, which moto does not know, and keys that are lent for a minute."""
+    action = call["action"]
+    if action == "StartSession":
+        target = data["Target"]
+        found = sessions.start(target, data["DocumentName"], data["Parameters"], data.get("Reason", ""))
+        if found is None:
+            return failure("ssm", "TargetNotConnected", f"{target} is not connected.", 400)
+        return Response(json.dumps(found), content_type="application/x-amz-json-1.1")
+    if action == "TerminateSession":
+        if not sessions.active.pop(data["SessionId"], None):
+            return failure("ssm", "DoesNotExistException", "no such session", 400)
+        return Response(json.dumps(data), content_type="application/x-amz-json-1.1")
+    if action == "DescribeSessions":
+        found = [{"SessionId": id, "Target": s["target"], "Reason": s["reason"]} for id, s in sessions.active.items()]
+        return Response(json.dumps({"Sessions": found}), content_type="application/x-amz-json-1.1")
+    if action == "SendSSHPublicKey":
+        line = f"{data['SSHPublicKey']}\n"
+        name = boxes.name(data["InstanceId"])
+        boxes.busy[data["InstanceId"]].join()
+        run("docker", "cp", "-a", "-", f"{name}:/home/{data['InstanceOSUser']}", input=home(line))
+        return Response(json.dumps({"RequestId": "1", "Success": True}), content_type="application/x-amz-json-1.1")
+    return None
+
+
+def object_call(request):
+    """The name of a call of S3, which is in its method and query."""
+    whole = len([part for part in request.path.split("/") if part]) > 1
+    names = {
+        ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart", ("POST", "uploadId"): "CompleteMultipartUpload",
+        ("DELETE", "uploadId"): "AbortMultipartUpload", ("GET", "uploads"): "ListMultipartUploads", ("GET", "list-type"): "ListObjectsV2",
+        ("POST", "delete"): "DeleteObjects",
+    }
+    found = next((name for (method, key), name in names.items() if method == request.method and key in request.args), None)
+    return found or {"HEAD": "HeadObject", "DELETE": "DeleteObject", "PUT": "PutObject", "GET": "GetObject"}[request.method] if whole or found else f"{request.method} bucket"
 
 
 def before(call, form):
@@ -294,6 +385,17 @@ def before(call, form):
                     backend.snapshots.pop(made.id, None)
 
         then.append(registered)
+    if action == "CreateVolume" and form.get("SnapshotId") and state.host:
+        # moto sizes it by the snapshot's volume, which a public image has not.
+        form.setdefault("Size", "8")
+    if action == "AttachVolume" and form.get("InstanceId") == state.host:
+        volume = ec2(region).volumes[form["VolumeId"]]
+        disks.attach(volume.id, volume.snapshot_id or "", form["Device"])
+    if action == "DetachVolume":
+        disks.detach(form["VolumeId"])
+    if action == "CreateSnapshot":
+        volume = form["VolumeId"]
+        then.append(lambda body: disks.snapshot(volume, re.search(r"<snapshotId>(.*?)</snapshotId>", body)[1]))
     if action == "DetachVolume" and "InstanceId" not in form:
         # moto wants to be told what it knows.
         volume = ec2(region).volumes.get(form["VolumeId"])
@@ -419,6 +521,8 @@ def read_call(request):
     form = request.form.to_dict()
     action = form.get("Action") or request.headers.get("X-Amz-Target", "").split(".")[-1]
     key, region, service = scope.groups() if scope else ("", "us-east-1", "sts" if "WebIdentity" in (action or "") else "")
+    if service == "s3":
+        action = object_call(request)
     return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key}
 
 
@@ -449,6 +553,8 @@ def gate(environ, start_response):
         return control(request)(environ, start_response)
     if request.path == "/token":
         return mint(request)(environ, start_response)
+    if request.path.startswith("/latest/"):
+        return metadata(request)(environ, start_response)
     body = request.get_data(cache=True)
     call = read_call(request)
     with lock:
@@ -500,6 +606,10 @@ def handle(call, request, body, environ):
         profile = next((p for p in iam.instance_profiles.values() if p.name == call["form"]["InstanceProfileName"]), None)
         if not profile or not any(r.name == call["form"]["RoleName"] for r in profile.roles):
             return failure("iam", "NoSuchEntity", "The role is not in the instance profile", 404)
+    if call["service"] in ("ssm", "ec2-instance-connect"):
+        managed = manage(call, json.loads(body or b"{}"))
+        if managed is not None:
+            return managed
     if call["service"] == "ec2":
         faked = fake(call)
         if faked is not None:
@@ -526,6 +636,17 @@ def handle(call, request, body, environ):
             for step in then:
                 step(text)
     return response
+
+
+def metadata(request):
+    """The metadata service of the instance that the tests run on."""
+    if not state.host:
+        return Response("", 404)
+    if request.path == "/latest/api/token":
+        return Response("a-token", headers={"x-aws-ec2-metadata-token-ttl-seconds": "21600"})
+    if request.path == "/latest/dynamic/instance-identity/document":
+        return Response(json.dumps({"instanceId": state.host, "region": "eu-west-1", "availabilityZone": "eu-west-1a"}))
+    return Response("", 404)
 
 
 def slowed(call, text):
@@ -562,15 +683,22 @@ def left():
     for region in REGIONS:
         backend = ec2(region)
         for reservation in backend.reservations.values():
-            found += [f"instance {i.id} {i.state}" for i in reservation.instances if i.state != "terminated"]
+            found += [f"instance {i.id} {i.state}" for i in reservation.instances if i.state != "terminated" and i.id != state.host]
         found += [f"key pair {name}" for name in backend.key_pairs]
         found += [f"security group {g.name}" for groups in backend.groups.values() for g in groups.values() if g.name != "default"]
-        found += [f"volume {id} {tags(v)}" for id, v in backend.volumes.items()]
+        own = [device.volume_id for device in backend.get_instance(state.host).block_device_mapping.values()] if state.host and region == "eu-west-1" else []
+        found += [f"volume {id} {tags(v)}" for id, v in backend.volumes.items() if id not in own]
         found += [f"image {region} {a.id} {a.name} {tags(a)}" for a in backend.amis.values() if a.owner_id == ACCOUNT]
         kept = {s for a in backend.amis.values() if a.owner_id == ACCOUNT for s in snapshots(a)}
         found += [f"snapshot {region} {id} {tags(s)}" for id, s in backend.snapshots.items() if s.owner_id == ACCOUNT and id not in kept and not public_snapshot(backend, id)]
         found += [f"launch template {t.name}" for t in backend.launch_templates.values()]
     iam = get_backend("iam")[ACCOUNT]["aws"]
+    found += [f"session {id} {s['reason']}" for id, s in sessions.active.items()]
+    found += [f"import {id}" for id, task in state.imports.items() if task["status"] == "active"]
+    for bucket in get_backend("s3")[ACCOUNT]["aws"].buckets.values():
+        found += [f"object {bucket.name}/{key}" for key in bucket.keys]
+        found += [f"upload {bucket.name}/{upload.key_name}" for upload in bucket.multiparts.values()]
+    found += [f"device {names}" for _, names in disks.loops.values()]
     found += [f"role {role.name}" for role in iam.roles.values()]
     found += [f"profile {profile.name}" for profile in iam.instance_profiles.values()]
     return found
@@ -631,6 +759,31 @@ def control(request):
     if door == "box":
         name = boxes.name(data)
         return Response(json.dumps(name))
+    if door == "host":
+        # An instance that nobody started: the tests' own machine.
+        form = {
+            "Action": "RunInstances", "Version": "2016-11-15", "ImageId": "ami-0aaaaaaaaaaaa0002", "MinCount": "1", "MaxCount": "1",
+            "InstanceType": "t3.micro", "SubnetId": place["subnet"],
+        }
+        scope = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=0"
+        made = Client(moto).post("/", data=form, headers={"Authorization": scope, "Host": "ec2.eu-west-1.amazonaws.com"})
+        state.host = re.search(r"<instanceId>(.*?)</instanceId>", made.get_data(as_text=True))[1]
+        return Response(json.dumps(state.host))
+    if door == "look":
+        snapshot = next((s for region in REGIONS for a in ec2(region).amis.values() if a.id == data["image"] for s in snapshots(a)), "")
+        return Response(json.dumps(disks.look(snapshot, data["path"])))
+    if door == "sessions":
+        for name, value in data.items():
+            setattr(sessions, name, value)
+        return Response(json.dumps({"lost": sessions.lost, "active": len(sessions.active)}))
+    if door == "bucket":
+        get_backend("s3")[ACCOUNT]["aws"].create_bucket(data, "eu-west-1")
+        return Response("{}")
+    if door == "put":
+        get_backend("s3")[ACCOUNT]["aws"].put_object(data["bucket"], data["key"], b"by the lab")
+        return Response("{}")
+    if door == "imports":
+        return Response(json.dumps([task["form"] | {"size": task["size"]} for task in state.imports.values()]))
     if door == "minted":
         return Response(json.dumps(state.minted))
     if door == "reset":
@@ -643,8 +796,10 @@ def reset():
     """All as it was at the start."""
     global state, place
     boxes.end()
+    disks.end()
+    sessions.reset()
     with lock:
-        for name in ("ec2", "iam", "sts"):
+        for name in ("ec2", "iam", "s3", "sts"):
             for regions in get_backend(name).values():
                 for backend in regions.values():
                     backend.reset()
@@ -677,5 +832,6 @@ try:
     sys.stdin.read()
 finally:
     boxes.end()
+    disks.end()
     for ami in boxes.made:
         subprocess.run(["docker", "rmi", "-f", f"forge-lab/ami:{ami}"], capture_output=True)

@@ -13,6 +13,7 @@
 
 mod action;
 #[cfg(feature = "aws")]
+mod amazon_chroot;
 mod amazon_data;
 #[cfg(feature = "aws")]
 mod amazon_ebs;

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod lab;
+pub(crate) mod leaks;
 pub(crate) mod registry;
 pub(crate) mod sshd;
 

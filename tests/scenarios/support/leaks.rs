@@ -1,0 +1,63 @@
+//! Whatever call fails, and in whatever call a run is told to stop: nothing stays.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Workspace;
+use super::lab::Lab;
+
+/// What a run may leave.
+pub(crate) struct Leaks<'a> {
+    /// Makes the template of each run, in a lab that was reset.
+    pub workspace: &'a dyn Fn(&Lab) -> Workspace,
+    /// Whether what the lab lists is what a run that succeeded has made.
+    pub finished: &'a dyn Fn(&str) -> bool,
+    /// Looks at what is not in the lab.
+    pub also: &'a dyn Fn(&Workspace),
+}
+
+impl Leaks<'_> {
+    /// Fails at every call, and stops at every call.
+    pub(crate) fn never(&self, lab: &mut Lab) {
+        lab.reset();
+        (self.workspace)(lab).build(&[]);
+        self.left(lab, true, "a run that succeeds", "");
+        let all = lab.calls().len();
+        for n in 1..=all {
+            lab.reset();
+            let workspace = (self.workspace)(lab);
+            let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+            lab.rules(&json!([{ "nth": n, "error": error }]));
+            let ran = workspace.run(&["build", "."]);
+            self.look(lab, &workspace, n, ran.code, &ran.stdout);
+
+            lab.reset();
+            let workspace = (self.workspace)(lab);
+            lab.rules(&json!([{ "nth": n, "hold": "before" }]));
+            let run = workspace.start(&[]);
+            lab.wait_held();
+            run.signal("INT");
+            std::thread::sleep(Duration::from_millis(50));
+            lab.release();
+            let (code, log) = run.end();
+            self.look(lab, &workspace, n, code, &log);
+        }
+    }
+
+    fn look(&self, lab: &Lab, workspace: &Workspace, n: usize, code: Option<i32>, log: &str) {
+        let when = format!("call {n}, {}", lab.calls().get(n - 1).cloned().unwrap_or_default());
+        // A run that is stopped while the artifact is processed further keeps what it says that it has made.
+        let kept = code == Some(0) || log.contains("The artifacts of the builds are:");
+        self.left(lab, kept, &when, log);
+        assert_eq!(workspace.journals(), 0, "{when}: {log}");
+        (self.also)(workspace);
+    }
+
+    fn left(&self, lab: &Lab, kept: bool, when: &str, log: &str) {
+        let left = lab.left();
+        let allowed = |text: &String| kept && (self.finished)(text) && !text.contains("forge:");
+        let wrong: Vec<&String> = left.iter().filter(|text| !allowed(text)).collect();
+        assert!(wrong.is_empty(), "{when}: left {wrong:#?}\n{log}");
+    }
+}
