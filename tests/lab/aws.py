@@ -29,7 +29,7 @@ IMAGES = [
     ("ami-0aaaaaaaaaaaa0001", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260101", "2026-01-01"),
     ("ami-0aaaaaaaaaaaa0002", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260801", "2026-08-01"),
     # The one whose instances have no disk of their own.
-    ("ami-0aaaaaaaaaaaa0003", "ubuntu/images/hvm-instance/ubuntu-jammy-22.04-amd64-server-20260801", "2026-08-01"),
+    ("ami-0aaaaaaaaaaaa0003", "ubuntu/stores/hvm-instance-jammy-20260801", "2026-08-01"),
 ]
 folder = tempfile.mkdtemp(prefix="forge-lab-")
 with open(f"{folder}/amis.json", "w") as file:
@@ -580,7 +580,7 @@ def gate(environ, start_response):
             return failure(call["service"], error["code"], error.get("message", "by the lab"), error.get("status", 400))(environ, start_response)
         if "html" in rule:
             return Response("<html>no AWS</html>", rule["html"], content_type="text/html")(environ, start_response)
-    response = handle(call, request, body, environ)
+    response = handle(call, request, body, environ, rules)
     text = response.get_data(as_text=True)
     for rule in rules:
         for old, new in rule.get("replace", []):
@@ -594,7 +594,7 @@ def gate(environ, start_response):
     return response(environ, start_response)
 
 
-def handle(call, request, body, environ):
+def handle(call, request, body, environ, rules=()):
     if call["action"] == "AssumeRoleWithWebIdentity":
         return exchange(call["form"])
     ends = state.sessions.get(call["key"])
@@ -618,6 +618,9 @@ def handle(call, request, body, environ):
         early, then = before(call, form)
         if early is not None:
             return early
+        for rule in rules:
+            # What moto would look up in vain.
+            form.pop(rule.get("drop"), None)
         if form != call["form"]:
             body = urllib.parse.urlencode(form).encode()
     else:
@@ -777,7 +780,9 @@ def control(request):
             setattr(sessions, name, value)
         return Response(json.dumps({"lost": sessions.lost, "active": len(sessions.active)}))
     if door == "bucket":
-        get_backend("s3")[ACCOUNT]["aws"].create_bucket(data, "eu-west-1")
+        buckets = get_backend("s3")[ACCOUNT]["aws"]
+        if data not in buckets.buckets:
+            buckets.create_bucket(data, "eu-west-1")
         return Response("{}")
     if door == "put":
         get_backend("s3")[ACCOUNT]["aws"].put_object(data["bucket"], data["key"], b"by the lab")

@@ -22,6 +22,10 @@ mod amazon_faults;
 #[cfg(feature = "aws")]
 mod amazon_leaks;
 #[cfg(feature = "aws")]
+mod amazon_sessions;
+#[cfg(feature = "aws")]
+mod amazon_store;
+#[cfg(feature = "aws")]
 mod amazon_volumes;
 #[cfg(feature = "aws")]
 mod aws_secrets;

@@ -131,7 +131,9 @@ async fn import(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
         if task.status == "active" {
             ec2.cancel_import(&task.id).await?;
         }
-        if let Some(made) = ec2.image(&task.image_id).await?.filter(|_| !task.image_id.is_empty()) {
+        if !task.image_id.is_empty()
+            && let Some(made) = ec2.image(&task.image_id).await?
+        {
             image(ec2, &made).await?;
         }
     }

@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::error::AwsError;
+use crate::run::cancel::Cancel;
 
 /// Bytes of a part, unless the file would have more parts than S3 takes.
 const PART: u64 = 16 << 20;
@@ -51,12 +52,14 @@ impl S3 {
         answer.map_err(|error| AwsError::of(call, &self.region, &error))
     }
 
-    /// Uploads a file in parts, several at a time. `moved` is told the bytes of every part that arrived.
+    /// Uploads a file in parts, several at a time. `moved` is told the bytes of every part that arrived. What a stop
+    /// leaves is for [`Self::delete`].
     pub(crate) async fn put_file(
         &self,
         object: Object<'_>,
         path: &Path,
         encryption: Encryption<'_>,
+        cancel: &Cancel,
         mut moved: impl FnMut(u64),
     ) -> Result<(), AwsError> {
         let unreadable = |error: &dyn std::fmt::Display| AwsError::Unexpected(format!("{}: {error}", path.display()));
@@ -93,7 +96,7 @@ impl S3 {
         });
         let mut under_way = futures_util::stream::iter(parts).buffered(AT_A_TIME);
         let mut done = Vec::new();
-        while let Some((part, length)) = under_way.try_next().await? {
+        while let Some((part, length)) = cancel.unless_stopped(under_way.try_next()).await?? {
             done.push(part);
             moved(length);
         }

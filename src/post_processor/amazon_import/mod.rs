@@ -19,6 +19,7 @@ use crate::eval::interpolate::Data;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::aws::{AwsThing, RESOURCE_TAG, RUN_TAG};
+use crate::run::cancel::Cancelled;
 use crate::run::cleanup::{Release as _, Resource};
 use crate::run::id;
 
@@ -139,13 +140,15 @@ impl Work<'_> {
         let object = Object { bucket: &config.s3_bucket_name, key };
         let encryption = Encryption { kind: &config.s3_encryption, key: &config.s3_encryption_key };
         let s3 = self.aws.s3(self.aws.region());
-        let work = s3.put_file(object, disk, encryption, |moved| transfer.advance(moved));
-        Ok(cx.cancel.unless_stopped(work).await??)
+        Ok(s3.put_file(object, disk, encryption, &cx.cancel, |moved| transfer.advance(moved)).await?)
     }
 
     /// Has EC2 make an image of the object, and waits for it.
     async fn import(&self, key: &str) -> Result<(Resource, Image), PostProcessError> {
         let (config, cx) = (self.config, self.cx);
+        if cx.cancel.is_stopped() {
+            return Err(Cancelled.into());
+        }
         cx.say(format!("Importing s3://{}/{key} as an AMI...", config.s3_bucket_name));
         let tag = format!("packer-{}", id::time_ordered());
         let intent = self.acquire(AwsThing::Import { tag: tag.clone() })?;

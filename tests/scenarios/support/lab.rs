@@ -115,7 +115,11 @@ impl Lab {
 
     /// Waits until a call is held by a rule with `hold`.
     pub(crate) fn wait_held(&self) {
-        super::wait("a held call", || self.ask("held", &Value::Null) != json!([]));
+        super::wait("a held call", || self.holds());
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.ask("held", &Value::Null) != json!([])
     }
 
     pub(crate) fn release(&self) {

@@ -199,6 +199,10 @@ impl Running {
         });
     }
 
+    pub(crate) fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
@@ -230,6 +234,14 @@ pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What a program of this machine prints.
+#[track_caller]
+pub(crate) fn output(program: &str, args: &[&str], within: &Path) -> String {
+    let output = Command::new(program).args(args).current_dir(within).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Runs the docker command-line client and returns what it prints.

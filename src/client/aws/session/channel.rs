@@ -30,6 +30,8 @@ const PACE: Duration = Duration::from_millis(1);
 const WINDOW: usize = 1000;
 /// What is not acknowledged by then is sent again.
 const LOST: Duration = Duration::from_secs(1);
+/// Messages that are sent again at once.
+const AGAIN: usize = 100;
 /// Early messages that are kept; what is above comes again.
 const EARLY: usize = 10_000;
 /// From the WebSocket to the agent's word that it begins.
@@ -255,12 +257,19 @@ impl Channel {
         self.frame(Frame::Binary(bytes)).await
     }
 
-    /// Sends the oldest message again when nobody said that it arrived.
+    /// Sends again what nobody said that it arrived.
     async fn send_lost(&mut self) -> Result<(), String> {
-        let Some(oldest) = self.sent.front_mut().filter(|oldest| oldest.at.elapsed() > LOST) else { return Ok(()) };
-        oldest.at = Instant::now();
-        let bytes = oldest.bytes.clone();
-        self.frame(Frame::Binary(bytes)).await
+        let now = Instant::now();
+        let late = self.sent.iter_mut().filter(|sent| now.duration_since(sent.at) > LOST).take(AGAIN);
+        let mut again = Vec::new();
+        for sent in late {
+            sent.at = now;
+            again.push(sent.bytes.clone());
+        }
+        for bytes in again {
+            self.frame(Frame::Binary(bytes)).await?;
+        }
+        Ok(())
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), String> {

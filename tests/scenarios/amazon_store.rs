@@ -1,0 +1,152 @@
+//! `amazon-instance` and `amazon-import`: images that pass through S3.
+
+use serde_json::{Value, json};
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+use crate::support::leaks::Leaks;
+
+const INSTANCE: &str = r#"
+  ami_name         = "store-test"
+  account_id       = "1234-5678-9012"
+  s3_bucket        = "bundles/nightly"
+  x509_cert_path   = "cert.pem"
+  x509_key_path    = "key.pem"
+  x509_upload_path = "/tmp/x509"
+  bundle_prefix    = "image-1"
+  tags             = { Name = "store" }
+"#;
+
+/// EC2's tools, as far as the builder sees them: what they are told goes to the log.
+const TOOLS: &str = r#"
+  provisioner "file" {
+    sources     = ["ec2-bundle-vol", "ec2-upload-bundle"]
+    destination = "/tmp/"
+  }
+  provisioner "shell" {
+    inline = ["mkdir -p /tmp/x509", "sudo install -m 755 /tmp/ec2-bundle-vol /tmp/ec2-upload-bundle /usr/local/bin"]
+  }
+"#;
+
+fn store(lab: &Lab, options: &str, status: &str) -> Workspace {
+    let workspace = lab.workspace(&format!("{INSTANCE}\n{options}"), TOOLS);
+    let template = workspace.read("t.pkr.hcl").replace("amazon-ebs", "amazon-instance");
+    workspace
+        .file("t.pkr.hcl", template.replace("ubuntu/images/*ubuntu-jammy-22.04-amd64-server-*", "ubuntu/stores/*"));
+    workspace.file("ec2-bundle-vol", "#!/bin/sh\necho bundling $(cat /tmp/x509/cert.pem) \"$@\"\n");
+    workspace.file("ec2-upload-bundle", format!("#!/bin/sh\necho uploading \"$@\"\nexit {status}\n"));
+    workspace.file("cert.pem", "the-certificate");
+    workspace.file("key.pem", "the-key");
+    lab.ask("bucket", &json!("bundles"));
+    // What the tool would have put there.
+    for name in ["image-1.part.00", "image-1.manifest.xml"] {
+        lab.ask("put", &json!({ "bucket": "bundles", "key": format!("nightly/{name}") }));
+    }
+    workspace
+}
+
+#[test]
+fn an_instance_bundles_itself_and_the_bundle_becomes_an_image() {
+    let lab = Lab::start();
+    let ran = store(&lab, "", "0").build(&[]);
+    ran.says("bundling the-certificate -k /tmp/x509/key.pem -u 123456789012 -c /tmp/x509/cert.pem -r x86_64");
+    ran.says("uploading -b bundles/nightly -m /tmp/image-1.manifest.xml -a AKIAEXAMPLE -s");
+    ran.says_not("the-secret-access-key");
+    assert_eq!(lab.parameters("RegisterImage")[0]["ImageLocation"], "bundles/nightly/image-1.manifest.xml");
+    ran.says("AMIs were created:");
+    let left = lab.left();
+    assert_eq!(left.len(), 3, "the image and its bundle: {left:#?}");
+}
+
+#[test]
+fn a_bundle_that_fails_is_taken_away() {
+    let lab = Lab::start();
+    let ran = store(&lab, "", "3").fail(&[]);
+    ran.says("seems to be somebody else's");
+    assert_eq!(lab.left(), Vec::<String>::new());
+    let workspace = store(&lab, "", "0");
+    let template = workspace.read("t.pkr.hcl").replace("ubuntu/stores/*", "ubuntu/images/hvm-ssd/*");
+    workspace.file("t.pkr.hcl", template);
+    workspace.fail(&[]).says("amazon-instance bundles instance stores");
+}
+
+const IMPORT: &str = r#"
+source "file" "disk" {
+  content = "the bytes of a disk"
+  target  = "disk.raw"
+}
+build {
+  sources = ["source.file.disk"]
+  post-processors {
+    post-processor "amazon-import" {
+      region         = "eu-west-1"
+      s3_bucket_name = "imports"
+      s3_key_name    = "disks/{{timestamp}}.raw"
+      format         = "raw"
+      license_type   = "BYOL"
+      tags           = { Name = "imported" }
+      OPTIONS
+    }
+    post-processor "manifest" {}
+  }
+}
+"#;
+
+fn import(lab: &Lab, options: &str) -> Workspace {
+    lab.ask("bucket", &json!("imports"));
+    lab.environment(Workspace::new(&IMPORT.replace("OPTIONS", options)))
+}
+
+#[test]
+fn a_disk_becomes_an_image_and_leaves_the_bucket() {
+    let mut lab = Lab::start();
+    for (options, name) in [("", "import-ami-"), ("ami_name = \"renamed\"\nami_users = [\"111122223333\"]", "renamed")]
+    {
+        lab.reset();
+        let workspace = import(&lab, options);
+        let ran = workspace.build(&[]);
+        ran.says("Uploading");
+        let images = lab.images();
+        let (id, image) = images.as_object().unwrap().iter().next().unwrap();
+        assert!(image["name"].as_str().unwrap().starts_with(name), "{image}");
+        assert_eq!(image["tags"], json!({ "Name": "imported" }));
+        let asked = lab.ask("imports", &Value::Null)[0].clone();
+        assert_eq!(asked["size"], 19, "{asked}");
+        assert_eq!(asked["DiskContainer.1.Format"], "raw");
+        assert_eq!(asked["LicenseType"], "BYOL");
+        let manifest: Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
+        assert_eq!(manifest["builds"][0]["artifact_id"], format!("eu-west-1:{id}"));
+        let left = lab.left();
+        assert!(left.len() == 1 && left[0].starts_with("image "), "{left:#?}");
+    }
+}
+
+#[test]
+fn nothing_stays_of_an_import_whatever_fails() {
+    let finished = |text: &str| text.starts_with("image ") && text.contains("'Name': 'imported'");
+    let template = |lab: &Lab| import(lab, "ami_name = \"renamed\"");
+    Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never(&mut Lab::start());
+}
+
+#[test]
+fn an_import_tells_what_it_cannot_do() {
+    let lab = Lab::start();
+    import(&lab, "").file("x", "");
+    let workspace = import(&lab, "");
+    let template = workspace.read("t.pkr.hcl");
+    workspace.file("t.pkr.hcl", template.replace("format         = \"raw\"", "format = \"vmdk\""));
+    workspace.fail(&[]).says("has no file that ends in .vmdk");
+    workspace.file("t.pkr.hcl", template.replace("\"imports\"", "\"nobodys\""));
+    workspace.fail(&["-force"]).says("NoSuchBucket");
+    for (option, part) in [
+        ("boot_mode = \"uefi\"", "\"platform\" is missing"),
+        ("architecture = \"arm64\"\nplatform = \"linux\"\nboot_mode = \"legacy-bios\"", "boots by UEFI only"),
+        ("ami_kms_key = \"alias/x\"", "no use without encryption"),
+        ("s3_encryption_key = \"x\"", "no use without KMS"),
+        ("platform = \"linuks\"", "no value of \"platform\""),
+    ] {
+        let ran = import(&lab, option).run(&["validate", "."]);
+        assert_eq!(ran.code, Some(1), "{option}");
+        ran.says(part);
+    }
+}
