@@ -610,6 +610,10 @@ def handle(call, request, body, environ, rules=()):
         managed = manage(call, json.loads(body or b"{}"))
         if managed is not None:
             return managed
+    for rule in rules:
+        # What moto does not know: the test looks at the request.
+        if any(name in call["form"] for name in rule.get("fine", [])):
+            return answer(call["action"], "<return>true</return>")
     if call["service"] == "ec2":
         faked = fake(call)
         if faked is not None:

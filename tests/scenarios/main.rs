@@ -22,6 +22,8 @@ mod amazon_faults;
 #[cfg(feature = "aws")]
 mod amazon_leaks;
 #[cfg(feature = "aws")]
+mod amazon_options;
+#[cfg(feature = "aws")]
 mod amazon_sessions;
 #[cfg(feature = "aws")]
 mod amazon_store;

@@ -336,3 +336,50 @@ fn mistakes_in_the_options_show_at_their_place() {
         }
     }
 }
+
+/// Carries connections to the machine, and cuts every one of them off after so many bytes to it.
+fn cutting_relay(address: String, after: usize) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) =
+                (client.unwrap(), std::net::TcpStream::connect((address.as_str(), 22)).unwrap());
+            let (mut back, mut from) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut back));
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 64 << 10];
+                let mut left = after;
+                while let Ok(read) = client.read(&mut buffer) {
+                    if read == 0 || read > left || server.write_all(&buffer[..read]).is_err() {
+                        break;
+                    }
+                    left -= read;
+                }
+                let _ = client.shutdown(std::net::Shutdown::Both);
+                let _ = server.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_connection_that_is_cut_in_an_upload_fails_the_build_soon() {
+    for method in ["", "ssh_file_transfer_method = \"scp\"", "ssh_file_transfer_method = \"sftp\""] {
+        let step = "provisioner \"file\" {\nsource = \"big\"\ndestination = \"/tmp/big\"\n}";
+        let (sshd, workspace) = machine(&[], method, step);
+        workspace.file("big", vec![7; 8 << 20]);
+        let port = cutting_relay(sshd.address.clone(), 4 << 20);
+        let whole = workspace.read("t.pkr.hcl").replace(&format!("{:?}", sshd.address), "\"127.0.0.1\"");
+        workspace.file("t.pkr.hcl", whole.replace("ssh_username", &format!("ssh_port = {port}\nssh_username")));
+        let ran = workspace.fail(&[]);
+        ran.says("Upload failed");
+        assert!(ran.took.as_secs() < 20, "{method}: {:?}", ran.took);
+        // A folder goes another way.
+        let tree = whole.replace("ssh_username", &format!("ssh_port = {port}\nssh_username"));
+        workspace.file("tree/big", vec![7; 8 << 20]);
+        workspace.file("t.pkr.hcl", tree.replace("\"big\"", "\"tree\""));
+        workspace.fail(&[]).says("Upload failed");
+    }
+}

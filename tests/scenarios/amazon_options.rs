@@ -1,0 +1,310 @@
+//! Options of `amazon-ebs` as AWS hears of them: the lab keeps every request.
+
+use serde_json::{Value, json};
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+
+fn workspace(lab: &Lab, options: &str) -> Workspace {
+    lab.workspace(
+        &format!("communicator = \"none\"\nami_name = \"options-test\"\n{options}"),
+        "post-processor \"manifest\" {}",
+    )
+}
+
+fn artifact(workspace: &Workspace) -> String {
+    let manifest: Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
+    manifest["builds"][0]["artifact_id"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn has(form: &Value, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        assert_eq!(form.get(name).and_then(Value::as_str), Some(*value), "{name} in {form:#}");
+    }
+}
+
+/// Whether a parameter has that value, whatever its number in the list.
+fn holds(form: &Value, ending: &str, value: &str) -> bool {
+    form.as_object().unwrap().iter().any(|(name, found)| name.ends_with(ending) && found == value)
+}
+
+#[test]
+fn what_the_template_says_of_the_instance_is_asked_for() {
+    let lab = Lab::start();
+    // moto would look up reservation, licence and key in vain.
+    let drop = |name: &str| json!({ "call": "RunInstances", "drop": name });
+    lab.rules(&json!([drop("LicenseSpecification.1.LicenseConfigurationArn")]));
+    let options = r#"
+      capacity_reservation_id  = "cr-0123456789abcdef0"
+      enable_unlimited_credits = true
+      ebs_optimized            = true
+      shutdown_behavior        = "terminate"
+      user_data                = "echo hello"
+      placement { tenancy = "dedicated" }
+      license_specifications {
+        license_configuration_request { license_configuration_arn = "arn:aws:license-manager:eu-west-1:1:license-configuration:lic-1" }
+      }
+      metadata_options {
+        http_endpoint               = "enabled"
+        http_tokens                 = "required"
+        http_put_response_hop_limit = 2
+        instance_metadata_tags      = "enabled"
+      }
+      launch_block_device_mappings {
+        device_name = "/dev/sda1"
+        volume_size = 20
+        volume_type = "gp3"
+        throughput  = 250
+        iops        = 4000
+        encrypted   = true
+      }
+      run_volume_tag {
+        name  = "Of"
+        value = "the volume"
+      }
+    "#;
+    workspace(&lab, options).build(&[]);
+    let form = &lab.parameters("RunInstances")[0];
+    let target = "CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId";
+    has(
+        form,
+        &[
+            (target, "cr-0123456789abcdef0"),
+            ("CreditSpecification.CpuCredits", "unlimited"),
+            ("EbsOptimized", "true"),
+            ("InstanceInitiatedShutdownBehavior", "terminate"),
+            ("UserData", "ZWNobyBoZWxsbw=="),
+            ("Placement.Tenancy", "dedicated"),
+            ("MetadataOptions.HttpTokens", "required"),
+            ("MetadataOptions.HttpPutResponseHopLimit", "2"),
+            ("MetadataOptions.InstanceMetadataTags", "enabled"),
+            ("BlockDeviceMapping.1.Ebs.VolumeType", "gp3"),
+            ("BlockDeviceMapping.1.Ebs.Throughput", "250"),
+            ("BlockDeviceMapping.1.Ebs.Iops", "4000"),
+            ("BlockDeviceMapping.1.Ebs.Encrypted", "true"),
+        ],
+    );
+    // With a reservation the preference is not sent: AWS takes one of the two, and the peer crashes.
+    assert!(form.get("CapacityReservationSpecification.CapacityReservationPreference").is_none(), "{form:#}");
+    assert!(holds(form, ".Key", "Of") && holds(form, ".Value", "the volume"), "{form:#}");
+    assert!(holds(form, "LicenseConfigurationArn", "arn:aws:license-manager:eu-west-1:1:license-configuration:lic-1"));
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+}
+
+#[test]
+fn a_spot_instance_comes_from_a_fleet_whose_template_goes() {
+    let lab = Lab::start();
+    let options = r#"
+      spot_price          = "auto"
+      spot_instance_types = ["t3.micro", "t3.small"]
+      spot_tags           = { Kind = "spot" }
+      fleet_tags          = { Kind = "fleet" }
+      run_tags            = { Team = "images" }
+    "#;
+    let workspace = workspace(&lab, options);
+    let template = workspace.read("t.pkr.hcl").replace("instance_type = \"t3.micro\"", "");
+    workspace.file("t.pkr.hcl", template);
+    workspace.build(&[]);
+    let form = &lab.parameters("CreateFleet")[0];
+    has(form, &[("Type", "instant"), ("TargetCapacitySpecification.TotalTargetCapacity", "1")]);
+    assert!(holds(form, "InstanceType", "t3.micro") && holds(form, "InstanceType", "t3.small"), "{form:#}");
+    assert!(holds(form, ".Value", "fleet"), "{form:#}");
+    let calls = lab.calls();
+    assert!(
+        calls.contains(&"DeleteLaunchTemplate".to_owned()) && !calls.contains(&"StopInstances".to_owned()),
+        "{calls:?}"
+    );
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+}
+
+#[test]
+fn a_network_is_found_by_its_filters() {
+    let lab = Lab::start();
+    let workspace = workspace(&lab, "associate_public_ip_address = true\nVPC");
+    let (vpc, subnet) = (lab.at("vpc").to_owned(), lab.at("subnet").to_owned());
+    let filters = format!(
+        "vpc_filter {{ filters = {{ vpc-id = {vpc:?} }} }}\nsubnet_filter {{\nfilters = {{ vpc-id = {vpc:?} }}\nmost_free = true\n}}\n\
+         security_group_filter {{ filters = {{ group-name = \"default\" }} }}"
+    );
+    let template = workspace.read("t.pkr.hcl").replace("VPC", &filters);
+    let template = template.replace(&format!("vpc_id = {vpc:?}"), "").replace(&format!("subnet_id = {subnet:?}"), "");
+    workspace.file("t.pkr.hcl", template);
+    workspace.build(&[]);
+    let form = &lab.parameters("RunInstances")[0];
+    has(form, &[("NetworkInterface.1.SubnetId", &subnet), ("NetworkInterface.1.AssociatePublicIpAddress", "true")]);
+    let group = form["NetworkInterface.1.SecurityGroupId.1"].as_str().unwrap();
+    assert!(group.starts_with("sg-"), "{form:#}");
+    assert!(!lab.calls().contains(&"CreateSecurityGroup".to_owned()));
+    let template = workspace.read("t.pkr.hcl").replace("vpc-id = ", "\"tag:Nobody\" = ");
+    workspace.file("t.pkr.hcl", template);
+    workspace.fail(&["-force"]).says("VPC");
+}
+
+#[test]
+fn a_temporary_profile_is_made_of_its_policy_and_goes() {
+    let lab = Lab::start();
+    let options = r#"
+      temporary_iam_instance_profile_policy_document {
+        Version = "2012-10-17"
+        Statement {
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = ["*"]
+        }
+      }
+    "#;
+    workspace(&lab, options).build(&[]);
+    let policy = lab.parameters("PutRolePolicy")[0]["PolicyDocument"].as_str().unwrap().to_owned();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let statement = json!([{ "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"] }]);
+    assert_eq!(policy, json!({ "Version": "2012-10-17", "Statement": statement }));
+    let name = lab.parameters("RunInstances").last().unwrap()["IamInstanceProfile.Name"].clone();
+    assert!(name.as_str().unwrap().starts_with("packer-"), "{name}");
+    assert_eq!(lab.left().len(), 1, "the image: {:#?}", lab.left());
+}
+
+#[test]
+fn a_role_is_assumed_on_top_of_the_credentials() {
+    let lab = Lab::start();
+    let options = r#"
+      assume_role {
+        role_arn     = "arn:aws:iam::123456789012:role/builder"
+        session_name = "nightly"
+        external_id  = "agreed"
+        tags         = { Team = "images" }
+      }
+    "#;
+    workspace(&lab, options).build(&[]);
+    let form = &lab.parameters("AssumeRole")[0];
+    has(
+        form,
+        &[
+            ("RoleArn", "arn:aws:iam::123456789012:role/builder"),
+            ("RoleSessionName", "nightly"),
+            ("ExternalId", "agreed"),
+            ("Tags.member.1.Key", "Team"),
+        ],
+    );
+    let keys = lab.ask("calls", &Value::Null);
+    assert!(keys.as_array().unwrap().iter().any(|call| call["action"] == "RunInstances"));
+}
+
+#[test]
+fn an_image_gets_all_that_the_template_says_of_it() {
+    let lab = Lab::start();
+    let options = r#"
+      ami_org_arns      = ["arn:aws:organizations::1:organization/o-1"]
+      ami_ou_arns       = ["arn:aws:organizations::1:ou/o-1/ou-1"]
+      ami_groups        = ["all"]
+      ami_product_codes = ["abc"]
+      snapshot_users    = ["111122223333"]
+      snapshot_groups   = ["all"]
+      imds_support      = "v2.0"
+      deprecate_at      = "2036-01-02T03:04:05Z"
+      ena_support       = true
+      sriov_support     = true
+      deregistration_protection { with_cooldown = true }
+      fast_launch {
+        max_parallel_launches = 7
+        target_resource_count = 3
+      }
+    "#;
+    // moto knows no sharing with organisations, and no product codes.
+    let fine = json!({ "call": "ModifyImageAttribute", "fine": ["OrganizationArn.1", "OrganizationalUnitArn.1", "ProductCode.1"] });
+    let fine_ena = json!({ "call": "ModifyInstanceAttribute", "fine": ["SriovNetSupport.Value", "EnaSupport.Value"] });
+    lab.rules(&json!([fine, fine_ena]));
+    workspace(&lab, options).build(&[]);
+    let changes = lab.parameters("ModifyImageAttribute");
+    for (ending, value) in [
+        ("OrganizationArn.1", "arn:aws:organizations::1:organization/o-1"),
+        ("OrganizationalUnitArn.1", "arn:aws:organizations::1:ou/o-1/ou-1"),
+        ("UserGroup.1", "all"),
+        ("ProductCode.1", "abc"),
+        ("ImdsSupport.Value", "v2.0"),
+    ] {
+        assert!(changes.iter().any(|form| holds(form, ending, value)), "{ending}: {changes:#?}");
+    }
+    let shared = lab.parameters("ModifySnapshotAttribute");
+    assert!(shared.iter().any(|form| holds(form, "UserId.1", "111122223333")), "{shared:#?}");
+    assert!(shared.iter().any(|form| holds(form, "UserGroup.1", "all")), "{shared:#?}");
+    let instance = lab.parameters("ModifyInstanceAttribute");
+    assert!(instance.iter().any(|form| holds(form, "EnaSupport.Value", "true")), "{instance:#?}");
+    assert!(instance.iter().any(|form| holds(form, "SriovNetSupport.Value", "simple")), "{instance:#?}");
+    let images = lab.images();
+    let asked = &images.as_object().unwrap().values().next().unwrap()["asked"];
+    assert_eq!(asked["EnableImageDeprecation"]["DeprecateAt"], "2036-01-02T03:04:05Z");
+    assert_eq!(asked["EnableImageDeregistrationProtection"]["WithCooldown"], "true");
+    assert_eq!(asked["EnableFastLaunch"]["MaxParallelLaunches"], "7");
+    assert_eq!(asked["EnableFastLaunch"]["SnapshotConfiguration.TargetResourceCount"], "3");
+}
+
+#[test]
+fn encrypted_copies_replace_the_image_they_are_made_of() {
+    let mut lab = Lab::start();
+    let options = r#"
+      encrypt_boot = true
+      kms_key_id   = "alias/images"
+      ami_regions  = ["eu-central-1"]
+      region_kms_key_ids = { eu-central-1 = "alias/elsewhere" }
+      snapshot_copy_duration_minutes = 15
+    "#;
+    let made = workspace(&lab, options);
+    made.build(&[]);
+    let copies = lab.parameters("CopyImage");
+    assert_eq!(copies.len(), 2, "{copies:#?}");
+    for key in ["alias/images", "alias/elsewhere"] {
+        let copy = copies.iter().find(|form| form["KmsKeyId"] == key).unwrap();
+        has(copy, &[("Encrypted", "true"), ("Name", "options-test"), ("SnapshotCopyCompletionDurationMinutes", "15")]);
+    }
+    assert_eq!(lab.left().len(), 2, "{:#?}", lab.left());
+    assert!(artifact(&made).contains(",eu-west-1:ami-"));
+
+    // Without the build region its image is not in the artifact, where the peer lists one that is gone.
+    lab.reset();
+    let made = workspace(&lab, "skip_save_build_region = true\nami_regions = [\"eu-central-1\", \"us-east-1\"]");
+    made.build(&[]);
+    let id = artifact(&made);
+    assert!(id.starts_with("eu-central-1:ami-") && id.contains(",us-east-1:ami-") && !id.contains("eu-west-1"), "{id}");
+    assert_eq!(lab.left().len(), 2, "{:#?}", lab.left());
+}
+
+#[test]
+fn a_copy_that_fails_takes_the_other_regions_with_it() {
+    let mut lab = Lab::start();
+    for rule in [
+        json!({ "call": "CopyImage", "region": "us-east-1", "error": { "code": "ResourceLimitExceeded", "message": "too many copies" } }),
+        json!({ "call": "DescribeImages", "region": "us-east-1", "times": 99, "replace": [["<imageState>available", "<imageState>failed"]] }),
+    ] {
+        lab.reset();
+        lab.rules(&json!([rule]));
+        let ran = workspace(&lab, "ami_regions = [\"eu-central-1\", \"us-east-1\", \"us-west-2\"]").fail(&[]);
+        ran.says("us-east-1");
+        assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn an_image_that_is_waited_for_in_vain_goes() {
+    let lab = Lab::start();
+    lab.ask("slow", &json!({ "image": 600 }));
+    let ran = workspace(&lab, "aws_polling {\ndelay_seconds = 1\nmax_attempts = 2\n}").fail(&[]);
+    ran.says("waiting for");
+    assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+}
+
+#[test]
+fn an_image_of_the_same_name_makes_room_when_asked() {
+    let lab = Lab::start();
+    let before = workspace(&lab, "ami_regions = [\"eu-central-1\"]");
+    before.build(&[]);
+    let old = artifact(&before);
+    before.fail(&[]).says("is already there in");
+    let after =
+        workspace(&lab, "ami_regions = [\"eu-central-1\"]\nforce_deregister = true\nforce_delete_snapshot = true");
+    after.build(&[]);
+    assert_ne!(artifact(&after), old);
+    let left = lab.left();
+    assert!(left.len() == 2 && left.iter().all(|text| text.starts_with("image ")), "{left:#?}");
+    assert!(lab.parameters("DeleteSnapshot").len() >= 2);
+}
