@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use crate::client::aws::wait::Polling;
-use crate::client::aws::{Access, AssumeRole};
+use crate::client::aws::{Access, AssumeRole, VaultEngine};
 use crate::eval::fields::Fields;
 
-const NO_VAULT: &str =
-    "keys of Vault's AWS engine are not made yet; read them with the function vault(), or use a role";
 const NO_MFA: &str = "a code that is valid for 30 seconds cannot serve a build; assume the role before it";
 const NO_INSECURE: &str = "certificates are always checked; name your authority in the file of SSL_CERT_FILE";
 
@@ -26,7 +24,11 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
         decode_authorization_messages: fields.flag("decode_authorization_messages").unwrap_or(false),
         max_retries: max_retries(fields),
         assume_role: assume_role(fields),
+        vault_engine: vault_engine(fields),
     };
+    if access.vault_engine.is_some() && !access.access_key.is_empty() {
+        fields.error_at("access_key", "\"access_key\" beside the block vault_aws_engine", "one of them gives the keys");
+    }
     if access.access_key.is_empty() != access.secret_key.is_empty() {
         let written = if access.access_key.is_empty() { "secret_key" } else { "access_key" };
         fields.error_at(written, "\"access_key\" and \"secret_key\" go together", "one of them is empty");
@@ -42,16 +44,6 @@ fn unsupported(fields: &mut Fields<'_>) {
     }
     if fields.flag("insecure_skip_tls_verify") == Some(true) {
         fields.error_at("insecure_skip_tls_verify", "\"insecure_skip_tls_verify\" is not supported yet", NO_INSECURE);
-    }
-    if let Some(block) = fields.block("vault_aws_engine") {
-        let mut inner = fields.nested(block);
-        for name in ["name", "role_arn", "ttl", "engine_name"] {
-            inner.text(name);
-        }
-        let span = inner.block_span();
-        inner.finish();
-        let summary = "block \"vault_aws_engine\" is not supported yet";
-        fields.push(crate::diagnostic::Diagnostic::error(summary).at(span).detail(NO_VAULT));
     }
 }
 
@@ -82,6 +74,19 @@ fn assume_role(fields: &mut Fields<'_>) -> Option<AssumeRole> {
     }
     inner.finish();
     (!role.role_arn.is_empty()).then_some(role)
+}
+
+fn vault_engine(fields: &mut Fields<'_>) -> Option<VaultEngine> {
+    let block = fields.block("vault_aws_engine")?;
+    let mut inner = fields.nested(block);
+    let engine = VaultEngine {
+        name: inner.required_text("name").unwrap_or_default(),
+        role_arn: inner.text("role_arn").unwrap_or_default(),
+        ttl: inner.text("ttl").unwrap_or_default(),
+        engine_name: inner.text("engine_name").filter(|name| !name.is_empty()).unwrap_or_else(|| "aws".to_owned()),
+    };
+    inner.finish();
+    Some(engine)
 }
 
 /// The block `aws_polling`, completed by the environment's variables.

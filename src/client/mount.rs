@@ -46,8 +46,7 @@ pub(crate) async fn release(path: &Path, unmount: &str, remove_directory: bool) 
 /// Whether something is mounted right there.
 pub(crate) fn is_mounted(path: &Path) -> bool {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let found = mounts.lines().filter_map(|line| line.split(' ').nth(1)).any(|at| Path::new(&unescaped(at)) == path);
-    found
+    mounts.lines().filter_map(|line| line.split(' ').nth(1)).any(|at| Path::new(&unescaped(at)) == path)
 }
 
 /// The kernel writes blanks, tabs, line ends and backslashes of a path as three octal digits.

@@ -66,6 +66,17 @@ impl Vault {
     /// What is at a path, such as `secret/data/app`.
     pub(crate) async fn read(&self, path: &str) -> Result<Secret, ServiceError> {
         let answer = self.web.get(["v1"].into_iter().chain(parts(path)), &[]).await?;
+        self.secret(path, &answer)
+    }
+
+    /// What an engine makes of `json` at a path, such as keys of a cloud.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn write(&self, path: &str, json: &str) -> Result<Secret, ServiceError> {
+        let answer = self.web.put(["v1"].into_iter().chain(parts(path)), json).await?;
+        self.secret(path, &answer)
+    }
+
+    fn secret(&self, path: &str, answer: &Answer) -> Result<Secret, ServiceError> {
         let json = answer.json().unwrap_or_default();
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             let data = json.get("data").and_then(Value::as_object).filter(|data| !data.is_empty());
@@ -74,7 +85,7 @@ impl Vault {
                 None => Err(self.nothing(path, &json)),
             };
         }
-        Err(self.refused(path, &answer, &json))
+        Err(self.refused(path, answer, &json))
     }
 
     fn nothing(&self, path: &str, json: &Value) -> ServiceError {

@@ -232,14 +232,25 @@ impl Web {
         path: impl Iterator<Item = &str>,
         query: &[(&str, &str)],
     ) -> Result<Answer, ServiceError> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
+        let mut url = self.at(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
         self.tried(|| self.client.get(url.clone()).headers(self.headers.clone())).await
+    }
+
+    /// Writes JSON to a path below the address.
+    pub(super) async fn put(&self, path: impl Iterator<Item = &str>, json: &str) -> Result<Answer, ServiceError> {
+        let url = self.at(path);
+        self.tried(|| self.client.put(url.clone()).headers(self.headers.clone()).body(json.to_owned())).await
+    }
+
+    fn at(&self, path: impl Iterator<Item = impl AsRef<str>>) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
     }
 
     /// Sends until there is an answer that is no passing failure, or no try or time is left.

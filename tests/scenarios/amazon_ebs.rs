@@ -185,7 +185,7 @@ fn the_documented_policies_grant_the_calls_that_are_made() {
     let workspace = lab.workspace(everything, "");
     workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("skip_region_validation = true", ""));
     workspace.build(&[]);
-    granted(&lab, "build");
+    granted(&lab, &["build"]);
     lab.ask("forget-calls", &Value::Null);
     lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
     let run = workspace.start(&["-force"]);
@@ -196,25 +196,28 @@ fn the_documented_policies_grant_the_calls_that_are_made() {
     lab.ask("forget-calls", &Value::Null);
     let swept = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
     swept.run(&["sweep", "--aws", "--older-than", "0s", "--aws-regions", "eu-west-1,eu-central-1"]).succeeded();
-    granted(&lab, "sweep");
+    granted(&lab, &["sweep"]);
 }
 
-/// Every call so far is one that the policy of that name grants.
+/// Every call so far is one that a policy of those names grants.
 #[track_caller]
-fn granted(lab: &Lab, name: &str) {
+pub(crate) fn granted(lab: &Lab, names: &[&str]) {
     let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/aws.md")).unwrap();
-    let block = docs.split(&format!("```json {name}\n")).nth(1).unwrap().split("```").next().unwrap();
-    let policy: Value = serde_json::from_str(block).unwrap();
-    let statements = policy["Statement"].as_array().unwrap().iter();
-    let actions: Vec<&str> =
-        statements.flat_map(|s| s["Action"].as_array().unwrap()).map(|action| action.as_str().unwrap()).collect();
+    let mut actions = Vec::new();
+    for name in names {
+        let block = docs.split(&format!("```json {name}\n")).nth(1).unwrap().split("```").next().unwrap();
+        let policy: Value = serde_json::from_str(block).unwrap();
+        let statements = policy["Statement"].as_array().unwrap();
+        let granted = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
+        actions.extend(granted.map(|action| action.as_str().unwrap().to_owned()));
+    }
     let calls = lab.ask("calls", &Value::Null);
     let calls = calls.as_array().unwrap();
     assert!(!calls.is_empty());
     for call in calls {
         let (service, action) = (call["service"].as_str().unwrap(), call["action"].as_str().unwrap());
         let wanted = format!("{service}:{action}");
-        assert!(actions.contains(&wanted.as_str()), "the policy {name:?} does not grant {wanted}");
+        assert!(actions.contains(&wanted), "the policies {names:?} do not grant {wanted}");
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::Workspace;
+use crate::support::http::{Server, reply};
 use crate::support::lab::Lab;
 
 fn workspace(lab: &Lab, options: &str) -> Workspace {
@@ -188,6 +189,35 @@ fn a_role_is_assumed_on_top_of_the_credentials() {
     );
     let keys = lab.ask("calls", &Value::Null);
     assert!(keys.as_array().unwrap().iter().any(|call| call["action"] == "RunInstances"));
+}
+
+#[test]
+fn vault_makes_the_keys() {
+    let lab = Lab::start();
+    let keys = |request: &crate::support::http::Request| {
+        let token = if request.target.contains("/sts/") { "\"the-vault-token\"" } else { "null" };
+        let keys = format!(
+            "\"access_key\": \"AKIAFROMVAULT\", \"secret_key\": \"made-by-vault\", \"security_token\": {token}"
+        );
+        Some(reply(200, format!("{{\"data\": {{{keys}}}}}")))
+    };
+    let vault = Server::new(keys);
+    // Keys that were just made are not known yet.
+    let unknown = json!({ "code": "AuthFailure", "message": "AWS was not able to validate", "status": 401 });
+    lab.rules(&json!([{ "call": "DescribeRegions", "times": 2, "error": unknown }]));
+    for (more, path) in [
+        ("", "/v1/aws/creds/builder"),
+        ("role_arn = \"arn:aws:iam::1:role/r\"\nttl = \"1h\"\nengine_name = \"cloud\"", "/v1/cloud/sts/builder"),
+    ] {
+        let options = format!("vault_aws_engine {{\nname = \"builder\"\n{more}\n}}\nskip_create_ami = true");
+        let workspace = workspace(&lab, &options)
+            .env("VAULT_ADDR", format!("http://{}", vault.address))
+            .env("VAULT_TOKEN", "hvs.token");
+        workspace.build(&[]).says_not("made-by-vault");
+        assert_eq!(vault.asked().last().unwrap().target, path);
+    }
+    let ran = workspace(&lab, "vault_aws_engine { name = \"builder\" }").fail(&[]);
+    ran.says("vault_aws_engine: VAULT_TOKEN is not set");
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn the_templates_own_key_is_lent_to_the_instance() {
     crate::support::output("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "id"], workspace.path());
     workspace.build(&[]).says("I am ubuntu");
     let calls = lab.calls();
+    crate::amazon_ebs::granted(&lab, &["build", "session"]);
     assert!(
         calls.contains(&"SendSSHPublicKey".to_owned()) && !calls.contains(&"CreateKeyPair".to_owned()),
         "{calls:?}"

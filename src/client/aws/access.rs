@@ -20,6 +20,18 @@ pub(crate) struct Access {
     /// Attempts of one call; 0 for the default.
     pub max_retries: u32,
     pub assume_role: Option<AssumeRole>,
+    pub vault_engine: Option<VaultEngine>,
+}
+
+/// The `vault_aws_engine` block: whose keys Vault makes for us.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct VaultEngine {
+    pub name: String,
+    /// With it the keys are of a role, by the engine's `sts` path.
+    pub role_arn: String,
+    /// Duration in Vault's notation.
+    pub ttl: String,
+    pub engine_name: String,
 }
 
 /// The `assume_role` block.

@@ -16,6 +16,7 @@ mod s3;
 mod secret;
 mod session;
 mod sweep;
+mod vault_engine;
 pub(crate) mod wait;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::Credentials;
 
-pub(crate) use access::{Access, AssumeRole};
+pub(crate) use access::{Access, AssumeRole, VaultEngine};
 pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use metadata::{Identity, identity};
@@ -97,7 +98,9 @@ impl Aws {
                 .with_file(EnvConfigFileKind::Credentials, &access.shared_credentials_file);
             loader = loader.profile_files(files.build());
         }
-        if !access.access_key.is_empty() {
+        if let Some(engine) = &access.vault_engine {
+            loader = loader.credentials_provider(vault_engine::keys(engine, redactor).await?);
+        } else if !access.access_key.is_empty() {
             let token = Some(access.token.clone()).filter(|token| !token.is_empty());
             loader = loader.credentials_provider(Credentials::new(
                 &access.access_key,
@@ -139,8 +142,13 @@ impl Aws {
                 .identity_cache(aws_config::identity::IdentityCache::lazy().build())
                 .build();
         }
+        let made_keys = access.vault_engine.is_some();
         let access = Access { region: region.clone(), ..access.clone() };
-        Ok(Self { shared: Arc::new(Shared { config, region, access }) })
+        let aws = Self { shared: Arc::new(Shared { config, region, access }) };
+        if made_keys {
+            vault_engine::wait_until_known(&aws).await?;
+        }
+        Ok(aws)
     }
 
     /// The build region.

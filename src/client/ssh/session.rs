@@ -1,6 +1,7 @@
 //! An authenticated connection, on which commands and file transfers have a channel each.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
@@ -11,6 +12,8 @@ use super::handler::Handler;
 use super::run::Running;
 use super::sftp::Sftp;
 
+/// A machine whose answers take longer is far.
+const FAR: Duration = Duration::from_millis(5);
 /// Size of the terminal that a command gets, as in the peer.
 const TERMINAL: (u32, u32) = (80, 40);
 /// Mode of a terminal (RFC 4254, 8): characters are not echoed.
@@ -23,6 +26,8 @@ pub(crate) struct Session {
     bastion: Option<Handle<Handler>>,
     _tunnels: JoinSet<()>,
     forward_agent: bool,
+    /// A channel for the next command, opened while the one before runs: on a far machine that saves a round trip.
+    spare: Arc<Mutex<Option<Channel<Msg>>>>,
 }
 
 impl Session {
@@ -32,7 +37,7 @@ impl Session {
         tunnels: JoinSet<()>,
         forward_agent: bool,
     ) -> Self {
-        Self { handle, bastion, _tunnels: tunnels, forward_agent }
+        Self { handle, bastion, _tunnels: tunnels, forward_agent, spare: Arc::default() }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -50,7 +55,27 @@ impl Session {
             channel.request_pty(false, "xterm", TERMINAL.0, TERMINAL.1, 0, 0, &NO_ECHO).await?;
         }
         channel.exec(true, command).await?;
-        Running::started(channel).await
+        let sent = Instant::now();
+        let running = Running::started(channel).await?;
+        if sent.elapsed() > FAR {
+            self.open_spare();
+        }
+        Ok(running)
+    }
+
+    /// A machine that allows one channel at a time refuses it, and the next command opens its own.
+    fn open_spare(&self) {
+        if self.spare.lock().is_ok_and(|spare| spare.is_some()) {
+            return;
+        }
+        let (handle, spare) = (Arc::clone(&self.handle), Arc::clone(&self.spare));
+        tokio::spawn(async move {
+            if let Ok(channel) = handle.channel_open_session().await
+                && let Ok(mut spare) = spare.lock()
+            {
+                *spare = Some(channel);
+            }
+        });
     }
 
     /// Starts the file transfer subsystem.
@@ -61,7 +86,11 @@ impl Session {
     }
 
     async fn channel(&self) -> Result<Channel<Msg>, SshError> {
-        Ok(self.handle.channel_open_session().await?)
+        let spare = self.spare.lock().ok().and_then(|mut spare| spare.take());
+        match spare {
+            Some(channel) => Ok(channel),
+            None => Ok(self.handle.channel_open_session().await?),
+        }
     }
 
     /// Says good-bye. A connection that is broken already needs none.
