@@ -13,6 +13,8 @@ use crate::engine::Tally;
 use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
 use crate::report::{self, RunView};
+use crate::run::artifact::Artifact;
+use crate::run::event::BuildTitle;
 use crate::secret::Redactor;
 use crate::workflow_command;
 
@@ -127,6 +129,26 @@ struct Image {
     digests: std::collections::BTreeMap<String, String>,
 }
 
+/// An entry for each region of the artifact, that of the build first; one for an image that is in none.
+fn images(title: &BuildTitle, artifact: &Artifact) -> Vec<Image> {
+    let image = |id: &str, location: Option<&String>| Image {
+        build: title.name.clone(),
+        builder: title.builder.clone(),
+        id: id.to_owned(),
+        location: location.cloned(),
+        tags: artifact.tags.clone(),
+        digest: artifact.facts.get("Digest").cloned(),
+        digests: artifact.digests.clone(),
+    };
+    if artifact.regions.is_empty() {
+        return vec![image(&artifact.id, artifact.location.as_ref())];
+    }
+    let own = artifact.facts.get("BuildRegion");
+    let mut regions: Vec<(&String, &String)> = artifact.regions.iter().collect();
+    regions.sort_by_key(|(region, _)| Some(*region) != own);
+    regions.into_iter().map(|(region, id)| image(id, Some(region))).collect()
+}
+
 /// What the step tells the runner at its end.
 #[derive(Debug, Default)]
 struct Done {
@@ -143,15 +165,7 @@ impl Done {
         self.summary = summary.then(|| report::summary(view));
         for build in &view.builds {
             for artifact in build.artifacts.iter().filter(|artifact| artifact.is_image) {
-                self.images.push(Image {
-                    build: build.title.name.clone(),
-                    builder: build.title.builder.clone(),
-                    id: artifact.id.clone(),
-                    location: artifact.location.clone(),
-                    tags: artifact.tags.clone(),
-                    digest: artifact.facts.get("Digest").cloned(),
-                    digests: artifact.digests.clone(),
-                });
+                self.images.extend(images(&build.title, artifact));
             }
         }
     }

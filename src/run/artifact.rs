@@ -24,6 +24,9 @@ pub(crate) struct Artifact {
     /// Where the image is when it is not only here: a registry's host, a region.
     #[serde(default)]
     pub location: Option<String>,
+    /// Ids of an image that is in several regions, by region.
+    #[serde(default)]
+    pub regions: BTreeMap<String, String>,
     /// All names of the image (docker-tag's list): what docker-push pushes.
     #[serde(default)]
     pub tags: Vec<String>,
@@ -47,6 +50,7 @@ impl Artifact {
             files: Vec::new(),
             is_image: false,
             location: None,
+            regions: BTreeMap::new(),
             tags: Vec::new(),
             digests: BTreeMap::new(),
             facts: BTreeMap::new(),

@@ -21,7 +21,7 @@ build {
 "#;
 
 /// A workspace whose program sees what a runner gives a step.
-fn runner(template: &str) -> Workspace {
+pub(crate) fn runner(template: &str) -> Workspace {
     let workspace = Workspace::new(template);
     let mut names = Vec::new();
     for name in ["GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "GITHUB_ENV"] {
@@ -64,7 +64,7 @@ fn entries(text: &str) -> Vec<(String, String)> {
     found
 }
 
-fn output(workspace: &Workspace, name: &str) -> String {
+pub(crate) fn output(workspace: &Workspace, name: &str) -> String {
     let entries = entries(&workspace.read(".runner/GITHUB_OUTPUT"));
     entries.into_iter().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no output {name}")).1
 }

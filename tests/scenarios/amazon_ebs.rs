@@ -264,7 +264,7 @@ fn templates_are_checked_without_an_account() {
         "did you mean \"instance_type\"?",
         "EC2 makes no key pairs of type \"ecdsa\"",
         "set encrypt_boot = true",
-        "\"session_manager\" is not supported yet",
+        "Session Manager needs an instance profile",
         "\"template_version\" of no template",
         "3000 to 16000 for gp3",
         "neither \"source_ami\" nor \"source_ami_filter\"",

@@ -243,3 +243,26 @@ fn a_sweep_by_tag_needs_no_journal_and_leaves_young_runs_alone() {
     assert_eq!(lab.left(), Vec::<String>::new());
     elsewhere(&["--older-than", "0s"]).succeeded();
 }
+
+/// The action takes the role of its input, and its outputs name the image of every region.
+#[test]
+fn the_action_builds_with_the_workflows_identity() {
+    let lab = Lab::start();
+    let options = format!("{NAME}{NO_MACHINE}\nami_regions = [\"eu-central-1\"]");
+    let template = lab.workspace(&options, "").read("t.pkr.hcl").replace("region        = \"eu-west-1\"", "");
+    let workspace = lab
+        .endpoint(crate::action::runner(&template))
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", lab.at("endpoint")))
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", lab.at("token"))
+        .env("INPUT_AWS-ROLE", "arn:aws:iam::123456789012:role/images")
+        .env("INPUT_AWS-REGION", "eu-west-1");
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says_not("secret-ASIA");
+    let images: serde_json::Value = serde_json::from_str(&crate::action::output(&workspace, "images")).unwrap();
+    let made = lab.images();
+    for (place, region) in ["eu-west-1", "eu-central-1"].into_iter().enumerate() {
+        assert_eq!(images[place]["location"], region, "{images}");
+        assert_eq!(made[images[place]["id"].as_str().unwrap()]["region"], region);
+    }
+    assert_eq!(crate::action::output(&workspace, "image-id"), images[0]["id"].as_str().unwrap());
+}

@@ -20,7 +20,7 @@ pub(super) fn of(
     let lines: String = images.iter().map(|(region, image)| format!("{region}: {}\n", image.id)).collect();
     let mut artifact = Artifact::new(builder_id, ids.join(","), format!("AMIs were created:\n{lines}"));
     artifact.is_image = true;
-    artifact.location = Some(images.keys().cloned().collect::<Vec<_>>().join(","));
+    artifact.regions = images.iter().map(|(region, image)| (region.clone(), image.id.clone())).collect();
     for (region, image) in images {
         let thing = AwsThing::ImageId { id: image.id.clone() };
         let resource = Resource::Aws { reach: Box::new(account.aws.reach(region)), thing };

@@ -247,7 +247,7 @@ fn artifact(aws: &Aws, image: &Image, input: &Artifact) -> Artifact {
     let text = format!("AMIs were created:\n{region}: {}\n", image.id);
     let mut artifact = Artifact::new(ID, format!("{region}:{}", image.id), text);
     artifact.is_image = true;
-    artifact.location = Some(region.to_owned());
+    artifact.regions.insert(region.to_owned(), image.id.clone());
     artifact.facts.clone_from(&input.facts);
     let thing = AwsThing::ImageId { id: image.id.clone() };
     artifact.resources = vec![Resource::Aws { reach: Box::new(aws.reach(region)), thing }];
