@@ -154,7 +154,8 @@ pub(crate) async fn execute(
 ) -> (Tally, RunView) {
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
-    let run = RunInfo { id: id::time_ordered(), force: args.force, cwd: process.cwd.clone() };
+    let cleans_up = OnError::from(args.on_error) == OnError::Cleanup;
+    let run = RunInfo { id: id::time_ordered(), force: args.force, cleans_up, cwd: process.cwd.clone() };
     let shop = Workshop {
         settings: Settings {
             parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),

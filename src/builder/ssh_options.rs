@@ -105,6 +105,7 @@ fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
         settings: settings(fields),
         hop,
         via,
+        quiet: false,
         private_key_file,
         ssh_keypair_name,
         temporary_key_pair_name: fields.text("temporary_key_pair_name").unwrap_or_default(),

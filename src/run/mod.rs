@@ -31,6 +31,8 @@ pub(crate) struct RunInfo {
     pub id: String,
     /// `-force`: overwrite what is in the way.
     pub force: bool,
+    /// Whether what a failed build leaves is released at once, and no step of it is tried again.
+    pub cleans_up: bool,
     /// Working directory at start: relative paths of components are relative to it.
     pub cwd: PathBuf,
 }

@@ -13,7 +13,12 @@ use crate::secret::Redactor;
 /// A context of build `docker.web` that works in `folder` and journals there.
 pub(crate) fn context(folder: &Path) -> (BuildContext, EventReceiver) {
     let (events, receiver) = channel(Redactor::new());
-    let run = RunInfo { id: "7f8ca4ae-0000-4000-8000-1d3a5c7f0001".to_owned(), force: false, cwd: folder.to_owned() };
+    let run = RunInfo {
+        id: "7f8ca4ae-0000-4000-8000-1d3a5c7f0001".to_owned(),
+        force: false,
+        cleans_up: true,
+        cwd: folder.to_owned(),
+    };
     let cx = BuildContext {
         run: Arc::new(run),
         source_name: "web".to_owned(),

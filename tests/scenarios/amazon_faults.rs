@@ -37,7 +37,7 @@ fn mistakes_in_the_account_are_said_before_anything_is_created() {
         ))
     };
     fails(&lab, &filter("windows/*", ""), &["no source image was found in eu-west-1", "name = windows/*"]);
-    let several = ["2 images in eu-west-1 match", "set most_recent = true", "20260801"];
+    let several = ["3 images in eu-west-1 match", "set most_recent = true", "20260801"];
     fails(&lab, &filter("ubuntu/*", ""), &several);
     fails(&lab, &no_filter("source_ami = \"ami-0123456789abcdef0\""), &["InvalidAMIID.NotFound"]);
 
@@ -93,6 +93,15 @@ fn an_instance_that_does_not_come_up_says_why() {
     lab.reset();
     lab.rules(&json!([{ "call": "DescribeInstances", "nth": 1, "do": "terminate" }]));
     fails(&lab, &lab.workspace(&plain, ""), &["terminated"]);
+    // It ends while its SSH server is waited for, which nothing but its state tells.
+    lab.reset();
+    lab.ask("slow", &json!({ "instance": 2 }));
+    let deaf = format!("{NAME}ssh_port = 2222");
+    lab.rules(&json!([{ "call": "DescribeInstances", "nth": 3, "do": "terminate" }]));
+    fails(&lab, &lab.workspace(&deaf, ""), &["it is shutting-down", "the end of its console:"]);
+    lab.reset();
+    lab.rules(&json!([{ "call": "DescribeInstances", "nth": 2, "do": "terminate" }]));
+    fails(&lab, &lab.workspace(&deaf, ""), &["is terminated", "the end of its console:"]);
     lab.reset();
     let error = json!({ "code": "InsufficientFreeAddressesInSubnet", "message": "Not enough addresses" });
     lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "error": error }]));

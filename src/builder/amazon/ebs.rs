@@ -71,6 +71,7 @@ impl Builder for Ebs {
             devices: &config.launch_block_device_mappings,
             volume_tags: &config.run_volume_tags,
             interpolation: &config.interpolation,
+            waits: false,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
         Ok(Box::new(EbsMachine { config: Arc::clone(config), running: Running::new(account, launched) }))
@@ -107,6 +108,9 @@ impl Machine for EbsMachine {
         let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
         let made =
             image::create(account, &launched.instance.id, &plan, &config.ami_block_device_mappings, &tags, cx).await?;
+        if !plan.targets.is_empty() {
+            self.running.retire(cx).await;
+        }
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
         finish::finish(account, &config.ami, &config.interpolation, &launched.facts, &images, cx).await?;
         if let Some(fast_launch) = &config.fast_launch {

@@ -72,6 +72,7 @@ impl Builder for InstanceStore {
             devices: &config.launch_block_device_mappings,
             volume_tags: &std::collections::BTreeMap::new(),
             interpolation: &config.interpolation,
+            waits: false,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
         let running = Running::new(account, launched);
@@ -95,7 +96,7 @@ impl Machine for InstanceMachine {
 
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
-        let machine = self.connect(cx).await?;
+        let machine = self.running.communicator()?;
         self.running.clear_keys(&config.communicator, cx).await;
         let prefix = match config.bundle_prefix.as_str() {
             "" => format!("image-{}", chrono::Utc::now().timestamp()),

@@ -28,18 +28,22 @@ pub(super) struct Order<'a> {
     /// Unrendered.
     pub volume_tags: &'a std::collections::BTreeMap<String, String>,
     pub interpolation: &'a Interpolation,
+    /// Wait until it runs even when SSH could tell sooner.
+    pub waits: bool,
 }
 
 /// A launched instance and the way in.
 pub(super) struct Launched {
     pub instance: Instance,
+    /// Whether it was waited for until it runs.
+    pub is_running: bool,
     pub key: Option<KeyPair>,
     pub facts: SourceFacts,
     /// `run_tags`, rendered.
     pub run_tags: Tags,
 }
 
-/// Launches an instance of `order.source` and waits until it runs. What it needs (key pair, security group, profile) is
+/// Launches an instance of `order.source`, and waits until it runs unless SSH will tell. What it needs (key pair, security group, profile) is
 /// made side by side; the instance is acquired last, so that it is released first.
 pub(super) async fn launch(
     account: &Account,
@@ -79,18 +83,24 @@ pub(super) async fn launch(
     request.instance_profile = instance_profile;
     request.instance_tags = owned(run_tags.clone(), &tag, cx);
     request.volume_tags = owned(volume_tags, &tag, cx);
-    let id = if order.run.spot.is_wanted() {
-        spot::launch(account, order, &request, &tag, cx).await?
+    let is_spot = order.run.spot.is_wanted();
+    let mut instance = if is_spot {
+        let id = spot::launch(account, order, &request, &tag, cx).await?;
+        Instance { id, ..Instance::default() }
     } else {
-        account.ec2.run_instance(&request, &cx.cancel).await.map_err(|error| explained(error, network))?.id
+        account.ec2.run_instance(&request, &cx.cancel).await.map_err(|error| explained(error, network))?
     };
-    cx.detail(format!("Instance ID: {id}"));
-    cx.say(format!("Waiting for instance ({id}) to become ready..."));
-    let instance = account.ec2.wait_running(&id, account.polling, &cx.cancel).await?;
-    if order.run.spot.is_wanted() {
+    cx.detail(format!("Instance ID: {}", instance.id));
+    cx.say(format!("Waiting for instance ({}) to become ready...", instance.id));
+    let tells_itself = ssh.is_some_and(|ssh| ssh.pause_before_connecting.is_zero()) && port.is_some();
+    let is_running = order.waits || is_spot || !tells_itself;
+    if is_running {
+        instance = account.ec2.wait_running(&instance.id, account.polling, &cx.cancel, |_| {}).await?;
+    }
+    if is_spot {
         spot::tag_request(account, order, &instance, &facts, cx).await;
     }
-    Ok(Launched { instance, key, facts, run_tags })
+    Ok(Launched { instance, is_running, key, facts, run_tags })
 }
 
 /// Looks for the network beside whatever else is looked for before the launch.

@@ -1,30 +1,21 @@
 //! A running instance as a machine: how it is reached, and what is known of it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::account::Account;
+use super::address::{Address, SESSION_MANAGER};
 use super::config::RunOptions;
 use super::launch::Launched;
 use super::session::{Lent, SessionWay};
 use crate::builder::ssh_options::{self, CommunicatorChoice};
 use crate::builder::{BuilderError, Facts};
-use crate::client::aws::ec2::types::Instance;
 use crate::client::ssh::Via;
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
-use crate::communicator::ssh::{Ssh, SshConfig, Target};
+use crate::communicator::ssh::{Ssh, SshConfig};
 use crate::run::BuildContext;
-
-/// The `ssh_interface` that is no address.
-const SESSION_MANAGER: &str = "session_manager";
-/// Looks at an instance in a VPC before its private address will do: a public one may come a little late.
-const LOOKS_FOR_PUBLIC: u32 = 3;
-/// Pause between two looks.
-const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A launched instance, with the connection to it once there is one.
 pub(super) struct Running {
@@ -48,6 +39,11 @@ impl Running {
         let connected = connect(&self.account, run, choice, &self.launched, &self.host, cx).await?;
         // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
         Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
+    }
+
+    /// The connection, once there is one.
+    pub(super) fn communicator(&self) -> Result<Arc<dyn Communicator>, BuilderError> {
+        self.communicator.get().cloned().ok_or_else(|| BuilderError::Failed("there is no connection yet".to_owned()))
     }
 
     pub(super) fn facts(&self, choice: &CommunicatorChoice) -> Facts {
@@ -79,6 +75,15 @@ impl Running {
         look.and_then(|instance| named(&instance.volumes)).ok_or_else(missing)
     }
 
+    /// Ends the instance once its image is there and only copies are waited for. What fails is for the release to say,
+    /// which waits for the end. With another `-on-error` than to clean up somebody may want to look at it.
+    pub(super) async fn retire(&self, cx: &BuildContext) {
+        if cx.run.cleans_up {
+            cx.say("The instance is not needed any more: it ends while the image is copied");
+            let _ = self.account.ec2.terminate(std::slice::from_ref(&self.launched.instance.id)).await;
+        }
+    }
+
     /// Brings the instance to rest, and sets what its image takes over.
     pub(super) async fn stop(
         &self,
@@ -95,7 +100,8 @@ impl Running {
     }
 }
 
-/// Opens the communicator that the template chose.
+/// Opens the communicator that the template chose. A machine is asked from the moment on that it has an address: its
+/// SSH server may answer before EC2 says that it runs. Only then the template's own patience begins.
 async fn connect(
     account: &Account,
     run: &RunOptions,
@@ -107,9 +113,22 @@ async fn connect(
     let CommunicatorChoice::Ssh(ssh) = communicator else { return Ok(Arc::new(NoCommunicator)) };
     let through = session_way(account, run, ssh, launched, cx).await?;
     let ssh = through.as_ref().unwrap_or(ssh);
-    let address = Address { account, run, ssh, state: Mutex::new((launched.instance.clone(), 0)), host };
+    let address = Address::new(account, run, ssh, &launched.instance, host);
     let key = launched.key.as_ref().map(|pair| pair.private_key.as_str());
-    Ok(Ssh::connect(ssh, &address, key, cx).await?)
+    if !launched.is_running {
+        let early = ssh.patient();
+        let id = &launched.instance.id;
+        let running = account.ec2.wait_running(id, account.polling, &cx.cancel, |seen| address.saw(seen));
+        tokio::select! {
+            connected = Ssh::connect(&early, &address, key, cx) => return Ok(connected?),
+            running = running => drop(running?),
+        }
+        address.ask();
+    }
+    tokio::select! {
+        connected = Ssh::connect(ssh, &address, key, cx) => Ok(connected?),
+        why = address.watch() => Err(why),
+    }
 }
 
 /// The options with the way through Session Manager, when the template asks for it.
@@ -148,72 +167,4 @@ fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> 
     }
     facts.extend(launched.facts.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())));
     facts
-}
-
-/// Where the instance answers, looked up again until it is known.
-struct Address<'a> {
-    account: &'a Account,
-    run: &'a RunOptions,
-    ssh: &'a SshConfig,
-    /// The last look at the instance, and the number of looks.
-    state: Mutex<(Instance, u32)>,
-    /// Told for the facts.
-    host: &'a Mutex<String>,
-}
-
-#[async_trait]
-impl Target for Address<'_> {
-    async fn address(&self) -> Result<Option<(String, u16)>, String> {
-        if !self.ssh.hop.host.is_empty() {
-            return Ok(Some(self.found(self.ssh.hop.host.clone())));
-        }
-        let (instance, looks) = self.state.lock().map(|state| state.clone()).unwrap_or_default();
-        if self.run.network.ssh_interface == SESSION_MANAGER {
-            return Ok(Some(self.found(instance.id)));
-        }
-        if let Some(host) = host(&instance, &self.run.network.ssh_interface, looks) {
-            return Ok(Some(self.found(host)));
-        }
-        if looks > 0 {
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
-        let look = self.account.ec2.instance(&instance.id).await;
-        let instance = look.map_err(|error| error.to_string())?.ok_or_else(|| gone(&instance.id))?;
-        if !matches!(instance.state.as_str(), "pending" | "running") {
-            return Err(format!("the instance {} is {}: {}", instance.id, instance.state, instance.state_reason));
-        }
-        let host = host(&instance, &self.run.network.ssh_interface, looks + 1);
-        if let Ok(mut state) = self.state.lock() {
-            *state = (instance, looks + 1);
-        }
-        Ok(host.map(|host| self.found(host)))
-    }
-}
-
-impl Address<'_> {
-    fn found(&self, host: String) -> (String, u16) {
-        if let Ok(mut known) = self.host.lock() {
-            known.clone_from(&host);
-        }
-        (host, self.ssh.hop.port)
-    }
-}
-
-fn gone(id: &str) -> String {
-    format!("the instance {id} is gone")
-}
-
-/// The address by `ssh_interface`; without one, in a VPC the public address, and the private one when none came.
-fn host(instance: &Instance, interface: &str, looks: u32) -> Option<String> {
-    let host = match interface {
-        "public_ip" => &instance.public_ip,
-        "private_ip" => &instance.private_ip,
-        "public_dns" => &instance.public_dns,
-        "private_dns" => &instance.private_dns,
-        "ipv6" => &instance.ipv6,
-        _ if instance.vpc_id.is_empty() => &instance.public_dns,
-        _ if instance.public_ip.is_empty() && looks + 1 >= LOOKS_FOR_PUBLIC => &instance.private_ip,
-        _ => &instance.public_ip,
-    };
-    (!host.is_empty()).then(|| host.clone())
 }

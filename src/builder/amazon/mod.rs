@@ -2,6 +2,7 @@
 //! (`amazon-ebssurrogate`), or of a volume mounted where we run (`amazon-chroot`).
 
 mod account;
+mod address;
 mod artifact;
 pub(super) mod chroot;
 pub(super) mod config;

@@ -79,6 +79,7 @@ impl Builder for Surrogate {
             devices: &devices,
             volume_tags: &config.run_volume_tags,
             interpolation: &config.interpolation,
+            waits: false,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
         Ok(Box::new(SurrogateMachine { config: Arc::clone(config), running: Running::new(account, launched) }))
@@ -125,6 +126,9 @@ impl Machine for SurrogateMachine {
             }
             self.register(&plan, devices, &run_tags, cx).await?
         };
+        if !plan.targets.is_empty() {
+            self.running.retire(cx).await;
+        }
         let intermediate = plan.intermediate;
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
         finish::finish(account, &config.ami, &config.interpolation, &self.running.launched.facts, &images, cx).await?;

@@ -67,6 +67,7 @@ impl Builder for Volumes {
             devices: &devices,
             volume_tags: &config.run_volume_tags,
             interpolation: &config.interpolation,
+            waits: true,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
         let running = Running::new(account, launched);

@@ -75,7 +75,9 @@ async fn instance(ec2: &Ec2, tag: &str, kept_devices: &[String]) -> Result<bool,
     let volumes = found.iter().flat_map(|instance| &instance.volumes);
     let kept: Vec<&String> = volumes.filter(|(device, _)| kept_devices.contains(device)).map(|(_, id)| id).collect();
     if !ids.is_empty() {
-        ec2.terminate(&ids).await?;
+        if found.iter().any(|instance| instance.state != "shutting-down") {
+            ec2.terminate(&ids).await?;
+        }
         ec2.wait_terminated(&ids, Polling::default()).await?;
     }
     // Launch volumes carry the instance's tag; those that do not end with it are left to us.

@@ -9,9 +9,9 @@ use super::error::AwsError;
 use crate::run::cancel::Cancelled;
 
 /// Pause after the first look.
-const SHORTEST: Duration = Duration::from_millis(500);
-/// From pause to pause. What is ready is noticed late by at most half of the time that it took.
-const GROWTH: f64 = 1.5;
+const SHORTEST: Duration = Duration::from_millis(750);
+/// From pause to pause. What is ready is noticed late by at most a quarter of the time that it took.
+const GROWTH: f64 = 1.25;
 /// Longest pause, and what one attempt counts for when only their number is given.
 const LONGEST: Duration = Duration::from_secs(15);
 

@@ -36,9 +36,16 @@ pub(crate) struct SshConfig {
     pub handshake_attempts: Option<u32>,
     pub pause_before_connecting: Duration,
     pub method: Method,
+    /// Say nothing of attempts.
+    pub quiet: bool,
 }
 
 impl SshConfig {
+    /// The same for a machine that may not be there yet: without limits, and without words until it answers.
+    pub(crate) fn patient(&self) -> Self {
+        Self { timeout: None, handshake_attempts: None, quiet: true, ..self.clone() }
+    }
+
     /// Whether nothing in the template lets us in, so that a key pair is made for the build.
     pub(crate) fn needs_temporary_key(&self) -> bool {
         self.private_key_file.is_none()

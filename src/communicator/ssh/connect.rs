@@ -69,7 +69,9 @@ async fn log_in(
             };
             let mut hop = Hop { host, port, ..config.hop.clone() };
             hop.credentials.keys.extend(key.cloned());
-            attempts.tell(&hop, cx);
+            if !config.quiet {
+                attempts.tell(&hop, cx);
+            }
             let error = match connect(&hop, &config.via, &config.settings, host_key).await {
                 Ok(session) => return Ok((session, hop)),
                 Err(error) => error,
@@ -102,6 +104,11 @@ async fn log_in(
     }
 }
 
+/// The peer's words for where it connects to.
+pub(super) fn introduced(hop: &Hop) -> String {
+    format!("Using SSH communicator to connect: {}", hop.host)
+}
+
 fn shown(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", seconds / 60),
@@ -122,7 +129,7 @@ impl Attempts {
     fn tell(&mut self, hop: &Hop, cx: &BuildContext) {
         match self.told {
             None => {
-                cx.say(format!("Using SSH communicator to connect: {}", hop.host));
+                cx.say(introduced(hop));
                 cx.detail("Waiting for SSH to become available...");
             }
             Some(told) if told.elapsed() >= TOLD => cx.detail(format!("Still waiting: {}", self.last)),

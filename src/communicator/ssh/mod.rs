@@ -94,6 +94,9 @@ impl Ssh {
         let key = key.map(Key::parse).transpose().map_err(CommunicatorError::Permanent)?;
         let host_key = HostKey::default();
         let (session, hop) = connect::first(config, target, key.as_ref(), &host_key, cx).await?;
+        if config.quiet {
+            cx.say(connect::introduced(&hop));
+        }
         cx.detail("Connected to SSH!");
         let session = Mutex::new(Arc::new(session));
         Ok(Arc::new(Self { config: config.clone(), hop, host_key, session }))

@@ -94,25 +94,59 @@ impl Ec2 {
         Ok(lines[lines.len().saturating_sub(TAIL)..].join("\n"))
     }
 
-    pub(crate) async fn wait_running(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<Instance, AwsError> {
-        let waited = self.wait_state(id, "running", &["shutting-down", "terminated", "stopping", "stopped"], polling);
-        let error = match waited.await_until(cancel).await {
-            Err(AwsError::Wait(text)) => text,
-            done => return done,
-        };
-        // What the machine itself said is often the only explanation.
+    /// Waits until the instance runs. `saw` is told of every look.
+    pub(crate) async fn wait_running(
+        &self,
+        id: &str,
+        polling: Polling,
+        cancel: &Cancel,
+        saw: impl Fn(&Instance) + Send + Sync,
+    ) -> Result<Instance, AwsError> {
+        let never = &["shutting-down", "terminated", "stopping", "stopped"];
+        match self.wait_state(id, "running", never, polling, cancel, saw).await {
+            Err(AwsError::Wait(text)) => Err(AwsError::Wait(self.with_console(id, text).await)),
+            done => done,
+        }
+    }
+
+    /// An error's text with the end of the console: what the machine itself said is often the only explanation.
+    pub(crate) async fn with_console(&self, id: &str, error: String) -> String {
         match self.console_tail(id).await {
-            Ok(tail) if !tail.is_empty() => Err(AwsError::Wait(format!("{error}\nthe end of its console:\n{tail}"))),
-            _ => Err(AwsError::Wait(error)),
+            Ok(tail) if !tail.is_empty() => format!("{error}\nthe end of its console:\n{tail}"),
+            _ => error,
         }
     }
 
     pub(crate) async fn wait_stopped(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<Instance, AwsError> {
-        self.wait_state(id, "stopped", &["shutting-down", "terminated"], polling).await_until(cancel).await
+        self.wait_state(id, "stopped", &["shutting-down", "terminated"], polling, cancel, |_| {}).await
     }
 
-    fn wait_state<'a>(&'a self, id: &'a str, wanted: &'static str, never: &'a [&'a str], polling: Polling) -> Wait<'a> {
-        Wait { ec2: self, id, wanted, never, polling }
+    /// `never`: states from which the wanted one never comes.
+    async fn wait_state(
+        &self,
+        id: &str,
+        wanted: &str,
+        never: &[&str],
+        polling: Polling,
+        cancel: &Cancel,
+        saw: impl Fn(&Instance) + Send + Sync,
+    ) -> Result<Instance, AwsError> {
+        let what = format!("instance {id} in {} to be {wanted}", self.region);
+        wait(&what, polling, STATE, &cancel.stop, || async {
+            let Some(instance) = self.instance(id).await? else {
+                return Ok(Look::Pending("not visible".to_owned()));
+            };
+            saw(&instance);
+            Ok(match instance.state.as_str() {
+                state if state == wanted => Look::Ready(instance),
+                state if never.contains(&state) && instance.state_reason.is_empty() => {
+                    Look::Failed(format!("it is {state}"))
+                }
+                state if never.contains(&state) => Look::Failed(format!("it is {state}: {}", instance.state_reason)),
+                state => Look::Pending(state.to_owned()),
+            })
+        })
+        .await
     }
 
     /// Waits until all are terminated. Goes on after the first signal: what an instance uses can only go after it.
@@ -124,38 +158,6 @@ impl Ec2 {
             let found = self.instances(&filters).await?;
             let open: Vec<&str> = found.iter().filter(|i| i.state != "terminated").map(|i| i.state.as_str()).collect();
             Ok(if open.is_empty() { Look::Ready(()) } else { Look::Pending(open.join(", ")) })
-        })
-        .await
-    }
-}
-
-/// A wait for a state of one instance.
-struct Wait<'a> {
-    ec2: &'a Ec2,
-    id: &'a str,
-    wanted: &'static str,
-    /// States from which the wanted one never comes.
-    never: &'a [&'a str],
-    polling: Polling,
-}
-
-impl Wait<'_> {
-    async fn await_until(self, cancel: &Cancel) -> Result<Instance, AwsError> {
-        let what = format!("instance {} in {} to be {}", self.id, self.ec2.region, self.wanted);
-        wait(&what, self.polling, STATE, &cancel.stop, || async {
-            let Some(instance) = self.ec2.instance(self.id).await? else {
-                return Ok(Look::Pending("not visible".to_owned()));
-            };
-            Ok(match instance.state.as_str() {
-                state if state == self.wanted => Look::Ready(instance),
-                state if self.never.contains(&state) && instance.state_reason.is_empty() => {
-                    Look::Failed(format!("it is {state}"))
-                }
-                state if self.never.contains(&state) => {
-                    Look::Failed(format!("it is {state}: {}", instance.state_reason))
-                }
-                state => Look::Pending(state.to_owned()),
-            })
         })
         .await
     }
