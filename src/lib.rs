@@ -4,6 +4,11 @@
 //! every component and yields builds; `engine` runs them with the only effects, as events; `report` folds the events
 //! into a view and shows it. `app` is that sentence in code.
 
+#![cfg_attr(
+    not(all(feature = "aws", feature = "docker")),
+    allow(dead_code, reason = "what only a service that was left out needs is not worth a condition each")
+)]
+
 mod action;
 mod action_command;
 mod app;

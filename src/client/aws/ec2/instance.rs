@@ -20,6 +20,16 @@ const TAIL: usize = 20;
 /// A stop comes at the end of a build: what is invisible then is a disturbance, not a delay.
 const STOPPING: Retry = Retry { tries: 6, first: Duration::from_secs(10), longest: Duration::from_secs(60) };
 
+/// A state that is waited for.
+struct Goal {
+    wanted: &'static str,
+    /// States from which it never comes.
+    never: &'static [&'static str],
+}
+
+const RUNNING: Goal = Goal { wanted: "running", never: &["shutting-down", "terminated", "stopping", "stopped"] };
+const STOPPED: Goal = Goal { wanted: "stopped", never: &["shutting-down", "terminated"] };
+
 impl Ec2 {
     pub(crate) async fn instance(&self, id: &str) -> Result<Option<Instance>, AwsError> {
         let request = self.client.describe_instances().instance_ids(id);
@@ -102,8 +112,7 @@ impl Ec2 {
         cancel: &Cancel,
         saw: impl Fn(&Instance) + Send + Sync,
     ) -> Result<Instance, AwsError> {
-        let never = &["shutting-down", "terminated", "stopping", "stopped"];
-        match self.wait_state(id, "running", never, polling, cancel, saw).await {
+        match self.wait_state(id, &RUNNING, polling, cancel, saw).await {
             Err(AwsError::Wait(text)) => Err(AwsError::Wait(self.with_console(id, text).await)),
             done => done,
         }
@@ -118,31 +127,31 @@ impl Ec2 {
     }
 
     pub(crate) async fn wait_stopped(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<Instance, AwsError> {
-        self.wait_state(id, "stopped", &["shutting-down", "terminated"], polling, cancel, |_| {}).await
+        self.wait_state(id, &STOPPED, polling, cancel, |_| {}).await
     }
 
-    /// `never`: states from which the wanted one never comes.
     async fn wait_state(
         &self,
         id: &str,
-        wanted: &str,
-        never: &[&str],
+        goal: &Goal,
         polling: Polling,
         cancel: &Cancel,
         saw: impl Fn(&Instance) + Send + Sync,
     ) -> Result<Instance, AwsError> {
-        let what = format!("instance {id} in {} to be {wanted}", self.region);
+        let what = format!("instance {id} in {} to be {}", self.region, goal.wanted);
         wait(&what, polling, STATE, &cancel.stop, || async {
             let Some(instance) = self.instance(id).await? else {
                 return Ok(Look::Pending("not visible".to_owned()));
             };
             saw(&instance);
             Ok(match instance.state.as_str() {
-                state if state == wanted => Look::Ready(instance),
-                state if never.contains(&state) && instance.state_reason.is_empty() => {
+                state if state == goal.wanted => Look::Ready(instance),
+                state if goal.never.contains(&state) && instance.state_reason.is_empty() => {
                     Look::Failed(format!("it is {state}"))
                 }
-                state if never.contains(&state) => Look::Failed(format!("it is {state}: {}", instance.state_reason)),
+                state if goal.never.contains(&state) => {
+                    Look::Failed(format!("it is {state}: {}", instance.state_reason))
+                }
                 state => Look::Pending(state.to_owned()),
             })
         })
