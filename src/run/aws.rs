@@ -72,8 +72,12 @@ pub(crate) enum AwsThing {
     ImageId {
         id: String,
     },
-    /// With what an upload of it that did not end left.
     S3Object {
+        bucket: String,
+        key: String,
+    },
+    /// Parts of an object that is not whole yet. What was there under its key before stays.
+    S3Upload {
         bucket: String,
         key: String,
     },
@@ -110,6 +114,7 @@ impl AwsThing {
             | Self::Snapshot { .. }
             | Self::S3Object { .. }
             | Self::S3Objects { .. }
+            | Self::S3Upload { .. }
             | Self::Import { .. }
             | Self::Session { .. } => return None,
         })
@@ -129,6 +134,7 @@ impl std::fmt::Display for AwsThing {
             Self::Image { name, .. } => write!(f, "image {name:?}"),
             Self::ImageId { id } => write!(f, "image {id}"),
             Self::S3Object { bucket, key } => write!(f, "object s3://{bucket}/{key}"),
+            Self::S3Upload { bucket, key } => write!(f, "upload to s3://{bucket}/{key}"),
             Self::S3Objects { bucket, prefix } => write!(f, "objects s3://{bucket}/{prefix}*"),
             Self::Import { tag } => write!(f, "import task {tag}"),
             Self::Session { reason, id } => write!(f, "session {}", if id.is_empty() { reason } else { id }),

@@ -92,6 +92,7 @@ fn an_image_is_made_of_a_volume_mounted_here() {
     assert!(mounts_under(&workspace).is_empty());
     let manifest: Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
     assert_eq!(manifest["builds"][0]["artifact_id"], format!("eu-west-1:{id}"));
+    crate::amazon_ebs::granted(&lab, &["build"]);
     let form = &lab.parameters("RegisterImage")[0];
     assert_eq!(form["RootDeviceName"], "/dev/sda1");
     assert_eq!(form["VirtualizationType"], "hvm");

@@ -128,7 +128,7 @@ impl InstanceMachine {
         machine: &dyn Communicator,
         prefix: &str,
         cx: &BuildContext,
-    ) -> Result<[Resource; 2], BuilderError> {
+    ) -> Result<Vec<Resource>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Copying X509 certificate and key...");
         let folder = config.x509_upload_path.trim_end_matches('/');
@@ -177,9 +177,7 @@ impl InstanceMachine {
             Some((bucket, folder)) => (bucket, format!("{}/", folder.trim_end_matches('/'))),
             None => (config.s3_bucket.as_str(), String::new()),
         };
-        let objects =
-            |ending| AwsThing::S3Objects { bucket: bucket.to_owned(), prefix: format!("{before}{prefix}{ending}") };
-        let bundle = [account.acquire(objects(".part."), cx)?, account.acquire(objects(".manifest.xml"), cx)?];
+        let bundle = self.own_objects(bucket, &format!("{before}{prefix}"), cx).await?;
         match run(machine, &command, cx).await? {
             0 => Ok(bundle),
             FOREIGN_BUCKET => Err(BuilderError::Failed(format!(
@@ -188,6 +186,23 @@ impl InstanceMachine {
             ))),
             status => Err(BuilderError::Failed(format!("uploading the bundle failed (status {status})"))),
         }
+    }
+
+    /// Journals what the bundle will be in S3. What is there under its name already is another image's, and is not to go
+    /// when this build fails.
+    async fn own_objects(&self, bucket: &str, prefix: &str, cx: &BuildContext) -> Result<Vec<Resource>, BuilderError> {
+        let account = &self.running.account;
+        let s3 = account.aws.s3(account.region());
+        let mut own = Vec::new();
+        for ending in [".part.", ".manifest.xml"] {
+            let prefix = format!("{prefix}{ending}");
+            match s3.has(bucket, &prefix).await {
+                Ok(false) => own.push(account.acquire(AwsThing::S3Objects { bucket: bucket.to_owned(), prefix }, cx)?),
+                Ok(true) => cx.warn(format!("s3://{bucket}/{prefix} is there already, and is overwritten")),
+                Err(error) => cx.warn(format!("s3://{bucket}/{prefix} stays if the build fails: {error}")),
+            }
+        }
+        Ok(own)
     }
 
     fn render(&self, text: &str, values: &[(&str, &str)]) -> Result<String, BuilderError> {

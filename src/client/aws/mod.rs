@@ -34,7 +34,7 @@ pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use metadata::{Identity, identity};
 pub(crate) use oidc::{OidcRole, session_name};
-pub(crate) use s3::{Encryption, Object, S3};
+pub(crate) use s3::{Encryption, Object, S3, Upload};
 pub(crate) use sweep::{Found, Wanted};
 
 use crate::run::aws::AwsReach;

@@ -41,6 +41,7 @@ impl Aws {
             },
             AwsThing::Import { tag } => import(&ec2, tag).await?,
             AwsThing::S3Object { bucket, key } => self.s3(region).delete(Object { bucket, key }).await?,
+            AwsThing::S3Upload { bucket, key } => self.s3(region).abort_uploads(Object { bucket, key }).await?,
             AwsThing::S3Objects { bucket, prefix } => self.s3(region).delete_all(bucket, prefix).await?,
             AwsThing::Session { reason, id } => self.end_session(region, id, reason).await?,
         };

@@ -13,6 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::error::AwsError;
 use crate::run::cancel::Cancel;
+use crate::run::journal::JournalError;
 
 /// Bytes of a part, unless the file would have more parts than S3 takes.
 const PART: u64 = 16 << 20;
@@ -40,6 +41,14 @@ pub(crate) struct Encryption<'a> {
     pub key: &'a str,
 }
 
+/// A file on its way to S3.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upload<'a> {
+    pub object: Object<'a>,
+    pub path: &'a Path,
+    pub encryption: Encryption<'a>,
+}
+
 impl S3 {
     pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
         Self { client: Client::new(config), region: region.to_owned() }
@@ -52,16 +61,16 @@ impl S3 {
         answer.map_err(|error| AwsError::of(call, &self.region, &error))
     }
 
-    /// Uploads a file in parts, several at a time. `moved` is told the bytes of every part that arrived. What a stop
-    /// leaves is for [`Self::delete`].
+    /// Uploads a file in parts, several at a time. `moved` is told the bytes of every part that arrived; `whole` is
+    /// called before the parts become the object. What a stop leaves is for [`Self::abort_uploads`].
     pub(crate) async fn put_file(
         &self,
-        object: Object<'_>,
-        path: &Path,
-        encryption: Encryption<'_>,
+        upload: &Upload<'_>,
         cancel: &Cancel,
         mut moved: impl FnMut(u64),
+        whole: impl FnOnce() -> Result<(), JournalError>,
     ) -> Result<(), AwsError> {
+        let Upload { object, path, encryption } = *upload;
         let unreadable = |error: &dyn std::fmt::Display| AwsError::Unexpected(format!("{}: {error}", path.display()));
         let size = tokio::fs::metadata(path).await.map_err(|error| unreadable(&error))?.len();
         let begun = self
@@ -100,29 +109,35 @@ impl S3 {
             done.push(part);
             moved(length);
         }
+        whole()?;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(done)).build();
         let request = self.client.complete_multipart_upload().bucket(object.bucket).key(object.key);
         let request = request.upload_id(upload).multipart_upload(parts);
         self.answer("CompleteMultipartUpload", request.send().await).map(drop)
     }
 
-    /// Removes an object and what an upload of it that never ended left. Whether there was anything.
+    /// Removes an object. Whether there was one.
     pub(crate) async fn delete(&self, object: Object<'_>) -> Result<bool, AwsError> {
-        let mut found = self.abort_uploads(object).await?;
         let request = self.client.head_object().bucket(object.bucket).key(object.key);
         match self.answer("HeadObject", request.send().await) {
             Ok(_) => {
                 let request = self.client.delete_object().bucket(object.bucket).key(object.key);
-                self.answer("DeleteObject", request.send().await)?;
-                found = true;
+                self.answer("DeleteObject", request.send().await).map(|_| true)
             }
-            Err(error) if error.is(&["NotFound", "NoSuchKey", "NoSuchBucket"]) => {}
-            Err(error) => return Err(error),
+            Err(error) if error.is(&["NotFound", "NoSuchKey", "NoSuchBucket"]) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(found)
     }
 
-    async fn abort_uploads(&self, object: Object<'_>) -> Result<bool, AwsError> {
+    /// Whether there is an object whose key begins with `prefix`.
+    pub(crate) async fn has(&self, bucket: &str, prefix: &str) -> Result<bool, AwsError> {
+        let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);
+        let listed = self.answer("ListObjectsV2", request.send().await)?;
+        Ok(listed.contents.is_some_and(|found| !found.is_empty()))
+    }
+
+    /// Ends the uploads of an object that never came to an end. Whether there were any.
+    pub(crate) async fn abort_uploads(&self, object: Object<'_>) -> Result<bool, AwsError> {
         let request = self.client.list_multipart_uploads().bucket(object.bucket).prefix(object.key);
         let listed = match self.answer("ListMultipartUploads", request.send().await) {
             Ok(listed) => listed,

@@ -12,7 +12,7 @@ use super::{PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{DiskImport, Image, ImageChange, ImageCopy, Tags};
-use crate::client::aws::{Aws, AwsError, Encryption, Object};
+use crate::client::aws::{Aws, AwsError, Encryption, Object, Upload};
 use crate::client::progress::Transfer;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::Data;
@@ -55,8 +55,7 @@ impl PostProcessor for Import {
         let aws = cx.cancel.unless_stopped(connected).await??;
         let work = Work { config, aws: &aws, ec2: aws.ec2(), cx };
 
-        let object = work.acquire(AwsThing::S3Object { bucket: config.s3_bucket_name.clone(), key: key.clone() })?;
-        work.upload(&disk, &key).await?;
+        let object = work.upload(&disk, &key).await?;
         let (imported, mut image) = work.import(&key).await?;
         let mut resource = imported;
         if !config.ami_name.is_empty() {
@@ -132,15 +131,21 @@ impl Work<'_> {
         Tags::from([(RUN_TAG.to_owned(), self.cx.run.id.clone()), (RESOURCE_TAG.to_owned(), tag.to_owned())])
     }
 
-    async fn upload(&self, disk: &std::path::Path, key: &str) -> Result<(), PostProcessError> {
+    async fn upload(&self, disk: &std::path::Path, key: &str) -> Result<Resource, PostProcessError> {
         let (config, cx) = (self.config, self.cx);
         cx.say(format!("Uploading {} to s3://{}/{key}", disk.display(), config.s3_bucket_name));
         let size = std::fs::metadata(disk).map(|found| found.len()).ok();
         let mut transfer = Transfer::new(cx, format!("Uploading {}", disk.display()), size);
-        let object = Object { bucket: &config.s3_bucket_name, key };
+        let (bucket, object) = (config.s3_bucket_name.clone(), Object { bucket: &config.s3_bucket_name, key });
+        let upload = self.acquire(AwsThing::S3Upload { bucket: bucket.clone(), key: key.to_owned() })?;
+        let made = self.resource(AwsThing::S3Object { bucket, key: key.to_owned() });
         let encryption = Encryption { kind: &config.s3_encryption, key: &config.s3_encryption_key };
         let s3 = self.aws.s3(self.aws.region());
-        Ok(s3.put_file(object, disk, encryption, &cx.cancel, |moved| transfer.advance(moved)).await?)
+        let whole = || cx.acquire(made.clone());
+        s3.put_file(&Upload { object, path: disk, encryption }, &cx.cancel, |moved| transfer.advance(moved), whole)
+            .await?;
+        cx.keep(&upload)?;
+        Ok(made)
     }
 
     /// Has EC2 make an image of the object, and waits for it.
