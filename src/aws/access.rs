@@ -7,7 +7,6 @@ use crate::client::aws::{Access, AssumeRole, VaultEngine};
 use crate::eval::fields::Fields;
 
 const NO_MFA: &str = "a code that is valid for 30 seconds cannot serve a build; assume the role before it";
-const NO_INSECURE: &str = "certificates are always checked; name your authority in the file of SSL_CERT_FILE";
 
 /// Decodes the options of [`Access`].
 pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
@@ -22,6 +21,7 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
         skip_credential_validation: fields.flag("skip_credential_validation").unwrap_or(false),
         skip_metadata_api_check: fields.flag("skip_metadata_api_check").unwrap_or(false),
         decode_authorization_messages: fields.flag("decode_authorization_messages").unwrap_or(false),
+        insecure: fields.flag("insecure_skip_tls_verify").unwrap_or(false),
         max_retries: max_retries(fields),
         assume_role: assume_role(fields),
         vault_engine: vault_engine(fields),
@@ -41,9 +41,6 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
 fn unsupported(fields: &mut Fields<'_>) {
     if fields.text("mfa_code").is_some_and(|code| !code.is_empty()) {
         fields.error_at("mfa_code", "\"mfa_code\" is not supported yet", NO_MFA);
-    }
-    if fields.flag("insecure_skip_tls_verify") == Some(true) {
-        fields.error_at("insecure_skip_tls_verify", "\"insecure_skip_tls_verify\" is not supported yet", NO_INSECURE);
     }
 }
 

@@ -5,8 +5,11 @@ use crate::client::docker::Login;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 
-const NO_PUBLIC: &str =
-    "the public registry of AWS is not supported yet; log in with login_username and login_password";
+/// Host of the public registry of AWS.
+const PUBLIC: &str = "public.ecr.aws";
+/// Where its passwords are made, wherever one is.
+#[cfg(feature = "aws")]
+const PUBLIC_REGION: &str = "us-east-1";
 
 /// The login options.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub(crate) struct Ecr {
     secret_key: String,
     token: String,
     profile: String,
+    /// The registry is the public one.
+    public: bool,
 }
 
 impl std::fmt::Debug for Ecr {
@@ -45,21 +50,23 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Option<LoginOptions> {
         secret_key: fields.text("aws_secret_key").unwrap_or_default(),
         token: fields.text("aws_token").unwrap_or_default(),
         profile: fields.text("aws_profile").unwrap_or_default(),
+        public: fields.flag("aws_force_use_public_ecr").unwrap_or(false) || is_public(&server),
     };
-    let public = fields.flag("aws_force_use_public_ecr").unwrap_or(false);
     if !by_aws {
         return plain.then_some(LoginOptions::Plain(Login { server, username, password }));
     }
-    if public || server.contains("public.ecr.aws") {
-        let name = if public { "aws_force_use_public_ecr" } else { "login_server" };
-        fields.error_at(name, "ECR Public is not supported yet", NO_PUBLIC);
-    } else if !fields.is_unknown("login_server") && region(&server).is_none() {
+    if !ecr.public && !fields.is_unknown("login_server") && region(&server).is_none() {
         let detail = "\"ecr_login\" needs it, as in 123456789012.dkr.ecr.eu-west-1.amazonaws.com";
         let summary =
             if server.is_empty() { "\"login_server\" is missing" } else { "\"login_server\" is no registry of AWS" };
         fields.error_at("login_server", summary, detail);
     }
     Some(LoginOptions::Ecr(ecr))
+}
+
+fn is_public(server: &str) -> bool {
+    let host = server.strip_prefix("https://").unwrap_or(server).split('/').next();
+    host == Some(PUBLIC)
 }
 
 /// The region in the name of a registry of AWS.
@@ -98,12 +105,12 @@ async fn ask_aws(ecr: &Ecr, services: &Services, cx: &BuildContext) -> Result<Lo
         secret_key: ecr.secret_key.clone(),
         token: ecr.token.clone(),
         profile: ecr.profile.clone(),
-        region: region(&ecr.server).unwrap_or_default().to_owned(),
+        region: if ecr.public { PUBLIC_REGION } else { region(&ecr.server).unwrap_or_default() }.to_owned(),
         ..crate::client::aws::Access::default()
     };
     let redactor = cx.events.redactor();
     let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
-    let asked = cx.cancel.unless_stopped(aws.registry_login()).await.map_err(|error| error.to_string())?;
+    let asked = cx.cancel.unless_stopped(aws.registry_login(ecr.public)).await.map_err(|error| error.to_string())?;
     let (username, password) = asked.map_err(|error| error.to_string())?;
     redactor.add(&password);
     Ok(Login { server: ecr.server.clone(), username, password })
@@ -111,7 +118,7 @@ async fn ask_aws(ecr: &Ecr, services: &Services, cx: &BuildContext) -> Result<Lo
 
 #[cfg(not(feature = "aws"))]
 async fn ask_aws(ecr: &Ecr, _: &Services, _: &BuildContext) -> Result<Login, String> {
-    let Ecr { server, access_key: _, secret_key: _, token: _, profile: _ } = ecr;
+    let Ecr { server, access_key: _, secret_key: _, token: _, profile: _, public: _ } = ecr;
     Err(format!("{server}: this program was built without the feature \"aws\""))
 }
 

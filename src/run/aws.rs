@@ -14,6 +14,9 @@ pub(crate) struct AwsReach {
     /// Address of the EC2 service, when the template names one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub endpoint: String,
+    /// Nobody checks its certificate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub profile: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -834,8 +834,11 @@ class Handler(WSGIRequestHandler):
 moto = DomainDispatcherApplication(create_backend_app)
 server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
+# The same with a certificate that nobody signed.
+unsigned = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler, ssl_context="adhoc")
+threading.Thread(target=unsigned.serve_forever, daemon=True).start()
 place = furnish()
-print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "part": part, "token": REQUEST_TOKEN} | place), flush=True)
+print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "unsigned": f"https://127.0.0.1:{unsigned.port}", "part": part, "token": REQUEST_TOKEN} | place), flush=True)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 try:
     sys.stdin.read()

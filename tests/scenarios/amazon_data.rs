@@ -113,5 +113,11 @@ fn a_registry_of_aws_is_logged_in_to_with_a_password_of_aws() {
     let ran = login(server).fail(&[]);
     ran.says("Fetching ECR credentials").says("Pulling Docker image");
     assert_eq!(lab.calls(), ["GetAuthorizationToken"]);
+    // moto knows the public one not: what is asked for is what counts.
+    let ran = login("public.ecr.aws/web").fail(&[]);
+    ran.says("Fetching ECR credentials");
+    let calls = lab.ask("calls", &serde_json::Value::Null);
+    let last = calls.as_array().unwrap().last().unwrap();
+    assert_eq!((last["service"].as_str(), last["region"].as_str()), (Some("ecr-public"), Some("us-east-1")), "{last}");
     login("registry.example.org").fail(&[]).says("\"login_server\" is no registry of AWS");
 }

@@ -338,3 +338,23 @@ fn an_image_of_the_same_name_makes_room_when_asked() {
     assert!(left.len() == 2 && left.iter().all(|text| text.starts_with("image ")), "{left:#?}");
     assert!(lab.parameters("DeleteSnapshot").len() >= 2);
 }
+
+#[test]
+fn a_certificate_is_checked_unless_the_template_says_not_to() {
+    let lab = Lab::start();
+    let endpoint = format!("custom_endpoint_ec2 = {:?}\nmax_retries = 1", lab.at("unsigned"));
+    workspace(&lab, &endpoint).fail(&[]).says("certificate");
+    workspace(&lab, &format!("{endpoint}\ninsecure_skip_tls_verify = true")).build(&[]);
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_gone_through() {
+    let lab = Lab::start();
+    // Nobody knows that name: only the proxy, which is the lab itself, leads anywhere.
+    let workspace = workspace(&lab, "").env("AWS_ENDPOINT_URL", "http://ec2.nowhere.invalid");
+    workspace.fail(&[]).says("DescribeImages");
+    let through = workspace.env("HTTP_PROXY", lab.at("endpoint"));
+    through.build(&[]);
+    assert!(!lab.calls().is_empty());
+}

@@ -17,6 +17,8 @@ pub(crate) struct Access {
     pub skip_credential_validation: bool,
     pub skip_metadata_api_check: bool,
     pub decode_authorization_messages: bool,
+    /// Whose certificates nobody checks.
+    pub insecure: bool,
     /// Attempts of one call; 0 for the default.
     pub max_retries: u32,
     pub assume_role: Option<AssumeRole>,
@@ -52,6 +54,7 @@ impl Access {
         AwsReach {
             region: region.to_owned(),
             endpoint: self.custom_endpoint_ec2.clone(),
+            insecure: self.insecure,
             profile: self.profile.clone(),
             credentials_file: self.shared_credentials_file.clone(),
             role: self.assume_role.as_ref().map(|role| AwsRole {
@@ -67,6 +70,7 @@ impl Access {
         Self {
             region: reach.region.clone(),
             custom_endpoint_ec2: reach.endpoint.clone(),
+            insecure: reach.insecure,
             profile: reach.profile.clone(),
             shared_credentials_file: reach.credentials_file.clone(),
             assume_role: reach.role.as_ref().map(|role| AssumeRole {

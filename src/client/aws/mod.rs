@@ -5,6 +5,7 @@ mod accounts;
 mod assume_role;
 pub(crate) mod ec2;
 mod error;
+mod http;
 mod iam;
 mod metadata;
 mod oidc;
@@ -80,7 +81,7 @@ impl Aws {
                 redactor.add(&secret);
             }
         }
-        let mut loader = basics(access);
+        let mut loader = basics(access)?;
         let region = match (access.region.as_str(), oidc.map(|role| role.region.as_str()).unwrap_or_default()) {
             ("", "") => None,
             ("", of_role) => Some(of_role.to_owned()),
@@ -111,7 +112,7 @@ impl Aws {
             ));
         } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
             let plain =
-                basics(access).region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
+                basics(access)?.region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
             loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
         } else if access.skip_metadata_api_check {
             loader = loader.credentials_provider(without_metadata(access).await?);
@@ -193,9 +194,12 @@ impl Aws {
         secret::read(&self.shared.config, self.region(), name, version, stage).await
     }
 
-    /// User and password for the account's container registries.
-    pub(crate) async fn registry_login(&self) -> Result<(String, String), AwsError> {
-        registry::login(&self.shared.config, self.region()).await
+    /// User and password for the account's container registries, or for the public one.
+    pub(crate) async fn registry_login(&self, public: bool) -> Result<(String, String), AwsError> {
+        match public {
+            true => registry::public_login(&self.shared.config, self.region()).await,
+            false => registry::login(&self.shared.config, self.region()).await,
+        }
     }
 
     /// A parameter of Systems Manager.
@@ -218,11 +222,15 @@ impl Aws {
 }
 
 /// What is the same for every way in.
-fn basics(access: &Access) -> ConfigLoader {
+fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
     let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
-    aws_config::defaults(BehaviorVersion::latest())
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build());
+    Ok(match http::client(access.insecure)? {
+        Some(client) => loader.http_client(client),
+        None => loader,
+    })
 }
 
 /// The default chain, with a metadata service that is not asked.

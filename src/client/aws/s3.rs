@@ -16,7 +16,7 @@ use crate::run::cancel::Cancel;
 use crate::run::journal::JournalError;
 
 /// Bytes of a part, unless the file would have more parts than S3 takes.
-const PART: u64 = 16 << 20;
+const PART: u64 = 8 << 20;
 const PARTS: u64 = 10_000;
 /// Parts under way at a time. Each is read from the file as it is sent.
 const AT_A_TIME: usize = 4;
