@@ -5,6 +5,7 @@
 
 mod console;
 mod duration;
+mod gantt;
 mod summary;
 mod view;
 

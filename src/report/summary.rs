@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::duration::short;
+use super::gantt::gantt;
 use super::view::{BuildView, RunView, StepView, Tail};
 use crate::run::event::Outcome;
 
@@ -28,6 +29,7 @@ pub(crate) fn summary(view: &RunView) -> String {
     for (build, error) in view.failed() {
         add(&mut text, &failure(build, error));
     }
+    add(&mut text, &gantt(view));
     if !view.leftovers.is_empty() {
         let mut list = "\n#### Left behind\n\nThese could not be removed:\n\n".to_owned();
         for leftover in &view.leftovers {

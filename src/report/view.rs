@@ -39,6 +39,8 @@ pub(crate) struct BuildView {
     pub title: BuildTitle,
     pub started: Option<SystemTime>,
     pub phase: Option<Phase>,
+    /// In the order in which they started.
+    pub phases: Vec<PhaseView>,
     /// In the order in which they started; a retried step is listed once for each attempt.
     pub steps: Vec<StepView>,
     /// What the build said last.
@@ -50,6 +52,15 @@ pub(crate) struct BuildView {
     pub outcome: Option<Outcome>,
     pub took: Duration,
     pub artifacts: Vec<Artifact>,
+}
+
+/// One stage of a build.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PhaseView {
+    pub phase: Phase,
+    pub started: SystemTime,
+    /// Zero while it goes on.
+    pub took: Duration,
 }
 
 /// One run of a provisioner or post-processor.
@@ -142,6 +153,7 @@ impl BuildView {
             title,
             started: None,
             phase: None,
+            phases: Vec::new(),
             steps: Vec::new(),
             activity: String::new(),
             transfers: BTreeMap::new(),
@@ -155,8 +167,16 @@ impl BuildView {
     fn apply(&mut self, kind: &EventKind, at: SystemTime) {
         match kind {
             EventKind::BuildStarted => self.started = Some(at),
-            EventKind::PhaseStarted { phase } => self.phase = Some(*phase),
-            EventKind::PhaseFinished { .. } => self.phase = None,
+            EventKind::PhaseStarted { phase } => {
+                self.phase = Some(*phase);
+                self.phases.push(PhaseView { phase: *phase, started: at, took: Duration::ZERO });
+            }
+            EventKind::PhaseFinished { phase } => {
+                self.phase = None;
+                if let Some(ended) = self.phases.iter_mut().rev().find(|other| other.phase == *phase) {
+                    ended.took = at.duration_since(ended.started).unwrap_or_default();
+                }
+            }
             EventKind::StepStarted { step } => self.steps.push(StepView {
                 title: step.clone(),
                 started: at,
