@@ -24,6 +24,14 @@ pub(crate) struct AwsReach {
     /// Taken on top of the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<AwsRole>,
+    /// Id of the account that the things are in; empty when it was not asked for. Other credentials would not see them,
+    /// and take them for gone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    /// Number of the connection that made the things, within this run; 0 for another run's. Two connections may differ
+    /// in their keys alone.
+    #[serde(skip)]
+    pub connection: u32,
 }
 
 /// The template's `assume_role` block, as far as it names the role.
@@ -40,15 +48,19 @@ pub(crate) struct AwsRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum AwsThing {
-    /// Released when it is terminated, not when it is told to. Its volumes with this tag go with it, but for
-    /// `kept_devices`, which the template wants to outlive it.
+    /// Released when it is terminated, not when it is told to. All volumes with this tag go with it: those that stay
+    /// have lost it.
     Instance {
         tag: String,
-        #[serde(default)]
-        kept_devices: Vec<String>,
     },
+    /// By its id once it has one, before by `tag`; by `name` only where key pairs cannot be tagged when they are
+    /// created, and only a name that we made up.
     KeyPair {
         name: String,
+        #[serde(default)]
+        tag: String,
+        #[serde(default)]
+        id: String,
     },
     SecurityGroup {
         name: String,
@@ -66,10 +78,13 @@ pub(crate) enum AwsThing {
     Snapshot {
         tag: String,
     },
-    /// With its snapshots. By `tag`; by `name` only where images cannot be tagged when they are created.
+    /// With its snapshots. By `tag`; only where images cannot be tagged when they are created, by `name` and by not
+    /// being older than `since` (as EC2 writes times).
     Image {
         tag: String,
         name: String,
+        #[serde(default)]
+        since: String,
     },
     /// An image by its id, with its snapshots: one that is known since long, such as a finished artifact.
     ImageId {
@@ -127,8 +142,8 @@ impl AwsThing {
 impl std::fmt::Display for AwsThing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Instance { tag, .. } => write!(f, "instance {tag}"),
-            Self::KeyPair { name } => write!(f, "key pair {name}"),
+            Self::Instance { tag } => write!(f, "instance {tag}"),
+            Self::KeyPair { name, .. } => write!(f, "key pair {name}"),
             Self::SecurityGroup { name } => write!(f, "security group {name}"),
             Self::InstanceProfile { name } => write!(f, "instance profile and role {name}"),
             Self::LaunchTemplate { name } => write!(f, "launch template {name}"),

@@ -9,6 +9,7 @@ The tests' own door is /_lab/..., see `control`. Disks of the machine itself are
 """
 
 import base64
+import datetime
 import fcntl
 import io
 import json
@@ -193,6 +194,8 @@ class State:
         self.host = None
         # Imports by task.
         self.imports = {}
+        # Images that cannot be deregistered, and whether that lasts for a while.
+        self.protected = {}
         # Seconds that instances and images take from one state to the next, and when each began.
         self.slow = {}
         self.began = {}
@@ -255,9 +258,18 @@ def fake(call):
         if ami not in ec2(region).amis:
             return failure("ec2", "InvalidAMIID.NotFound", f"The image id '[{ami}]' does not exist", 400)
         state.extra.setdefault(ami, {})[action] = {k: v for k, v in form.items() if k not in ("Action", "Version")}
+        if action == "EnableImageDeregistrationProtection":
+            state.protected[ami] = form.get("WithCooldown") == "true"
         if action == "EnableFastLaunch":
             return answer(action, f"<imageId>{ami}</imageId><state>enabling</state>")
         return answer(action, "<return>true</return>")
+    if action == "DisableImageDeregistrationProtection":
+        # The cooldown lasts a day.
+        if not state.protected.get(ami):
+            state.protected.pop(ami, None)
+        return answer(action, "<return>true</return>")
+    if action == "DeregisterImage" and ami in state.protected:
+        return failure("ec2", "OperationNotPermitted", f"{ami} is protected from deregistration", 400)
     if action == "DescribeFastLaunchImages":
         items = "".join(
             f"<item><imageId>{id}</imageId><state>enabled</state></item>"
@@ -412,7 +424,30 @@ def before(call, form):
         if (action, region, token) in state.tokens:
             return Response(state.tokens[(action, region, token)], 200, content_type="text/xml"), then
         then.append(lambda body: state.tokens.update({(action, region, token): body}))
+    if action == "DeleteTags":
+        # moto knows nothing of imports.
+        for name in [k for k, v in form.items() if k.startswith("ResourceId.") and v in state.imports]:
+            task = state.imports[form.pop(name)]
+            for key in [v for k, v in form.items() if re.fullmatch(r"Tag\.\d+\.Key", k)]:
+                task["tags"].pop(key, None)
+        if not listed(form, "ResourceId"):
+            return answer(action, "<return>true</return>"), then
+    if action == "DescribeTags":
+        # moto knows nothing of imports.
+        def also(body):
+            return body.replace("</tagSet>", "".join(
+                f"<item><key>{k}</key><resourceId>{id}</resourceId><resourceType>import-image-task</resourceType><value>{v}</value></item>"
+                for id, task in state.imports.items() if task["region"] == region
+                for k, v in task["tags"].items() if k == form.get("Filter.1.Value.1")
+            ) + "</tagSet>").replace("<tagSet/>", "<tagSet></tagSet>")
+
+        call["change"] = also
     if action == "CopyImage":
+        if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in ec2(region).amis.values()):
+            return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
+        snapshot_tags, image_tags = tags_of(form, "snapshot"), tags_of(form, "image")
+        for key in [k for k in form if k.startswith("TagSpecification.")]:
+            del form[key]
         source = ec2(form["SourceRegion"]).amis.get(form["SourceImageId"])
 
         def copied(body):
@@ -421,6 +456,9 @@ def before(call, form):
             state.extra[ami.id] = {"CopyImage": {k: v for k, v in form.items() if k not in ("Action", "Version")}}
             if form.get("CopyImageTags") == "true":
                 ami.add_tags({t["key"]: t["value"] for t in source.get_tags()})
+            ami.add_tags(image_tags)
+            for snapshot in snapshots(ami):
+                ec2(region).snapshots[snapshot].add_tags(snapshot_tags)
 
         then.append(copied)
     if action == "TerminateInstances":
@@ -523,10 +561,12 @@ def read_call(request):
     key, region, service = scope.groups() if scope else ("", "us-east-1", "sts" if "WebIdentity" in (action or "") else "")
     if service == "s3":
         action = object_call(request)
-    return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key}
+    return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key, "host": request.host}
 
 
 def due(rule, call):
+    if rule.get("key", call["key"]) != call["key"]:
+        return False
     if rule.get("call", "*") not in ("*", call["action"]) or rule.get("region", call["region"]) != call["region"]:
         return False
     rule["seen"] = rule.get("seen", 0) + 1
@@ -558,7 +598,7 @@ def gate(environ, start_response):
     body = request.get_data(cache=True)
     call = read_call(request)
     with lock:
-        state.calls.append({k: v for k, v in call.items() if k != "key"} | {"n": len(state.calls) + 1, "at": time.time()})
+        state.calls.append(call | {"n": len(state.calls) + 1, "at": time.time()})
         rules = [rule for rule in state.rules if due(rule, call)]
     for rule in rules:
         if "delay" in rule:
@@ -639,6 +679,8 @@ def handle(call, request, body, environ, rules=()):
         response.set_data(slowed(call, response.get_data(as_text=True)))
     if response.status_code == 200:
         text = response.get_data(as_text=True)
+        if "change" in call:
+            response.set_data(call["change"](text))
         with lock:
             for step in then:
                 step(text)
@@ -681,7 +723,7 @@ def slowed(call, text):
 
 # -- The tests' own door ---------------------------------------------------------------------------------------------
 
-REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2"]
+REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "us-gov-west-1", "us-gov-east-1"]
 
 
 def left():
@@ -741,6 +783,10 @@ def control(request):
         with lock:
             state.rules = data
         return Response("{}")
+    if door == "add-rule":
+        with lock:
+            state.rules.append(data)
+        return Response("{}")
     if door == "calls":
         return Response(json.dumps(state.calls))
     if door == "forget-calls":
@@ -783,6 +829,22 @@ def control(request):
         for name, value in data.items():
             setattr(sessions, name, value)
         return Response(json.dumps({"lost": sessions.lost, "active": len(sessions.active)}))
+    if door == "furnish":
+        return Response(json.dumps(furnish(data)))
+    if door == "image":
+        # An image that somebody else made.
+        ami = ec2(data["region"]).register_image(name=data["name"])
+        ami.creation_date = datetime.datetime.fromisoformat(data["created"])
+        return Response(json.dumps(ami.id))
+    if door == "key-pair":
+        ec2("eu-west-1").create_key_pair(data, "rsa", {})
+        return Response("{}")
+    if door == "subnet":
+        # Another one of the lab's VPC, with few addresses.
+        return Response(json.dumps(ec2("eu-west-1").create_subnet(place["vpc"], data, availability_zone="eu-west-1b").id))
+    if door == "tag":
+        get_backend("ec2")[ACCOUNT]["eu-west-1"].create_tags([data["id"]], data["tags"])
+        return Response("{}")
     if door == "bucket":
         buckets = get_backend("s3")[ACCOUNT]["aws"]
         if data not in buckets.buckets:
@@ -816,11 +878,12 @@ def reset():
         place = furnish()
 
 
-def furnish():
+def furnish(region="eu-west-1"):
     """A VPC at the addresses of this lab's containers."""
-    backend = ec2("eu-west-1")
+    backend = ec2(region)
     vpc = backend.create_vpc(f"172.30.{part}.0/24")
-    subnet = backend.create_subnet(vpc.id, f"172.30.{part}.0/24", availability_zone="eu-west-1a")
+    size = 24 if region != "eu-west-1" else 25
+    subnet = backend.create_subnet(vpc.id, f"172.30.{part}.0/{size}", availability_zone=f"{region}a")
     return {"vpc": vpc.id, "subnet": subnet.id}
 
 

@@ -109,7 +109,13 @@ fn an_instance_that_does_not_come_up_says_why() {
     lab.reset();
     // An answer that is none of AWS.
     lab.rules(&json!([{ "call": "DescribeImages", "html": 500 }]));
-    fails(&lab, &lab.workspace(&format!("{plain}max_retries = 1"), ""), &["DescribeImages in eu-west-1", "500"]);
+    for attempts in [1, 3] {
+        lab.ask("forget-calls", &json!(null));
+        // With -force no other look at images is made beside.
+        let options = format!("{plain}max_retries = {attempts}\nforce_deregister = true");
+        fails(&lab, &lab.workspace(&options, ""), &["DescribeImages in eu-west-1", "500"]);
+        assert_eq!(lab.calls().iter().filter(|call| *call == "DescribeImages").count(), attempts);
+    }
 }
 
 #[test]

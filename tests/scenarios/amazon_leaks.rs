@@ -16,6 +16,9 @@ const ALL: &str = r#"
   tags          = { Name = "leak" }
   run_tags      = { Team = "images" }
   deprecate_at  = "2030-01-01T00:00:00Z"
+  deregistration_protection {
+    enabled = true
+  }
   temporary_iam_instance_profile_policy_document {
     Version = "2012-10-17"
     Statement {

@@ -13,7 +13,10 @@
 
 mod action;
 #[cfg(feature = "aws")]
+mod amazon_accounts;
+#[cfg(feature = "aws")]
 mod amazon_chroot;
+#[cfg(feature = "aws")]
 mod amazon_data;
 #[cfg(feature = "aws")]
 mod amazon_ebs;
@@ -23,6 +26,8 @@ mod amazon_faults;
 mod amazon_leaks;
 #[cfg(feature = "aws")]
 mod amazon_options;
+#[cfg(feature = "aws")]
+mod amazon_ownership;
 #[cfg(feature = "aws")]
 mod amazon_sessions;
 #[cfg(feature = "aws")]

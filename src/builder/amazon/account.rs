@@ -66,6 +66,12 @@ impl Account {
     }
 }
 
+/// A moment as EC2 writes it, from which on an image may be one of a call that is made now: clocks differ a little.
+pub(super) fn since_now() -> String {
+    let since = chrono::Utc::now() - chrono::TimeDelta::minutes(5);
+    since.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()
+}
+
 /// `tags` and those that tell a sweep whose it is.
 pub(super) fn owned(mut tags: Tags, resource: &str, cx: &BuildContext) -> Tags {
     tags.insert(RUN_TAG.to_owned(), cx.run.id.clone());

@@ -53,7 +53,7 @@ impl Builder for Ebs {
             precheck::regions(&account, &config.ami, cx),
             precheck::vpc(&account, &config.run, cx),
             async {
-                match replaces(config, cx) || config.ami.skip_save_build_region || config.skip_create_ami {
+                match replaces(config, cx) || config.skip_create_ami {
                     true => Ok(()),
                     false => precheck::name_is_free(&account, &config.ami, cx).await,
                 }
@@ -96,8 +96,10 @@ impl Machine for EbsMachine {
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account, launched) = (&self.config, &self.running.account, &self.running.launched);
         self.running.clear_keys(&config.communicator, cx).await;
+        let kept = self.running.kept_volumes(cx).await?;
         if config.skip_create_ami {
             cx.say("Skipping AMI creation...");
+            self.running.let_go(&kept).await?;
             return Ok(None);
         }
         self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
@@ -112,10 +114,14 @@ impl Machine for EbsMachine {
             self.running.retire(cx).await;
         }
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
-        finish::finish(account, &config.ami, &config.interpolation, &launched.facts, &images, cx).await?;
-        if let Some(fast_launch) = &config.fast_launch {
-            finish::fast_launch(account, fast_launch, &images, cx).await?;
-        }
+        let wanted = finish::Wanted {
+            ami: &config.ami,
+            fast_launch: config.fast_launch.as_ref(),
+            interpolation: &config.interpolation,
+            facts: &launched.facts,
+        };
+        finish::finish(account, &wanted, &images, cx).await?;
+        self.running.let_go(&kept).await?;
         artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
     }
 }

@@ -14,6 +14,14 @@ use crate::eval::interpolate::Interpolation;
 use crate::run::BuildContext;
 use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
 
+/// What the template says of the images.
+pub(super) struct Wanted<'a> {
+    pub ami: &'a AmiOptions,
+    pub fast_launch: Option<&'a FastLaunchOptions>,
+    pub interpolation: &'a Interpolation,
+    pub facts: &'a SourceFacts,
+}
+
 /// What every image of the build gets, rendered.
 struct Finish {
     changes: Vec<ImageChange>,
@@ -21,16 +29,15 @@ struct Finish {
     snapshot_tags: Tags,
 }
 
-/// Gives the images all that the template says, and at the very end takes our own tags off: an image without them is
-/// a finished one.
+/// Gives the images all that the template says, then takes our own tags off: an image without them is a finished one.
+/// Protection comes last, once nothing else can fail in any region: what is protected cannot be removed.
 pub(super) async fn finish(
     account: &Account,
-    ami: &AmiOptions,
-    interpolation: &Interpolation,
-    facts: &SourceFacts,
+    wanted: &Wanted<'_>,
     images: &Images,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
+    let Wanted { ami, interpolation, facts, .. } = *wanted;
     let finish = Finish {
         changes: changes(ami, interpolation, facts)?,
         tags: render_tags(&ami.tags, interpolation, facts).map_err(BuilderError::Failed)?,
@@ -42,14 +49,37 @@ pub(super) async fn finish(
         async move { finish_one(&ec2, ami, finish, image, cx).await }
     });
     all(join_all(work).await)?;
-    if account.tags_images() {
-        let work = images.iter().map(|(region, image)| {
-            let ec2 = account.aws.ec2_in(region);
-            async move { Ok(ec2.untag(&with_snapshots(image), &[RUN_TAG, RESOURCE_TAG]).await?) }
-        });
-        all(join_all(work).await)?;
+    if let Some(options) = wanted.fast_launch {
+        fast_launch(account, options, images, cx).await?;
     }
-    Ok(())
+    // Snapshots carry them even where images do not.
+    let work = images.iter().map(|(region, image)| {
+        let ec2 = account.aws.ec2_in(region);
+        async move { Ok(ec2.untag(&with_snapshots(image), &[RUN_TAG, RESOURCE_TAG]).await?) }
+    });
+    all(join_all(work).await)?;
+    match ami.deregistration_protection {
+        Some(with_cooldown) => protect(account, with_cooldown, images, cx).await,
+        None => Ok(()),
+    }
+}
+
+/// Protects all images. When one cannot be, the release takes the protection off the others again.
+async fn protect(
+    account: &Account,
+    with_cooldown: bool,
+    images: &Images,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    if cx.cancel.is_stopped() {
+        return Err(crate::run::cancel::Cancelled.into());
+    }
+    cx.say("Enabling deregistration protection...");
+    let work = images.iter().map(|(region, image)| {
+        let ec2 = account.aws.ec2_in(region);
+        async move { Ok(ec2.protect_image(&image.id, with_cooldown).await?) }
+    });
+    all(join_all(work).await)
 }
 
 fn announce(finish: &Finish, ami: &AmiOptions, images: &Images, cx: &BuildContext) {
@@ -70,9 +100,6 @@ fn announce(finish: &Finish, ami: &AmiOptions, images: &Images, cx: &BuildContex
     if !ami.deprecate_at.is_empty() {
         cx.say(format!("Enabling deprecation at {}...", ami.deprecate_at));
     }
-    if ami.deregistration_protection.is_some() {
-        cx.say("Enabling deregistration protection...");
-    }
 }
 
 async fn finish_one(
@@ -82,7 +109,6 @@ async fn finish_one(
     image: &Image,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
-    let stopped = || cx.cancel.is_stopped().then_some(crate::run::cancel::Cancelled);
     for change in &finish.changes {
         ec2.change_image(&image.id, change, &cx.cancel).await?;
     }
@@ -99,14 +125,10 @@ async fn finish_one(
     if !ami.deprecate_at.is_empty() {
         ec2.deprecate_image(&image.id, &ami.deprecate_at, &cx.cancel).await?;
     }
-    if let Some(cancelled) = stopped() {
-        return Err(cancelled.into());
+    match cx.cancel.is_stopped() {
+        true => Err(crate::run::cancel::Cancelled.into()),
+        false => Ok(()),
     }
-    // Last: what is protected cannot be released any more.
-    if let Some(cooldown) = ami.deregistration_protection {
-        ec2.protect_image(&image.id, cooldown).await?;
-    }
-    Ok(())
 }
 
 /// One call for each kind of change.
@@ -143,7 +165,7 @@ fn with_snapshots(image: &Image) -> Vec<String> {
 }
 
 /// Prepares snapshots from which Windows instances start faster, in the regions that ask for it.
-pub(super) async fn fast_launch(
+async fn fast_launch(
     account: &Account,
     options: &FastLaunchOptions,
     images: &Images,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::account::{Account, owned, short_name, unique_name};
+use super::account::{Account, owned, short_name, since_now, unique_name};
 use super::config::AmiOptions;
 use super::precheck::by_name;
 use crate::builder::BuilderError;
 use crate::client::aws::AwsError;
-use crate::client::aws::ec2::types::{BlockDevice, Filters, Image, ImageCopy, ImageQuery, Tags};
+use crate::client::aws::ec2::types::{BlockDevice, Image, ImageCopy, Tags};
 use crate::run::BuildContext;
-use crate::run::aws::{AwsThing, RESOURCE_TAG};
+use crate::run::aws::AwsThing;
 use crate::run::cleanup::Resource;
 
 /// Images that stay, by region.
@@ -82,10 +82,22 @@ pub(super) async fn create(
     let name = &plan.name;
     cx.say(format!("Creating AMI {name} from instance {instance}"));
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: name.clone() }, cx)?;
+    let intent = intend(account, account.region(), &tag, name, cx)?;
     let tags = if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) };
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
     settle(account, created, tag, &intent, cx).await
+}
+
+/// Journals that an image is about to be made.
+pub(super) fn intend(
+    account: &Account,
+    region: &str,
+    tag: &str,
+    name: &str,
+    cx: &BuildContext,
+) -> Result<Resource, BuilderError> {
+    let thing = AwsThing::Image { tag: tag.to_owned(), name: name.to_owned(), since: since_now() };
+    account.acquire_in(region, thing, cx)
 }
 
 /// Makes the best of the answer to a call that makes an image, and waits until the image is available.
@@ -97,7 +109,7 @@ pub(super) async fn settle(
     cx: &BuildContext,
 ) -> Result<Made, BuilderError> {
     let id = match answer {
-        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match ours(account, &tag).await? {
+        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match account.aws.made(intent).await?.pop() {
             // The answer to the first try was lost.
             Some(id) => id,
             None => {
@@ -126,19 +138,6 @@ pub(super) fn known(
     account.acquire_in(region, AwsThing::ImageId { id: id.to_owned() }, cx)?;
     cx.keep(intent)?;
     Ok(())
-}
-
-/// The image that carries our tag.
-pub(super) async fn ours(account: &Account, tag: &str) -> Result<Option<String>, BuilderError> {
-    if tag.is_empty() {
-        return Ok(None);
-    }
-    let query = ImageQuery {
-        owners: vec!["self".to_owned()],
-        filters: Filters::from([(format!("tag:{RESOURCE_TAG}"), vec![tag.to_owned()])]),
-        ..ImageQuery::default()
-    };
-    Ok(account.ec2.images(&query).await?.into_iter().next().map(|image| image.id))
 }
 
 /// Copies the image to where it is wanted, side by side, and yields those that stay. An intermediate image stays on
@@ -181,9 +180,9 @@ async fn copy(
     let own_key = (region == account.region()).then(|| ami.kms_key_id.clone());
     let kms_key_id = ami.region_kms_key_ids.get(region).cloned().or(own_key).unwrap_or_default();
     let name = ami.ami_name.clone();
-    // The copy takes the source's tags over, ours among them.
-    let thing = AwsThing::Image { tag: made.tag.clone(), name: name.clone() };
-    let intent = account.acquire_in(region, thing, cx)?;
+    // The copy takes the source's tags over, ours among them; its snapshots do not.
+    let intent = intend(account, region, &made.tag, &name, cx)?;
+    let snapshot_tags = if made.tag.is_empty() { Tags::new() } else { owned(Tags::new(), &made.tag, cx) };
     let request = ImageCopy {
         client_token: unique_name("packer-"),
         source_region: account.region().to_owned(),
@@ -192,9 +191,17 @@ async fn copy(
         encrypted: ami.encrypt_boot,
         kms_key_id,
         duration: ami.snapshot_copy_duration_minutes,
+        snapshot_tags,
         ..ImageCopy::default()
     };
-    let id = ec2.copy_image(&request).await?;
+    let id = match ec2.copy_image(&request).await {
+        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => {
+            // Somebody else's: not to be removed. A lost answer to our own call is given again.
+            cx.keep(&intent)?;
+            return Err(error.into());
+        }
+        answer => answer?,
+    };
     known(account, region, &id, &intent, cx)?;
     let image = ec2.wait_image(&id, account.polling, &cx.cancel).await?;
     cx.detail(format!("Copied to {region}: {id}"));

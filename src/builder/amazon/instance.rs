@@ -55,7 +55,7 @@ impl Builder for InstanceStore {
             precheck::regions(&account, &config.ami, cx),
             precheck::vpc(&account, &config.run, cx),
             async {
-                match replaces(config, cx) || config.ami.skip_save_build_region {
+                match replaces(config, cx) {
                     true => Ok(()),
                     false => precheck::name_is_free(&account, &config.ami, cx).await,
                 }
@@ -98,6 +98,7 @@ impl Machine for InstanceMachine {
         let (config, account) = (&self.config, &self.running.account);
         let machine = self.running.communicator()?;
         self.running.clear_keys(&config.communicator, cx).await;
+        let kept = self.running.kept_volumes(cx).await?;
         let prefix = match config.bundle_prefix.as_str() {
             "" => format!("image-{}", chrono::Utc::now().timestamp()),
             given => given.to_owned(),
@@ -111,8 +112,14 @@ impl Machine for InstanceMachine {
         let made = self.register(&plan, location, cx).await?;
         let intermediate = plan.intermediate;
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
-        let facts = &self.running.launched.facts;
-        finish::finish(account, &config.ami, &config.interpolation, facts, &images, cx).await?;
+        let wanted = finish::Wanted {
+            ami: &config.ami,
+            fast_launch: None,
+            interpolation: &config.interpolation,
+            facts: &self.running.launched.facts,
+        };
+        finish::finish(account, &wanted, &images, cx).await?;
+        self.running.let_go(&kept).await?;
         // An image that stays lives on its bundle.
         for objects in bundle.iter().filter(|_| !intermediate) {
             cx.keep(objects)?;
@@ -215,7 +222,7 @@ impl InstanceMachine {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
         let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-        let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
+        let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
         let registration = Registration {
             name: plan.name.clone(),
             location,

@@ -41,6 +41,8 @@ pub(super) struct Launched {
     pub facts: SourceFacts,
     /// `run_tags`, rendered.
     pub run_tags: Tags,
+    /// Names of the devices whose volumes outlive a build that succeeds.
+    pub kept_devices: Vec<String>,
 }
 
 /// Launches an instance of `order.source`, and waits until it runs unless SSH will tell. What it needs (key pair, security group, profile) is
@@ -74,8 +76,7 @@ pub(super) async fn launch(
 
     cx.say("Launching a source AWS instance...");
     let tag = unique_name("packer-");
-    let kept_devices = order.devices.iter().filter(|d| d.kept()).map(|d| d.device.device_name.clone());
-    account.acquire(AwsThing::Instance { tag: tag.clone(), kept_devices: kept_devices.collect() }, cx)?;
+    account.acquire(AwsThing::Instance { tag: tag.clone() }, cx)?;
     let mut request = request(order, network)?;
     request.client_token.clone_from(&tag);
     request.key_name = key.as_ref().map_or_else(|| given_key(ssh), |pair| pair.name.clone());
@@ -100,7 +101,8 @@ pub(super) async fn launch(
     if is_spot {
         spot::tag_request(account, order, &instance, &facts, cx).await;
     }
-    Ok(Launched { instance, is_running, key, facts, run_tags })
+    let kept_devices = order.devices.iter().filter(|d| d.kept()).map(|d| d.device.device_name.clone()).collect();
+    Ok(Launched { instance, is_running, key, facts, run_tags, kept_devices })
 }
 
 /// Looks for the network beside whatever else is looked for before the launch.

@@ -16,6 +16,7 @@ use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
 use crate::communicator::ssh::{Ssh, SshConfig};
 use crate::run::BuildContext;
+use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
 
 /// A launched instance, with the connection to it once there is one.
 pub(super) struct Running {
@@ -73,6 +74,23 @@ impl Running {
         let look = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
         let missing = || BuilderError::Failed(format!("the instance {} has no volume at {device}", instance.id));
         look.and_then(|instance| named(&instance.volumes)).ok_or_else(missing)
+    }
+
+    /// Ids of the volumes that the template wants to outlive the build; to be asked for while they are attached.
+    pub(super) async fn kept_volumes(&self, cx: &BuildContext) -> Result<Vec<String>, BuilderError> {
+        let mut ids = Vec::new();
+        for device in &self.launched.kept_devices {
+            ids.push(self.volume_at(device, cx).await?);
+        }
+        Ok(ids)
+    }
+
+    /// Takes our tags off volumes, so that they stay: everything that still carries them goes with the instance.
+    pub(super) async fn let_go(&self, volumes: &[String]) -> Result<(), BuilderError> {
+        if !volumes.is_empty() {
+            self.account.ec2.untag(volumes, &[RUN_TAG, RESOURCE_TAG]).await?;
+        }
+        Ok(())
     }
 
     /// Ends the instance once its image is there and only copies are waited for. What fails is for the release to say,

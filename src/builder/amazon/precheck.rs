@@ -44,12 +44,13 @@ pub(super) async fn vpc(account: &Account, run: &RunOptions, cx: &BuildContext) 
     }
 }
 
-/// Fails when an image of that name exists in the build region or in one it is to be copied to: AWS would refuse it
-/// after the whole build.
+/// Fails when an image of that name exists where one is to be made: AWS would refuse it after the whole build. Where
+/// images are released by their name it also says that one of that name is ours.
 pub(super) async fn name_is_free(account: &Account, ami: &AmiOptions, cx: &BuildContext) -> Result<(), BuilderError> {
     cx.say(format!("Prevalidating AMI Name: {}", ami.ami_name));
     let query = by_name(&ami.ami_name);
-    let regions = std::iter::once(account.region()).chain(ami.ami_regions.iter().map(String::as_str));
+    let own = (!ami.skip_save_build_region).then(|| account.region());
+    let regions = own.into_iter().chain(ami.ami_regions.iter().map(String::as_str).filter(|r| *r != account.region()));
     let looks = regions.map(|region| {
         let (ec2, query) = (account.aws.ec2_in(region), &query);
         async move { Ok::<_, BuilderError>((region, ec2.images(query).await?)) }

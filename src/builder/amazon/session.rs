@@ -7,10 +7,24 @@ use tokio::sync::Mutex;
 
 use super::account::{Account, unique_name};
 use crate::builder::BuilderError;
+use crate::client::aws::AwsError;
 use crate::client::ssh::{Dial, Key, SshError, Stream};
 use crate::run::BuildContext;
 use crate::run::aws::AwsThing;
 use crate::run::cleanup::Resource;
+
+/// Codes that pass by themselves. Throttling and failures of the service were tried again for long already, and may
+/// pass all the same.
+const NOT_YET: [&str; 8] = [
+    "TargetNotConnected",
+    "EC2InstanceNotFoundException",
+    "EC2InstanceStateInvalidException",
+    "EC2InstanceUnavailableException",
+    "InternalServerError",
+    "ServiceException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+];
 
 /// The way to one instance.
 pub(super) struct SessionWay {
@@ -47,10 +61,9 @@ impl SessionWay {
         Ok(Self { account, instance: instance.to_owned(), lent, cx, last: Mutex::new(None) })
     }
 
-    /// Starts a session. `AWS` refuses it until the agent has registered, which the caller takes for a machine that
-    /// does not answer yet.
+    /// Starts a session. AWS refuses it until the agent has registered, which the caller takes for a machine that does
+    /// not answer yet.
     async fn start(&self, port: u16) -> Result<Box<dyn Stream>, SshError> {
-        let unreachable = |error: &dyn std::fmt::Display| SshError::Unreachable(error.to_string());
         let (account, cx) = (&self.account, &self.cx);
         let mut last = self.last.lock().await;
         if let Some(ended) = last.take() {
@@ -58,20 +71,20 @@ impl SessionWay {
         }
         let reason = unique_name("forge-");
         let thing = AwsThing::Session { reason: reason.clone(), id: String::new() };
-        let intent = account.acquire(thing, cx).map_err(|error| unreachable(&error))?;
+        let intent = account.acquire(thing, cx).map_err(|error| closed(&error))?;
         let session = match account.aws.start_session(&self.instance, port, &reason).await {
             Ok(session) => session,
             Err(error) => {
                 // Nothing was started: AWS itself said so.
                 if !error.code().is_empty() {
-                    cx.keep(&intent).map_err(|error| unreachable(&error))?;
+                    cx.keep(&intent).map_err(|error| closed(&error))?;
                 }
-                return Err(unreachable(&error));
+                return Err(refused(&error));
             }
         };
         let thing = AwsThing::Session { reason, id: session.id.clone() };
-        let resource = account.acquire(thing, cx).map_err(|error| unreachable(&error))?;
-        cx.keep(&intent).map_err(|error| unreachable(&error))?;
+        let resource = account.acquire(thing, cx).map_err(|error| closed(&error))?;
+        cx.keep(&intent).map_err(|error| closed(&error))?;
         *last = Some(resource);
         drop(last);
         let stream = session.open().await.map_err(|why| SshError::Unreachable(format!("Session Manager: {why}")))?;
@@ -87,12 +100,24 @@ impl SessionWay {
     }
 }
 
+/// What ends the attempts to connect.
+fn closed(error: &dyn std::fmt::Display) -> SshError {
+    SshError::Local { path: "Session Manager".to_owned(), source: std::io::Error::other(error.to_string()) }
+}
+
+/// A machine whose agent has not registered, or that EC2 does not know to run yet, is one that does not answer yet; so
+/// is one that cannot be asked about at the moment. What else AWS refuses, it refuses for ever.
+fn refused(error: &AwsError) -> SshError {
+    let passes = matches!(error, AwsError::Transport { .. }) || error.is(&NOT_YET);
+    if passes { SshError::Unreachable(error.to_string()) } else { closed(error) }
+}
+
 #[async_trait]
 impl Dial for SessionWay {
     async fn dial(&self, port: u16) -> Result<Box<dyn Stream>, SshError> {
         if let Some(lent) = &self.lent {
             let done = self.account.aws.lend_key(&self.instance, &lent.zone, &lent.user, &lent.key.public_line()).await;
-            done.map_err(|error| SshError::Unreachable(error.to_string()))?;
+            done.map_err(|error| refused(&error))?;
         }
         self.start(port).await
     }

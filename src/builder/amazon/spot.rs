@@ -41,7 +41,7 @@ pub(super) async fn launch(
         subnet_id: request.subnet_id.clone(),
         allocation_strategy: run.spot.spot_allocation_strategy.clone(),
         max_price: if run.spot.spot_price == AUTO { String::new() } else { run.spot.spot_price.clone() },
-        fleet_tags: render(&run.spot.fleet_tags)?,
+        fleet_tags: owned(render(&run.spot.fleet_tags)?, tag, cx),
         instance_tags: request.instance_tags.clone(),
         volume_tags: request.volume_tags.clone(),
     };

@@ -21,7 +21,6 @@ use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
-use crate::run::aws::AwsThing;
 use crate::run::cleanup::Resource;
 
 const BUILDER_ID: &str = "mitchellh.amazon.ebssurrogate";
@@ -61,7 +60,7 @@ impl Builder for Surrogate {
             precheck::regions(&account, &config.ami, cx),
             precheck::vpc(&account, run, cx),
             async {
-                match replaces(config, cx) || config.ami.skip_save_build_region {
+                match replaces(config, cx) {
                     true => Ok(()),
                     false => precheck::name_is_free(&account, &config.ami, cx).await,
                 }
@@ -103,6 +102,8 @@ impl Machine for SurrogateMachine {
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         self.running.clear_keys(&config.communicator, cx).await;
+        // Asked before roots are swapped: a volume is known by where it was launched.
+        let kept = self.running.kept_volumes(cx).await?;
         self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
         let plan = Plan::of(&config.ami, account.region());
         let run_tags = if config.skip_ami_run_tags { Tags::new() } else { self.running.launched.run_tags.clone() };
@@ -131,7 +132,14 @@ impl Machine for SurrogateMachine {
         }
         let intermediate = plan.intermediate;
         let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
-        finish::finish(account, &config.ami, &config.interpolation, &self.running.launched.facts, &images, cx).await?;
+        let wanted = finish::Wanted {
+            ami: &config.ami,
+            fast_launch: None,
+            interpolation: &config.interpolation,
+            facts: &self.running.launched.facts,
+        };
+        finish::finish(account, &wanted, &images, cx).await?;
+        self.running.let_go(&kept).await?;
         // Snapshots of an image that stays are its own now; those of an intermediate one go.
         for shot in shots.iter().filter(|_| !intermediate) {
             cx.keep(shot)?;
@@ -156,9 +164,10 @@ impl SurrogateMachine {
             async move { snapshot::make(&running.account, &shot, cx).await }
         });
         let made = join_all(work).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let ids: Vec<String> = made.iter().map(|(id, _)| id.clone()).collect();
-        snapshot::wait(&running.account, &ids, cx).await?;
-        shots.extend(made.into_iter().map(|(_, resource)| resource));
+        snapshot::wait(&running.account, &made, cx).await?;
+        let (ids, resources): (Vec<String>, Vec<Resource>) =
+            made.into_iter().map(|taken| (taken.id, taken.resource)).unzip();
+        shots.extend(resources);
 
         let mut devices = config.ami_block_device_mappings.clone();
         for ((device, _), id) in wanted.into_iter().zip(ids) {
@@ -187,7 +196,7 @@ impl SurrogateMachine {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
         let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-        let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
+        let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
         let registration = Registration {
             location: String::new(),
             name: plan.name.clone(),

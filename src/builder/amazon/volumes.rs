@@ -128,8 +128,8 @@ impl Machine for VolumesMachine {
         }
         let made = join_all(wanted.iter().map(|(_, shot)| snapshot::make(account, shot, cx))).await;
         let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let snapshots: Vec<String> = made.iter().map(|(id, _)| id.clone()).collect();
-        snapshot::wait(account, &snapshots, cx).await?;
+        snapshot::wait(account, &made, cx).await?;
+        let snapshots: Vec<String> = made.iter().map(|taken| taken.id.clone()).collect();
         for ((volume, _), id) in wanted.iter().zip(&snapshots) {
             account.ec2.share_snapshot(id, &volume.snapshot_groups, &volume.snapshot_users, &cx.cancel).await?;
         }
@@ -139,8 +139,8 @@ impl Machine for VolumesMachine {
             // Without our tags they stay when the instance and its volumes go.
             account.ec2.untag(&staying, &[RUN_TAG, RESOURCE_TAG]).await?;
         }
-        for (_, resource) in &made {
-            cx.keep(resource)?;
+        for taken in &made {
+            cx.keep(&taken.resource)?;
         }
         let mut ids: Vec<String> = staying.iter().map(|id| format!("{}:{id}", account.region())).collect();
         ids.sort();

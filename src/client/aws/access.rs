@@ -62,6 +62,7 @@ impl Access {
                 external_id: role.external_id.clone(),
                 session_name: role.session_name.clone(),
             }),
+            ..AwsReach::default()
         }
     }
 
@@ -73,6 +74,8 @@ impl Access {
             insecure: reach.insecure,
             profile: reach.profile.clone(),
             shared_credentials_file: reach.credentials_file.clone(),
+            // Whose account was not asked for when it was made is not asked now: STS may be out of reach there.
+            skip_credential_validation: reach.account.is_empty(),
             assume_role: reach.role.as_ref().map(|role| AssumeRole {
                 role_arn: role.arn.clone(),
                 external_id: role.external_id.clone(),

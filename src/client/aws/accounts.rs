@@ -46,21 +46,30 @@ impl Accounts {
         if let (true, None, Some(region)) = (access.region.is_empty(), self.role.get(), self.region.get()) {
             complete.region.clone_from(region);
         }
-        let aws = Aws::connect(&complete, self.role.get().map(|(role, _)| role), redactor).await?;
+        let number = u32::try_from(connected.len() + 1).unwrap_or(u32::MAX);
+        let aws = Aws::connect(&complete, number, self.role.get().map(|(role, _)| role), redactor).await?;
         connected.push((access.clone(), aws.clone()));
         Ok(aws)
     }
 
-    /// The account where a resource of the journal is: the one that made it when this is its run, else one that is
-    /// reached the same way with the credentials of now.
+    /// The account where a resource is: within its run the very connection that made it, since another one may reach
+    /// another account in the same way; for a resource of a journal one with the credentials of now.
     pub(crate) async fn by_reach(&self, reach: &AwsReach) -> Result<Aws, AwsError> {
-        {
+        if reach.connection != 0 {
             let connected = self.connected.lock().await;
-            if let Some((_, aws)) = connected.iter().find(|(_, aws)| aws.reach(&reach.region) == *reach) {
-                return Ok(aws.clone());
-            }
+            let own = connected.iter().find(|(_, aws)| aws.number() == reach.connection).map(|(_, aws)| aws.clone());
+            let missing = || AwsError::Unexpected(format!("there is no connection {}", reach.connection));
+            return own.ok_or_else(missing);
         }
         let redactor = self.role.get().map(|(_, redactor)| redactor.clone()).unwrap_or_default();
-        self.get(&Access::of_reach(reach), &redactor).await
+        let aws = self.get(&Access::of_reach(reach), &redactor).await?;
+        if !reach.account.is_empty() && aws.account() != reach.account {
+            return Err(AwsError::Credentials(format!(
+                "these credentials are of the account {}, and it is in the account {}; sweep with credentials of that one",
+                aws.account(),
+                reach.account
+            )));
+        }
+        Ok(aws)
     }
 }

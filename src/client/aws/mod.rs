@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod assume_role;
+mod caller;
 pub(crate) mod ec2;
 mod error;
 mod http;
@@ -24,6 +25,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -61,15 +66,20 @@ struct Shared {
     config: SdkConfig,
     region: String,
     access: Access,
+    /// Among the connections of this run, from 1.
+    number: u32,
+    /// Id of the account; empty when it was not asked for.
+    account: String,
 }
 
 impl Aws {
-    /// Finds region and source of credentials; credentials themselves are looked for with the first call.
+    /// Finds region and source of credentials, and asks whose they are unless the template says not to.
     ///
     /// The template's own keys or profile come first, then the action's role, then what AWS's chain of environment,
     /// files and machine roles gives; a role to assume is taken on top.
     pub(crate) async fn connect(
         access: &Access,
+        number: u32,
         oidc: Option<&OidcRole>,
         redactor: &Redactor,
     ) -> Result<Self, AwsError> {
@@ -93,11 +103,8 @@ impl Aws {
         if !access.profile.is_empty() {
             loader = loader.profile_name(&access.profile);
         }
-        if !access.shared_credentials_file.is_empty() {
-            let files = EnvConfigFiles::builder()
-                .include_default_config_file(true)
-                .with_file(EnvConfigFileKind::Credentials, &access.shared_credentials_file);
-            loader = loader.profile_files(files.build());
+        if let Some(files) = profile_files(access) {
+            loader = loader.profile_files(files);
         }
         if let Some(engine) = &access.vault_engine {
             loader = loader.credentials_provider(vault_engine::keys(engine, redactor).await?);
@@ -115,7 +122,7 @@ impl Aws {
                 basics(access)?.region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
             loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
         } else if access.skip_metadata_api_check {
-            loader = loader.credentials_provider(without_metadata(access).await?);
+            loader = loader.credentials_provider(without_metadata(access, region).await?);
         }
         let mut config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
@@ -145,11 +152,27 @@ impl Aws {
         }
         let made_keys = access.vault_engine.is_some();
         let access = Access { region: region.clone(), ..access.clone() };
-        let aws = Self { shared: Arc::new(Shared { config, region, access }) };
+        let mut aws = Self { shared: Arc::new(Shared { config, region, access, number, account: String::new() }) };
         if made_keys {
             vault_engine::wait_until_known(&aws).await?;
         }
+        if !aws.shared.access.skip_credential_validation {
+            let account = caller::account(&aws.shared.config, aws.region()).await?;
+            if let Some(shared) = Arc::get_mut(&mut aws.shared) {
+                shared.account = account;
+            }
+        }
         Ok(aws)
+    }
+
+    /// Among the connections of this run.
+    pub(super) fn number(&self) -> u32 {
+        self.shared.number
+    }
+
+    /// Id of the account; empty when it was not asked for.
+    pub(crate) fn account(&self) -> &str {
+        &self.shared.account
     }
 
     /// The build region.
@@ -158,7 +181,12 @@ impl Aws {
     }
 
     pub(crate) fn reach(&self, region: &str) -> AwsReach {
-        AwsReach { endpoint: self.endpoint(region).unwrap_or_default(), ..self.shared.access.reach(region) }
+        AwsReach {
+            endpoint: self.endpoint(region).unwrap_or_default(),
+            account: self.shared.account.clone(),
+            connection: self.shared.number,
+            ..self.shared.access.reach(region)
+        }
     }
 
     /// EC2 of the build region.
@@ -212,12 +240,14 @@ impl Aws {
         self.shared.config.clone().into_builder().region(Region::new(region.to_owned())).build()
     }
 
-    /// Address of EC2 in `region`. The template names that of the build region; elsewhere the same service answers
-    /// under the other region's name, and one without a region in its name answers for all.
+    /// Address of EC2 in `region`, when it is not AWS's usual one. The template names that of the build region: one
+    /// that has this region in its name, such as that of an endpoint in a VPC, exists for no other.
     fn endpoint(&self, region: &str) -> Option<String> {
         let given = Some(&self.shared.access.custom_endpoint_ec2).filter(|given| !given.is_empty())?;
-        let given = if given.contains("://") { given.clone() } else { format!("https://{given}") };
-        Some(given.replace(self.region(), region))
+        if region != self.region() && given.contains(self.region()) {
+            return None;
+        }
+        Some(if given.contains("://") { given.clone() } else { format!("https://{given}") })
     }
 }
 
@@ -233,15 +263,37 @@ fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
     })
 }
 
-/// The default chain, with a metadata service that is not asked.
-async fn without_metadata(access: &Access) -> Result<DefaultCredentialsChain, AwsError> {
+/// The files of profiles, when the template names one.
+fn profile_files(access: &Access) -> Option<EnvConfigFiles> {
+    (!access.shared_credentials_file.is_empty()).then(|| {
+        EnvConfigFiles::builder()
+            .include_default_config_file(true)
+            .with_file(EnvConfigFileKind::Credentials, &access.shared_credentials_file)
+            .build()
+    })
+}
+
+/// The default chain, with a metadata service that is not asked. The chain itself cannot be told of files, so those of
+/// the template are asked at the place that profiles have in it: after the environment.
+async fn without_metadata(access: &Access, region: Option<String>) -> Result<CredentialsProviderChain, AwsError> {
     let nowhere = aws_config::imds::Client::builder().max_attempts(1).endpoint("http://127.0.0.1:1");
     let nowhere = nowhere.map_err(|error| AwsError::Unexpected(error.to_string()))?.build();
-    let mut chain = DefaultCredentialsChain::builder().imds_client(nowhere);
-    if !access.profile.is_empty() {
-        chain = chain.profile_name(&access.profile);
+    let mut settings = ProviderConfig::without_region().with_region(region.map(Region::new));
+    if let Some(client) = http::client(access.insecure)? {
+        settings = settings.with_http_client(client);
     }
-    Ok(chain.build().await)
+    let mut rest = DefaultCredentialsChain::builder().configure(settings.clone()).imds_client(nowhere);
+    let mut profiles = ProfileFileCredentialsProvider::builder().configure(&settings);
+    if !access.profile.is_empty() {
+        rest = rest.profile_name(&access.profile);
+        profiles = profiles.profile_name(&access.profile);
+    }
+    if let Some(files) = profile_files(access) {
+        profiles = profiles.profile_files(files);
+    }
+    Ok(CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
+        .or_else("profile", profiles.build())
+        .or_else("others", rest.build().await))
 }
 
 /// Regions that are known to be there. A newer one is found by its address.

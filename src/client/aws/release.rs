@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use super::ec2::Ec2;
-use super::ec2::types::{Filters, Image, ImageQuery};
+use super::ec2::types::{Filters, Image, ImageQuery, ImportTask, KeyPairRef, Volume};
 use super::error::AwsError;
 use super::retry::Retry;
 use super::wait::Polling;
 use super::{Aws, Object};
 use crate::run::aws::{AwsThing, RESOURCE_TAG};
 use crate::run::cancel::Cancel;
-use crate::run::cleanup::Released;
+use crate::run::cleanup::{Released, Resource};
 
 /// What was made a moment ago is visible after this.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -27,25 +27,36 @@ impl Aws {
     pub(crate) async fn release(&self, region: &str, thing: &AwsThing) -> Result<Released, AwsError> {
         let ec2 = self.ec2_in(region);
         let removed = match thing {
-            AwsThing::Instance { tag, kept_devices } => instance(&ec2, tag, kept_devices).await?,
-            AwsThing::KeyPair { name } => ec2.delete_key_pair(name).await?,
+            AwsThing::Instance { tag } => instance(&ec2, tag).await?,
+            AwsThing::KeyPair { name, tag, id } => key_pair(&ec2, name, tag, id).await?,
             AwsThing::SecurityGroup { name } => security_group(&ec2, name).await?,
             AwsThing::InstanceProfile { name } => self.iam().delete_profile_with_role(name).await?,
             AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
-            AwsThing::Volume { tag } => volume(&ec2, tag).await?,
+            AwsThing::Volume { tag } => volumes(&ec2, tag).await?,
             AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
-            AwsThing::Image { tag, name } => image_made(&ec2, tag, name).await?,
+            AwsThing::Image { tag, name, since } => image_made(&ec2, tag, name, since).await?,
             AwsThing::ImageId { id } => match ec2.image(id).await? {
-                Some(found) => image(&ec2, &found).await?,
+                Some(found) => finished_image(&ec2, &found).await?,
                 None => orphans(&ec2, id).await?,
             },
-            AwsThing::Import { tag } => import(&ec2, tag).await?,
+            AwsThing::Import { tag } => imports(&ec2, tag).await?,
             AwsThing::S3Object { bucket, key } => self.s3(region).delete(Object { bucket, key }).await?,
             AwsThing::S3Upload { bucket, key } => self.s3(region).abort_uploads(Object { bucket, key }).await?,
             AwsThing::S3Objects { bucket, prefix } => self.s3(region).delete_all(bucket, prefix).await?,
             AwsThing::Session { reason, id } => self.end_session(region, id, reason).await?,
         };
         Ok(if removed { Released::Removed } else { Released::Absent })
+    }
+}
+
+impl Aws {
+    /// Ids of the images that a journalled call has made, whatever became of its answer.
+    pub(crate) async fn made(&self, intent: &Resource) -> Result<Vec<String>, AwsError> {
+        let Resource::Aws { reach, thing: AwsThing::Image { tag, name, since } } = intent else {
+            return Ok(Vec::new());
+        };
+        let found = made_image(&self.ec2_in(&reach.region), tag, name, since).await?;
+        Ok(found.into_iter().map(|image| image.id).collect())
     }
 }
 
@@ -67,14 +78,12 @@ fn tagged(tag: &str) -> Filters {
 }
 
 /// Ends the instances first, whatever else there is to do: they cost.
-async fn instance(ec2: &Ec2, tag: &str, kept_devices: &[String]) -> Result<bool, AwsError> {
+async fn instance(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     let living = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec();
     let mut filters = tagged(tag);
     filters.insert("instance-state-name".to_owned(), living);
     let found = twice(|| ec2.instances(&filters)).await?;
     let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
-    let volumes = found.iter().flat_map(|instance| &instance.volumes);
-    let kept: Vec<&String> = volumes.filter(|(device, _)| kept_devices.contains(device)).map(|(_, id)| id).collect();
     if !ids.is_empty() {
         if found.iter().any(|instance| instance.state != "shutting-down") {
             ec2.terminate(&ids).await?;
@@ -82,18 +91,26 @@ async fn instance(ec2: &Ec2, tag: &str, kept_devices: &[String]) -> Result<bool,
         ec2.wait_terminated(&ids, Polling::default()).await?;
     }
     // Launch volumes carry the instance's tag; those that do not end with it are left to us.
-    for volume in ec2.volumes(&tagged(tag)).await? {
-        if kept.contains(&&volume.id) || kept_by_an_earlier_try(&volume.state, ids.is_empty(), kept_devices) {
-            continue;
-        }
+    for volume in ec2.volumes(&tagged(tag)).await?.iter().filter(|volume| volume.state != "deleting") {
         held(|| ec2.delete_volume(&volume.id)).await?;
     }
     Ok(!ids.is_empty())
 }
 
-/// Once the instance is gone nobody knows which volume was which device: when some are to be kept, all are.
-fn kept_by_an_earlier_try(state: &str, instance_is_gone: bool, kept_devices: &[String]) -> bool {
-    state == "deleting" || (instance_is_gone && !kept_devices.is_empty())
+/// A name may be somebody else's as well: it counts only where there is nothing better.
+async fn key_pair(ec2: &Ec2, name: &str, tag: &str, id: &str) -> Result<bool, AwsError> {
+    if !id.is_empty() {
+        return ec2.delete_key_pair(KeyPairRef::Id(id)).await;
+    }
+    if tag.is_empty() {
+        return ec2.delete_key_pair(KeyPairRef::Name(name)).await;
+    }
+    let filters = tagged(tag);
+    let found = twice(|| ec2.key_pairs(&filters)).await?;
+    for id in &found {
+        ec2.delete_key_pair(KeyPairRef::Id(id)).await?;
+    }
+    Ok(!found.is_empty())
 }
 
 async fn security_group(ec2: &Ec2, name: &str) -> Result<bool, AwsError> {
@@ -105,17 +122,21 @@ async fn security_group(ec2: &Ec2, name: &str) -> Result<bool, AwsError> {
     Ok(!found.is_empty())
 }
 
-async fn volume(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
+async fn volumes(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     let filters = tagged(tag);
     let found = twice(|| ec2.volumes(&filters)).await?;
-    for volume in &found {
-        if !volume.attachment.is_empty() && ec2.detach_volume(&volume.id).await? {
-            let cancel = Cancel::default();
-            ec2.wait_free(&volume.id, Polling::default(), &cancel).await?;
-        }
-        held(|| ec2.delete_volume(&volume.id)).await?;
+    for found in &found {
+        volume(ec2, found).await?;
     }
     Ok(!found.is_empty())
+}
+
+/// Takes a volume off the instance that it is attached to, which may live on, and removes it.
+pub(super) async fn volume(ec2: &Ec2, volume: &Volume) -> Result<bool, AwsError> {
+    if !volume.attachment.is_empty() && ec2.detach_volume(&volume.id).await? {
+        ec2.wait_free(&volume.id, Polling::default(), &Cancel::default()).await?;
+    }
+    held(|| ec2.delete_volume(&volume.id)).await
 }
 
 async fn snapshots(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
@@ -127,31 +148,32 @@ async fn snapshots(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     Ok(!found.is_empty())
 }
 
-/// Ends the task, and removes the image that it may have made already.
-async fn import(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
+async fn imports(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     let tasks = twice(|| ec2.import_tasks(tag)).await?;
     for task in &tasks {
-        if task.status == "active" {
-            ec2.cancel_import(&task.id).await?;
-        }
-        if !task.image_id.is_empty()
-            && let Some(made) = ec2.image(&task.image_id).await?
-        {
-            image(ec2, &made).await?;
-        }
+        import(ec2, task).await?;
     }
     Ok(!tasks.is_empty())
 }
 
-/// An image whose making may or may not have been answered. Without a tag it goes by its name, which our own check
-/// found free.
-async fn image_made(ec2: &Ec2, tag: &str, name: &str) -> Result<bool, AwsError> {
-    let filters = match tag {
-        "" => Filters::from([("name".to_owned(), vec![name.to_owned()])]),
-        tag => tagged(tag),
-    };
-    let query = ImageQuery { owners: vec!["self".to_owned()], filters, ..ImageQuery::default() };
-    let found = twice(|| ec2.images(&query)).await?;
+/// Ends the task, and removes the image that it may have made already. Whether there was anything to do.
+pub(super) async fn import(ec2: &Ec2, task: &ImportTask) -> Result<bool, AwsError> {
+    let active = task.status == "active";
+    if active {
+        ec2.cancel_import(&task.id).await?;
+    }
+    if task.image_id.is_empty() {
+        return Ok(active);
+    }
+    match ec2.image(&task.image_id).await? {
+        Some(made) => image(ec2, &made).await,
+        None => Ok(active),
+    }
+}
+
+/// An image whose making may or may not have been answered.
+async fn image_made(ec2: &Ec2, tag: &str, name: &str, since: &str) -> Result<bool, AwsError> {
+    let found = twice(|| made_image(ec2, tag, name, since)).await?;
     for made in &found {
         image(ec2, made).await?;
     }
@@ -162,6 +184,32 @@ async fn image_made(ec2: &Ec2, tag: &str, name: &str) -> Result<bool, AwsError> 
         }
     }
     Ok(!found.is_empty())
+}
+
+/// The image that carries our tag. Where there are no tags, one of our name, which was found free before, that is not
+/// older than our call.
+async fn made_image(ec2: &Ec2, tag: &str, name: &str, since: &str) -> Result<Vec<Image>, AwsError> {
+    let filters = match tag {
+        "" => Filters::from([("name".to_owned(), vec![name.to_owned()])]),
+        tag => tagged(tag),
+    };
+    let query =
+        ImageQuery { owners: vec!["self".to_owned()], filters, include_deprecated: true, ..ImageQuery::default() };
+    let mut found = ec2.images(&query).await?;
+    // RFC 3339 in UTC: the order of texts is the order of times.
+    found.retain(|image| !tag.is_empty() || image.creation_date.as_str() >= since);
+    Ok(found)
+}
+
+/// An image whose build had come so far that it may be protected, and that does not stay all the same.
+async fn finished_image(ec2: &Ec2, found: &Image) -> Result<bool, AwsError> {
+    match image(ec2, found).await {
+        Err(error) if error.is(&["OperationNotPermitted"]) => {
+            ec2.unprotect_image(&found.id).await?;
+            image(ec2, found).await
+        }
+        done => done,
+    }
 }
 
 pub(super) async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::Aws;
-use super::ec2::types::Filters;
+use super::ec2::types::{Filters, KeyPairRef};
 use super::ec2::{Ec2, Tagged};
 use super::error::AwsError;
 use super::wait::Polling;
-use crate::run::aws::RUN_TAG;
+use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
 use crate::run::id;
 
 /// Kinds of tagged things in the order of their removal: what uses others goes first.
-const ORDER: [&str; 7] = ["instance", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
+const ORDER: [&str; 8] =
+    ["instance", "import-image-task", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
 
 /// Which runs' things are to go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +74,7 @@ impl Aws {
         for (name, run) in iam.tagged(RUN_TAG).await? {
             let shown = format!("instance profile and role {name} (run {run})");
             match wanted.takes(&run) {
+                false if wanted.run.is_some() => {}
                 false => found.push(Found::Young(run, 1)),
                 true => found.push(match iam.delete_profile_with_role(&name).await {
                     Ok(_) => Found::Removed(shown),
@@ -95,23 +97,45 @@ async fn sweep_region(ec2: Ec2, wanted: &Wanted) -> Result<Vec<Found>, AwsError>
         }
     }
     let mut found: Vec<Found> = young.into_iter().map(|(run, things)| Found::Young(run, things)).collect();
-    // Told to end together, then waited for together.
     let instances: Vec<String> = ours.iter().filter(|t| t.kind == "instance").map(|t| t.id.clone()).collect();
-    let living = living(&ec2, instances).await?;
-    if !living.is_empty() {
-        ec2.terminate(&living).await?;
-        ec2.wait_terminated(&living, Polling::default()).await?;
-    }
+    let ended = end(&ec2, living(&ec2, instances).await?).await;
     ours.sort_by_key(|thing| ORDER.iter().position(|kind| *kind == thing.kind));
     for thing in &ours {
         let shown = format!("{} {} in {} (run {})", thing.kind.replace('-', " "), thing.id, ec2.region(), thing.run);
-        match remove(&ec2, thing, &living).await {
+        match remove(&ec2, thing, &ended).await {
             Ok(true) => found.push(Found::Removed(shown)),
             Ok(false) => {}
             Err(error) => found.push(Found::Failed(shown, error.to_string())),
         }
     }
     Ok(found)
+}
+
+/// What became of the instances that are told to end, by their ids.
+type Ended = BTreeMap<String, Result<(), AwsError>>;
+
+/// Ends instances: told together, then waited for together. One that cannot be ended, or takes too long, holds up none
+/// of the others.
+async fn end(ec2: &Ec2, ids: Vec<String>) -> Ended {
+    let mut ended = Ended::new();
+    let mut told = ids.clone();
+    if !ids.is_empty() && ec2.terminate(&ids).await.is_err() {
+        told.clear();
+        for id in ids {
+            match ec2.terminate(std::slice::from_ref(&id)).await {
+                Ok(_) => told.push(id),
+                Err(error) => drop(ended.insert(id, Err(error))),
+            }
+        }
+    }
+    let waits = told.iter().map(|id| ec2.wait_terminated(std::slice::from_ref(id), Polling::default()));
+    let waited = match told.is_empty() || ec2.wait_terminated(&told, Polling::default()).await.is_ok() {
+        true => told.iter().map(|_| Ok(())).collect(),
+        // Some may have ended all the same.
+        false => futures_util::future::join_all(waits).await,
+    };
+    ended.extend(told.into_iter().zip(waited));
+    ended
 }
 
 /// Tags of an instance outlive it by an hour.
@@ -124,20 +148,37 @@ async fn living(ec2: &Ec2, ids: Vec<String>) -> Result<Vec<String>, AwsError> {
     Ok(ec2.instances(&filters).await?.into_iter().map(|instance| instance.id).collect())
 }
 
-async fn remove(ec2: &Ec2, thing: &Tagged, ended: &[String]) -> Result<bool, AwsError> {
+async fn remove(ec2: &Ec2, thing: &Tagged, ended: &Ended) -> Result<bool, AwsError> {
     match thing.kind.as_str() {
-        "instance" => Ok(ended.contains(&thing.id)),
+        "instance" => match ended.get(&thing.id) {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(AwsError::Unexpected(error.to_string())),
+        },
+        "import-image-task" => import(ec2, &thing.id).await,
         "image" => match ec2.image(&thing.id).await? {
             Some(image) => super::release::image(ec2, &image).await,
             None => Ok(false),
         },
         "snapshot" => super::release::held(|| ec2.delete_snapshot(&thing.id)).await,
-        "volume" => super::release::held(|| ec2.delete_volume(&thing.id)).await,
+        "volume" => match ec2.volume(&thing.id).await? {
+            Some(volume) => super::release::volume(ec2, &volume).await,
+            None => Ok(false),
+        },
         "launch-template" => ec2.delete_launch_template(&thing.id).await,
-        "key-pair" => ec2.delete_key_pair(&thing.id).await,
+        "key-pair" => ec2.delete_key_pair(KeyPairRef::Id(&thing.id)).await,
         "security-group" => super::release::held(|| ec2.delete_security_group(&thing.id)).await,
         // They go with the instance or the fleet.
         "network-interface" | "spot-instances-request" | "fleet" => Ok(false),
         other => Err(AwsError::Unexpected(format!("this forge does not know how to remove a {other}"))),
     }
+}
+
+/// Ends an import that is under way, and removes the image of one whose run did not come to take it. Tasks themselves
+/// go by and by; the tag is taken off, so that the next sweep passes this one over.
+async fn import(ec2: &Ec2, id: &str) -> Result<bool, AwsError> {
+    let Some(task) = ec2.import_task(id).await? else { return Ok(false) };
+    let removed = super::release::import(ec2, &task).await?;
+    ec2.untag(&[task.id], &[RUN_TAG, RESOURCE_TAG]).await?;
+    Ok(removed)
 }

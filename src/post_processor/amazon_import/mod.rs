@@ -56,7 +56,7 @@ impl PostProcessor for Import {
         let work = Work { config, aws: &aws, ec2: aws.ec2(), cx };
 
         let object = work.upload(&disk, &key).await?;
-        let (imported, mut image) = work.import(&key).await?;
+        let (task, imported, mut image) = work.import(&key).await?;
         let mut resource = imported;
         if !config.ami_name.is_empty() {
             let (renamed, copy) = work.renamed(&image).await?;
@@ -64,7 +64,7 @@ impl PostProcessor for Import {
             self.release(&resource, cx).await?;
             (resource, image) = (renamed, copy);
         }
-        work.finish(&image).await?;
+        work.finish(&task, &image).await?;
         if config.skip_clean {
             cx.keep(&object)?;
         } else {
@@ -149,7 +149,7 @@ impl Work<'_> {
     }
 
     /// Has EC2 make an image of the object, and waits for it.
-    async fn import(&self, key: &str) -> Result<(Resource, Image), PostProcessError> {
+    async fn import(&self, key: &str) -> Result<(String, Resource, Image), PostProcessError> {
         let (config, cx) = (self.config, self.cx);
         if cx.cancel.is_stopped() {
             return Err(Cancelled.into());
@@ -178,7 +178,7 @@ impl Work<'_> {
         let resource = self.acquire(AwsThing::ImageId { id: id.clone() })?;
         cx.keep(&intent)?;
         cx.detail(format!("AMI: {id}"));
-        Ok((resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
+        Ok((task, resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
     }
 
     /// A copy with the wanted name: an imported image is named after its task, and names cannot be changed.
@@ -186,7 +186,8 @@ impl Work<'_> {
         let (config, cx) = (self.config, self.cx);
         cx.say(format!("Renaming the AMI to {} by a copy...", config.ami_name));
         let tag = format!("packer-{}", id::time_ordered());
-        let intent = self.acquire(AwsThing::Image { tag: tag.clone(), name: config.ami_name.clone() })?;
+        let intent =
+            self.acquire(AwsThing::Image { tag: tag.clone(), name: config.ami_name.clone(), since: String::new() })?;
         let copy = ImageCopy {
             client_token: tag.clone(),
             source_region: self.aws.region().to_owned(),
@@ -211,8 +212,8 @@ impl Work<'_> {
         Ok((resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
     }
 
-    /// Tags, description and sharing.
-    async fn finish(&self, image: &Image) -> Result<(), PostProcessError> {
+    /// Tags, description and sharing. Image and task without our tags are finished ones.
+    async fn finish(&self, task: &str, image: &Image) -> Result<(), PostProcessError> {
         let (config, cx) = (self.config, self.cx);
         let mut ids = vec![image.id.clone()];
         ids.extend(image.snapshots());
@@ -242,6 +243,7 @@ impl Work<'_> {
         for change in &changes {
             self.ec2.change_image(&image.id, change, &cx.cancel).await?;
         }
+        ids.push(task.to_owned());
         Ok(self.ec2.untag(&ids, &[RUN_TAG, RESOURCE_TAG]).await?)
     }
 }

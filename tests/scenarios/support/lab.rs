@@ -55,6 +55,11 @@ impl Lab {
         self.ask("rules", rules);
     }
 
+    /// One more, beside those that are set.
+    pub(crate) fn add_rule(&self, rule: &Value) {
+        self.ask("add-rule", rule);
+    }
+
     /// Names of the calls so far, in order.
     pub(crate) fn calls(&self) -> Vec<String> {
         let calls = self.ask("calls", &Value::Null);
@@ -66,6 +71,13 @@ impl Lab {
         let calls = self.ask("calls", &Value::Null);
         let named = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
         named.map(|call| call["form"].clone()).collect()
+    }
+
+    /// Ids of the keys that calls of that name were signed with.
+    pub(crate) fn keys(&self, action: &str) -> Vec<String> {
+        let calls = self.ask("calls", &Value::Null);
+        let named = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
+        named.map(|call| call["key"].as_str().unwrap().to_owned()).collect()
     }
 
     /// What is there that a build made, a text each.

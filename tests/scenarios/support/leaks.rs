@@ -1,4 +1,4 @@
-//! Whatever call fails, and in whatever call a run is told to stop: nothing stays.
+//! Whatever call fails or loses its answer, and in whatever call a run is told to stop: nothing stays.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Leaks<'a> {
 }
 
 impl Leaks<'_> {
-    /// Fails at every call, and stops at every call.
+    /// Fails at every call, loses the answer to every call, and stops at every call.
     pub(crate) fn never(&self, lab: &mut Lab) {
         self.never_in(lab, |_| true);
     }
@@ -33,13 +33,19 @@ impl Leaks<'_> {
             lab.reset();
             let workspace = (self.workspace)(lab);
             let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
-            lab.rules(&json!([{ "nth": n, "error": error }]));
+            lab.add_rule(&json!({ "nth": n, "error": error }));
             let ran = workspace.run(&["build", "."]);
             self.look(lab, &workspace, n, ran.code, &ran.stdout);
 
             lab.reset();
             let workspace = (self.workspace)(lab);
-            lab.rules(&json!([{ "nth": n, "hold": "before" }]));
+            lab.add_rule(&json!({ "nth": n, "reset": "after" }));
+            let ran = workspace.run(&["build", "."]);
+            self.look(lab, &workspace, n, ran.code, &ran.stdout);
+
+            lab.reset();
+            let workspace = (self.workspace)(lab);
+            lab.add_rule(&json!({ "nth": n, "hold": "before" }));
             let mut run = workspace.start(&[]);
             // A run that asks once less for what takes its time has no such call.
             super::wait("a held call", || run.ended() || lab.holds());

@@ -11,7 +11,6 @@ use crate::client::aws::Identity;
 use crate::client::aws::ec2::types::{BlockDevice, Image, NewVolume, Registration, Tags};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
-use crate::run::aws::AwsThing;
 
 /// Type of an empty volume when the template names none.
 const SCRATCH_TYPE: &str = "gp2";
@@ -53,19 +52,25 @@ pub(super) async fn capture(machine: &ChrootMachine, cx: &BuildContext) -> Resul
     let (config, account) = (&machine.config, &machine.account);
     let tags = render_tags(&config.ami.snapshot_tags, &config.interpolation, &machine.facts);
     let shot = Shot { volume: &machine.attached.volume, description: "", tags: tags.map_err(BuilderError::Failed)? };
-    let (snapshot_id, resource) = snapshot::make(account, &shot, cx).await?;
-    snapshot::wait(account, std::slice::from_ref(&snapshot_id), cx).await?;
+    let taken = snapshot::make(account, &shot, cx).await?;
+    snapshot::wait(account, std::slice::from_ref(&taken), cx).await?;
     if replaces(config, cx) {
         image::make_room(account, &config.ami, cx).await?;
     }
     let plan = Plan::of(&config.ami, account.region());
-    let made = register(machine, &plan, snapshot_id, cx).await?;
+    let made = register(machine, &plan, taken.id, cx).await?;
     let intermediate = plan.intermediate;
     let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
-    finish::finish(account, &config.ami, &config.interpolation, &machine.facts, &images, cx).await?;
+    let wanted = finish::Wanted {
+        ami: &config.ami,
+        fast_launch: None,
+        interpolation: &config.interpolation,
+        facts: &machine.facts,
+    };
+    finish::finish(account, &wanted, &images, cx).await?;
     // The snapshot of an image that stays is its own now; that of an intermediate one goes.
     if !intermediate {
-        cx.keep(&resource)?;
+        cx.keep(&taken.resource)?;
     }
     artifact::of(BUILDER_ID, account, &images, machine.facts(), cx)
 }
@@ -79,7 +84,7 @@ async fn register(
     let (config, account) = (&machine.config, &machine.account);
     cx.say("Registering the AMI...");
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    let intent = account.acquire(AwsThing::Image { tag: tag.clone(), name: plan.name.clone() }, cx)?;
+    let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
     let mut registration = registration(config, machine.source.as_ref(), snapshot_id);
     registration.name.clone_from(&plan.name);
     registration.tags = if tag.is_empty() { Tags::new() } else { owned(Tags::new(), &tag, cx) };

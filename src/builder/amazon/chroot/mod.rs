@@ -81,7 +81,7 @@ impl Builder for ChrootBuilder {
         let (_, _, source) = tokio::try_join!(
             precheck::regions(&account, &config.ami, cx),
             async {
-                match replaces(config, cx) || config.ami.skip_save_build_region {
+                match replaces(config, cx) {
                     true => Ok(()),
                     false => precheck::name_is_free(&account, &config.ami, cx).await,
                 }

@@ -14,7 +14,8 @@ pub(in crate::builder::amazon) struct LaunchDevice {
 impl LaunchDevice {
     /// The template asks for the volume to outlive the build.
     pub(in crate::builder::amazon) fn kept(&self) -> bool {
-        self.decided && self.device.delete_on_termination == Some(false)
+        let is_disk = !self.device.no_device && self.device.virtual_name.is_empty();
+        self.decided && is_disk && self.device.delete_on_termination == Some(false)
     }
 }
 

@@ -77,7 +77,9 @@ impl Ec2 {
 
     /// Copies an image into this region and yields the copy's id.
     pub(crate) async fn copy_image(&self, copy: &ImageCopy) -> Result<String, AwsError> {
-        let tags = [(sdk::ResourceType::Image, &copy.tags), (sdk::ResourceType::Snapshot, &copy.tags)];
+        let mut of_snapshots = copy.tags.clone();
+        of_snapshots.extend(copy.snapshot_tags.clone());
+        let tags = [(sdk::ResourceType::Image, &copy.tags), (sdk::ResourceType::Snapshot, &of_snapshots)];
         let request = self
             .client
             .copy_image()
@@ -161,6 +163,11 @@ impl Ec2 {
     pub(crate) async fn protect_image(&self, id: &str, with_cooldown: bool) -> Result<(), AwsError> {
         let request = self.client.enable_image_deregistration_protection().image_id(id).with_cooldown(with_cooldown);
         self.answer("EnableImageDeregistrationProtection", request.send().await).await.map(drop)
+    }
+
+    pub(crate) async fn unprotect_image(&self, id: &str) -> Result<(), AwsError> {
+        let request = self.client.disable_image_deregistration_protection().image_id(id);
+        self.answer("DisableImageDeregistrationProtection", request.send().await).await.map(drop)
     }
 
     pub(crate) async fn fast_launch(&self, fast: &FastLaunch, cancel: &Cancel) -> Result<(), AwsError> {

@@ -36,7 +36,7 @@ impl Ec2 {
         super::image::given(begun.import_task_id, "ImportImage", "task")
     }
 
-    async fn import_task(&self, id: &str) -> Result<Option<ImportTask>, AwsError> {
+    pub(crate) async fn import_task(&self, id: &str) -> Result<Option<ImportTask>, AwsError> {
         let request = self.client.describe_import_image_tasks().import_task_ids(id);
         let found = self.answer("DescribeImportImageTasks", request.send().await).await?;
         Ok(found.import_image_tasks.unwrap_or_default().into_iter().map(task).next())

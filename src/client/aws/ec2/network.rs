@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types as sdk;
 
-use super::types::{Filters, KeyPair, Subnet, Tags, Vpc};
+use super::types::{Filters, KeyPair, KeyPairRef, Subnet, Tags, Vpc};
 use super::{Ec2, convert, removed, text};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::USUAL;
@@ -19,15 +19,23 @@ impl Ec2 {
             .set_tag_specifications(convert::tag_specifications(&[(sdk::ResourceType::KeyPair, tags)]));
         let made = self.answer("CreateKeyPair", request.send().await).await?;
         let private_key = super::image::given(made.key_material, "CreateKeyPair", "private key")?;
-        Ok(KeyPair { name: name.to_owned(), private_key })
+        let id = super::image::given(made.key_pair_id, "CreateKeyPair", "id")?;
+        Ok(KeyPair { id, name: name.to_owned(), private_key })
     }
 
-    /// By name, or by id when it is one. EC2 does not say whether there was one.
-    pub(crate) async fn delete_key_pair(&self, name: &str) -> Result<bool, AwsError> {
+    /// Ids of the key pairs that match.
+    pub(crate) async fn key_pairs(&self, filters: &Filters) -> Result<Vec<String>, AwsError> {
+        let request = self.client.describe_key_pairs().set_filters(convert::filters(filters));
+        let found = self.answer("DescribeKeyPairs", request.send().await).await?;
+        Ok(found.key_pairs.unwrap_or_default().into_iter().filter_map(|pair| pair.key_pair_id).collect())
+    }
+
+    /// EC2 does not say whether there was one.
+    pub(crate) async fn delete_key_pair(&self, pair: KeyPairRef<'_>) -> Result<bool, AwsError> {
         let request = self.client.delete_key_pair();
-        let request = match name.starts_with("key-") {
-            true => request.key_pair_id(name),
-            false => request.key_name(name),
+        let request = match pair {
+            KeyPairRef::Id(id) => request.key_pair_id(id),
+            KeyPairRef::Name(name) => request.key_name(name),
         };
         removed(self.answer("DeleteKeyPair", request.send().await).await.map(drop))
     }

@@ -150,7 +150,8 @@ pub(super) fn template_data(launch: &Launch, volume_tags: &Tags) -> sdk::Request
                 .build(),
         ),
     };
-    for (kind, tags) in [("instance", &launch.instance_tags), ("volume", volume_tags)] {
+    let of_instance = &launch.instance_tags;
+    for (kind, tags) in [("instance", of_instance), ("network-interface", of_instance), ("volume", volume_tags)] {
         if !tags.is_empty() {
             let tags = sdk::LaunchTemplateTagSpecificationRequest::builder()
                 .resource_type(kind.into())

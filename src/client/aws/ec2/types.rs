@@ -173,9 +173,17 @@ pub(crate) struct Vpc {
 /// A key pair that EC2 made, with its private half. No `Debug`: the key is a secret.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
+    pub id: String,
     pub name: String,
     /// PEM (RSA) or OpenSSH (ed25519).
     pub private_key: String,
+}
+
+/// How a key pair is named in a call: a name may look like an id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyPairRef<'a> {
+    Id(&'a str),
+    Name(&'a str),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,8 +234,10 @@ pub(crate) struct ImageCopy {
     pub kms_key_id: String,
     /// Minutes, of the time-based copy.
     pub duration: Option<i64>,
-    /// Added to those that the copy takes over from its source.
+    /// Of the image and its snapshots, added to those that the copy takes over from its source.
     pub tags: Tags,
+    /// Of the snapshots alone.
+    pub snapshot_tags: Tags,
 }
 
 /// `RegisterImage` of snapshots or of a manifest in S3.

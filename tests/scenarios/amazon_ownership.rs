@@ -1,0 +1,243 @@
+//! What is ours goes, what is somebody else's stays: keys, images, volumes, and what is protected.
+
+use serde_json::{Value, json};
+
+use crate::support::Workspace;
+use crate::support::lab::Lab;
+
+const PLAIN: &str = "communicator = \"none\"\nami_name = \"own-test\"\n";
+
+/// A template for a partition where images take no tags when they are made.
+fn government(lab: &Lab, options: &str) -> Workspace {
+    let place = lab.ask("furnish", &json!("us-gov-west-1"));
+    let workspace = lab.workspace(&format!("{PLAIN}{options}"), "");
+    let mut template = workspace.read("t.pkr.hcl").replace("\"eu-west-1\"", "\"us-gov-west-1\"");
+    for name in ["vpc", "subnet"] {
+        template = template.replace(lab.at(name), place[name].as_str().unwrap());
+    }
+    workspace.file("t.pkr.hcl", template);
+    workspace
+}
+
+#[track_caller]
+fn left(lab: &Lab, expected: &[&str], log: &str) {
+    let left = lab.left();
+    let fits = left.len() == expected.len() && left.iter().zip(expected).all(|(text, part)| text.contains(part));
+    assert!(fits, "expected {expected:?}: {left:#?}\n{log}");
+    assert!(!left.concat().contains("forge:"), "{left:#?}");
+}
+
+#[test]
+fn volumes_stay_only_where_the_template_says_so_and_the_build_succeeds() {
+    let mut lab = Lab::start();
+    let options = r#"
+      launch_block_device_mappings {
+        device_name           = "/dev/xvdf"
+        volume_size           = 3
+        delete_on_termination = false
+      }
+      launch_block_device_mappings {
+        device_name = "/dev/xvdg"
+        volume_size = 4
+      }
+    "#;
+    for more in ["", "ami_regions = [\"eu-central-1\"]"] {
+        lab.reset();
+        let workspace = lab.workspace(&format!("{PLAIN}{options}{more}"), "");
+        let ran = workspace.build(&[]);
+        let images = 1 + usize::from(!more.is_empty());
+        let left = lab.left();
+        assert_eq!(left.iter().filter(|text| text.starts_with("volume ")).count(), 1, "{left:#?}\n{}", ran.stdout);
+        assert_eq!(left.len(), 1 + images, "{left:#?}");
+        assert!(!left.concat().contains("forge:"), "a sweep would take it: {left:#?}");
+        // A build that fails has no use for it.
+        for call in ["CreateImage", "CopyImage"].iter().take(images) {
+            lab.reset();
+            let workspace = lab.workspace(&format!("{PLAIN}{options}{more}"), "");
+            lab.rules(&json!([{ "call": call, "error": { "code": "UnauthorizedOperation", "message": "no" } }]));
+            let ran = workspace.fail(&[]);
+            assert_eq!(lab.left(), Vec::<String>::new(), "{call}: {}", ran.stdout);
+        }
+    }
+}
+
+#[test]
+fn the_root_that_a_surrogate_replaces_goes() {
+    let lab = Lab::start();
+    let options = r#"
+      use_create_image        = true
+      ami_virtualization_type = "hvm"
+      launch_block_device_mappings {
+        device_name           = "/dev/xvdf"
+        volume_size           = 8
+        delete_on_termination = true
+      }
+      launch_block_device_mappings {
+        device_name        = "/dev/sda1"
+        volume_size        = 8
+        omit_from_artifact = true
+      }
+      launch_block_device_mappings {
+        device_name           = "/dev/xvdh"
+        volume_size           = 2
+        delete_on_termination = false
+        omit_from_artifact    = true
+      }
+      ami_regions = ["eu-central-1"]
+      ami_root_device {
+        source_device_name    = "/dev/xvdf"
+        device_name           = "/dev/sda1"
+        delete_on_termination = true
+      }
+    "#;
+    let workspace = lab.workspace(&format!("{PLAIN}{options}"), "");
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("amazon-ebs", "amazon-ebssurrogate"));
+    let ran = workspace.build(&[]);
+    left(&lab, &["volume vol-", "image eu-west-1", "image eu-central-1"], &ran.stdout);
+}
+
+#[test]
+fn an_image_is_protected_once_nothing_else_can_fail() {
+    let mut lab = Lab::start();
+    let options = format!(
+        "{PLAIN}ami_regions = [\"eu-central-1\"]\nfast_launch {{\nmax_parallel_launches = 6\n}}\n\
+         deregistration_protection {{\nenabled = true\n}}"
+    );
+    lab.rules(&json!([
+        { "call": "DescribeFastLaunchImages", "replace": [["<state>enabled<", "<state>enabling-failed<"]] },
+    ]));
+    let ran = lab.workspace(&options, "").fail(&[]);
+    ran.says("enabling-failed");
+    left(&lab, &[], &ran.stdout);
+    assert!(!lab.calls().contains(&"EnableImageDeregistrationProtection".to_owned()));
+    // One region refuses: the protection of the other is taken off again.
+    lab.reset();
+    let error = json!({ "code": "UnauthorizedOperation", "message": "not here", "status": 403 });
+    lab.rules(
+        &json!([{ "call": "EnableImageDeregistrationProtection", "region": "eu-central-1", "delay": 1, "error": error }]),
+    );
+    let ran = lab.workspace(&options, "").fail(&[]);
+    left(&lab, &[], &ran.stdout);
+    let calls = lab.calls();
+    let at = |name: &str| calls.iter().position(|call| call == name).unwrap();
+    assert!(at("DeleteTags") < at("EnableImageDeregistrationProtection"), "{calls:?}");
+    assert!(calls.contains(&"DisableImageDeregistrationProtection".to_owned()), "{calls:?}");
+}
+
+#[test]
+fn the_key_pair_is_found_by_its_tag_and_nobody_elses_is_touched() {
+    let mut lab = Lab::start();
+    let ssh = "ami_name = \"own-test\"\nskip_create_ami = true\nrun_tags = { Team = \"images\" }\n";
+    lab.workspace(ssh, "").build(&[]);
+    let form = &lab.parameters("CreateKeyPair")[0];
+    assert_eq!(form["KeyType"], "rsa", "{form}");
+    let tags: Vec<&str> = (1..=3).filter_map(|n| form[format!("TagSpecification.1.Tag.{n}.Key")].as_str()).collect();
+    assert_eq!(tags, ["Team", "forge:resource", "forge:run"], "{form}");
+    left(&lab, &[], "");
+
+    let named = |name: &str| format!("{ssh}temporary_key_pair_name = {name:?}");
+    // A name that looks like an id is a name all the same.
+    lab.workspace(&named("key-of-the-build"), "").build(&[]);
+    left(&lab, &[], "");
+    // An answer that is lost: the pair is ours, its private half is gone.
+    lab.rules(&json!([{ "call": "CreateKeyPair", "nth": 1, "reset": "after" }]));
+    lab.workspace(&named("mine"), "").build(&[]);
+    left(&lab, &[], "");
+
+    for rules in [json!([]), json!([{ "call": "CreateKeyPair", "error": { "code": "UnauthorizedOperation" } }])] {
+        lab.reset();
+        lab.ask("key-pair", &json!("theirs"));
+        lab.rules(&rules);
+        lab.workspace(&named("theirs"), "").fail(&[]);
+        left(&lab, &["key pair theirs"], "");
+    }
+    // The same by a sweep, when the program dies in the call.
+    lab.reset();
+    lab.ask("key-pair", &json!("theirs"));
+    lab.rules(&json!([{ "call": "CreateKeyPair", "nth": 1, "hold": "before" }]));
+    let workspace = lab.workspace(&named("theirs"), "");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let ran = workspace.run(&["sweep"]);
+    ran.succeeded();
+    left(&lab, &["key pair theirs"], &ran.stdout);
+}
+
+/// Regions of GovCloud and China take no tags in `CreateImage`: images are known by name and time there.
+#[test]
+fn where_images_have_no_tags_only_our_own_are_removed() {
+    let mut lab = Lab::start();
+    let copies = "ami_regions = [\"us-gov-east-1\"]\n";
+    let old = json!({ "region": "us-gov-east-1", "name": "own-test", "created": "2020-01-01T00:00:00" });
+    // The name is taken where the image is copied to.
+    lab.ask("image", &old);
+    let ran = government(&lab, &format!("{copies}skip_save_build_region = true")).fail(&[]);
+    ran.says("is already there in us-gov-east-1");
+    left(&lab, &["image us-gov-east-1"], &ran.stdout);
+    // It is taken while the build runs.
+    lab.reset();
+    lab.ask("image", &old);
+    lab.rules(
+        &json!([{ "call": "DescribeImages", "region": "us-gov-east-1", "nth": 1, "replace": [["item>", "none>"]] }]),
+    );
+    let ran = government(&lab, copies).fail(&[]);
+    ran.says("InvalidAMIName.Duplicate");
+    left(&lab, &["image us-gov-east-1"], &ran.stdout);
+    lab.reset();
+    lab.ask("image", &old);
+    let failed = json!({ "code": "UnauthorizedOperation", "message": "no", "status": 403 });
+    lab.rules(&json!([
+        { "call": "DescribeImages", "region": "us-gov-east-1", "nth": 1, "replace": [["item>", "none>"]] },
+        { "call": "CopyImage", "error": failed },
+    ]));
+    let ran = government(&lab, copies).fail(&[]);
+    left(&lab, &["image us-gov-east-1"], &ran.stdout);
+    // An answer that is lost is asked for again, and the image is ours.
+    for call in ["CreateImage", "CopyImage"] {
+        lab.reset();
+        lab.rules(&json!([{ "call": call, "nth": 1, "reset": "after" }]));
+        let ran = government(&lab, copies).build(&[]);
+        left(&lab, &["image us-gov-west-1", "image us-gov-east-1"], &ran.stdout);
+    }
+    // One that fails later takes it along.
+    lab.reset();
+    lab.rules(&json!([
+        { "call": "CreateImage", "nth": 1, "reset": "after" },
+        { "call": "CopyImage", "error": failed },
+    ]));
+    let ran = government(&lab, copies).fail(&[]);
+    left(&lab, &[], &ran.stdout);
+}
+
+/// What a run made says so: a sweep finds it by its tag alone.
+#[test]
+fn everything_that_can_carry_it_has_the_tag_of_the_run() {
+    let mut lab = Lab::start();
+    let specified = |form: &Value, prefix: &str| {
+        let kinds = (1..=6).filter_map(|n| form[format!("{prefix}.{n}.ResourceType")].as_str());
+        let mut kinds: Vec<String> = kinds.map(str::to_owned).collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    let ran = lab.workspace(&format!("{PLAIN}ami_regions = [\"eu-central-1\"]"), "").build(&[]);
+    let copy = &lab.parameters("CopyImage")[0];
+    assert_eq!(specified(copy, "TagSpecification"), ["snapshot"], "{copy:#}");
+    assert!(copy["TagSpecification.1.Tag.2.Key"] == "forge:run", "{copy:#}");
+    left(&lab, &["image eu-west-1", "image eu-central-1"], &ran.stdout);
+    let images = lab.images();
+    assert!(!images.to_string().contains("forge:"), "their snapshots have lost it: {images:#}");
+    lab.reset();
+    lab.workspace(&format!("{PLAIN}spot_price = \"auto\""), "").build(&[]);
+    let fleet = &lab.parameters("CreateFleet")[0];
+    assert_eq!(specified(fleet, "TagSpecification"), ["fleet", "instance", "volume"], "{fleet:#}");
+    let template = &lab.parameters("CreateLaunchTemplate")[0];
+    assert_eq!(
+        specified(template, "LaunchTemplateData.TagSpecification"),
+        ["instance", "network-interface", "volume"],
+        "{template:#}"
+    );
+}
