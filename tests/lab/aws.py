@@ -354,7 +354,7 @@ def object_call(request):
     names = {
         ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart", ("POST", "uploadId"): "CompleteMultipartUpload",
         ("DELETE", "uploadId"): "AbortMultipartUpload", ("GET", "uploads"): "ListMultipartUploads", ("GET", "list-type"): "ListObjectsV2",
-        ("POST", "delete"): "DeleteObjects",
+        ("POST", "delete"): "DeleteObjects", ("DELETE", "tagging"): "DeleteObjectTagging",
     }
     found = next((name for (method, key), name in names.items() if method == request.method and key in request.args), None)
     return found or {"HEAD": "HeadObject", "DELETE": "DeleteObject", "PUT": "PutObject", "GET": "GetObject"}[request.method] if whole or found else f"{request.method} bucket"
@@ -402,6 +402,8 @@ def before(call, form):
         form.setdefault("Size", "8")
     if action == "AttachVolume" and form.get("InstanceId") == state.host:
         volume = ec2(region).volumes[form["VolumeId"]]
+        if volume.attachment:
+            return failure("ec2", "VolumeInUse", f"{volume.id} is already attached to an instance", 400), then
         disks.attach(volume.id, volume.snapshot_id or "", form["Device"])
     if action == "DetachVolume":
         disks.detach(form["VolumeId"])
@@ -561,6 +563,8 @@ def read_call(request):
     key, region, service = scope.groups() if scope else ("", "us-east-1", "sts" if "WebIdentity" in (action or "") else "")
     if service == "s3":
         action = object_call(request)
+    if service == "s3":
+        form = form | {k: v for k, v in request.headers.items() if k.lower().startswith("x-amz-tagging")}
     return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key, "host": request.host}
 
 
@@ -610,6 +614,8 @@ def gate(environ, start_response):
                     if kind == "terminate" and instance.state == "running":
                         ec2(call["region"]).terminate_instances([instance.id])
                         boxes.remove(instance.id)
+                    if kind == "stop" and instance.state == "running":
+                        ec2(call["region"]).stop_instances([instance.id])
         if rule.get("hold") == "before":
             hold(call, "before")
         if rule.get("reset") == "before":
@@ -637,6 +643,12 @@ def gate(environ, start_response):
 def handle(call, request, body, environ, rules=()):
     if call["action"] == "AssumeRoleWithWebIdentity":
         return exchange(call["form"])
+    if call["action"] == "DecodeAuthorizationMessage":
+        said = "{&quot;allowed&quot;:false,&quot;explicitDeny&quot;:true}"
+        return Response(
+            f"<DecodeAuthorizationMessageResponse><DecodeAuthorizationMessageResult><DecodedMessage>{said}</DecodedMessage>"
+            "</DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>", 200, content_type="text/xml",
+        )
     ends = state.sessions.get(call["key"])
     if ends is not None and ends < time.time():
         return failure(call["service"], "RequestExpired" if call["service"] == "ec2" else "ExpiredToken", "The security token included in the request is expired", 403)
@@ -695,6 +707,14 @@ def metadata(request):
         return Response("a-token", headers={"x-aws-ec2-metadata-token-ttl-seconds": "21600"})
     if request.path == "/latest/dynamic/instance-identity/document":
         return Response(json.dumps({"instanceId": state.host, "region": "eu-west-1", "availabilityZone": "eu-west-1a"}))
+    role = "/latest/meta-data/iam/security-credentials/"
+    if request.path == role:
+        return Response("builder")
+    if request.path == f"{role}builder":
+        return Response(json.dumps({
+            "Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z", "Expiration": "2099-01-01T00:00:00Z",
+            "AccessKeyId": "ASIAINSTANCE", "SecretAccessKey": "of-the-instance", "Token": "t",
+        }))
     return Response("", 404)
 
 
@@ -836,6 +856,9 @@ def control(request):
         ami = ec2(data["region"]).register_image(name=data["name"])
         ami.creation_date = datetime.datetime.fromisoformat(data["created"])
         return Response(json.dumps(ami.id))
+    if door == "profile":
+        get_backend("iam")[ACCOUNT]["aws"].create_instance_profile(name=data, path="/", role_names=[])
+        return Response("{}")
     if door == "key-pair":
         ec2("eu-west-1").create_key_pair(data, "rsa", {})
         return Response("{}")

@@ -195,3 +195,22 @@ fn mistakes_show_at_their_place() {
         ran.says(part);
     }
 }
+
+/// The machine lives on, and so would a volume that is attached to it.
+#[test]
+fn an_attached_volume_of_a_lost_runner_is_swept_by_its_tag() {
+    let lab = Lab::start();
+    let workspace = chroot(&lab, "");
+    lab.rules(&json!([{ "call": "AttachVolume", "nth": 1, "hold": "after" }]));
+    let running = workspace.start(&[]);
+    lab.wait_held();
+    running.signal("KILL");
+    running.end();
+    lab.release();
+    std::fs::remove_dir_all(workspace.state()).unwrap();
+    let elsewhere = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+    let ran = elsewhere.run(&["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    ran.says("removed   volume vol-");
+    assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+}

@@ -281,3 +281,51 @@ fn the_action_builds_with_the_workflows_identity() {
     }
     assert_eq!(crate::action::output(&workspace, "image-id"), images[0]["id"].as_str().unwrap());
 }
+
+/// One thing that cannot be removed holds up none of the others, in no place.
+#[test]
+fn a_sweep_by_tag_does_what_it_can() {
+    let mut lab = Lab::start();
+    let two = |lab: &Lab| {
+        let one = lab.workspace(&format!("{NAME}{NO_MACHINE}"), "").read("t.pkr.hcl");
+        let (source, _) = one.split_once("build {").unwrap();
+        let other = source.replace("\"web\"", "\"other\"").replace("fault-test", "fault-test-2");
+        let build = "build { sources = [\"source.amazon-ebs.web\", \"source.amazon-ebs.other\"] }";
+        lab.environment(Workspace::new(&format!("{source}\n{other}\n{build}")))
+    };
+    let elsewhere = |lab: &Lab, arguments: &[&str]| {
+        let empty = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+        empty.run(&[&["sweep", "--aws", "--aws-regions", "eu-west-1,eu-central-1"], arguments].concat())
+    };
+    let workspace = two(&lab);
+    lab.rules(&json!([{ "call": "StopInstances", "nth": 1, "times": 2, "hold": "before" }]));
+    let run = workspace.start(&[]);
+    crate::support::wait("both instances", || lab.ask("held", &json!(null)).as_array().unwrap().len() == 2);
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    // Both together are refused, and then the first one.
+    let error = json!({ "code": "OperationNotPermitted", "message": "termination protection", "status": 400 });
+    lab.rules(&json!([{ "call": "TerminateInstances", "nth": 1, "times": 2, "error": error }]));
+    let ran = elsewhere(&lab, &["--older-than", "0s"]);
+    assert_eq!(ran.code, Some(6), "{}", ran.stdout);
+    ran.says("removed   instance i-").says("termination protection").says("removed   security group");
+    assert_eq!(ran.stdout.matches("FAILED    could not remove instance").count(), 1, "{}", ran.stdout);
+    lab.rules(&json!([]));
+    elsewhere(&lab, &["--older-than", "0s"]).succeeded();
+    assert_eq!(lab.left(), Vec::<String>::new());
+
+    // With one run named, others are not spoken of.
+    lab.reset();
+    lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "hold": "before" }]));
+    let policy = "temporary_iam_instance_profile_policy_document {\nStatement {\nEffect = \"Allow\"\nAction = [\"s3:GetObject\"]\nResource = [\"*\"]\n}\n}";
+    let workspace = lab.workspace(&format!("{NAME}{NO_MACHINE}{policy}"), "");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    let ran = elsewhere(&lab, &["--run", "6b04f0bb-99d2-1f35-60e9-e00edde3ed3d"]);
+    ran.succeeded().says_not("young");
+    run.signal("KILL");
+    run.end();
+    lab.release();
+}

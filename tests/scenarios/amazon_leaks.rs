@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::lab::Lab;
+use crate::support::leaks::Leaks;
 use crate::support::{Workspace, docker};
 
 /// Everything that a build creates: key pair, security group, profile and role, instance, an image for the time
@@ -34,6 +35,10 @@ const WITH_SSH: &str = r#"
   ami_name    = "leak-test"
   ami_regions = ["eu-central-1"]
 "#;
+
+fn finished(text: &str) -> bool {
+    text.starts_with("image ") && text.contains("leak-test")
+}
 
 fn sweep(workspace: &Workspace) -> String {
     let ran = workspace.run(&["sweep"]);
@@ -144,6 +149,36 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
         }
         assert_eq!(workspace.journals(), 0);
     }
+}
+
+/// The way in of a machine that is logged in to: key pair, group, rule, and their end.
+#[test]
+fn nothing_stays_of_the_way_in_whatever_fails() {
+    let template = |lab: &Lab| lab.workspace(WITH_SSH, "");
+    Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never_in(&mut Lab::start(), |call| {
+        call.contains("KeyPair") || call.contains("SecurityGroup") || ["RunInstances", "StopInstances"].contains(&call)
+    });
+}
+
+/// A spot instance whose image is shared with its snapshots, starts fast and is protected.
+#[test]
+fn nothing_stays_of_a_spot_instance_whatever_fails() {
+    let options = r#"
+      communicator   = "none"
+      ami_name       = "leak-test"
+      spot_price     = "auto"
+      snapshot_users = ["111122223333"]
+      fast_launch {
+        max_parallel_launches = 6
+      }
+      deregistration_protection {
+        enabled = true
+      }
+    "#;
+    let template = |lab: &Lab| lab.workspace(options, "");
+    let concerns = ["LaunchTemplate", "Fleet", "FastLaunch", "Snapshot", "Protection", "Tags", "CreateImage"];
+    Leaks { workspace: &template, finished: &finished, also: &|_| {} }
+        .never_in(&mut Lab::start(), |call| concerns.iter().any(|part| call.contains(part)));
 }
 
 /// The signal comes while a provisioner's command runs on the machine.

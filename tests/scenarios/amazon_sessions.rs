@@ -76,6 +76,19 @@ fn what_the_agent_asks_for_in_vain_is_said() {
 }
 
 #[test]
+fn a_session_that_is_refused_is_asked_for_once() {
+    let lab = Lab::start();
+    // Attempts without a limit of time: only those count that reach the machine.
+    let workspace = through(&lab, "ssh_handshake_attempts = 3", "");
+    let error = json!({ "code": "AccessDeniedException", "message": "not authorized to perform: ssm:StartSession" });
+    lab.add_rule(&json!({ "call": "StartSession", "error": error }));
+    let ran = workspace.fail(&[]);
+    ran.says("AccessDeniedException");
+    assert_eq!(lab.calls().iter().filter(|call| *call == "StartSession").count(), 1);
+    assert_eq!(lab.left(), Vec::<String>::new());
+}
+
+#[test]
 fn nothing_stays_of_sessions_whatever_fails() {
     let template = |lab: &Lab| through(lab, "ssh_timeout = \"5s\"", "");
     Leaks { workspace: &template, finished: &|_| false, also: &|_| {} }

@@ -54,6 +54,14 @@ fn an_instance_bundles_itself_and_the_bundle_becomes_an_image() {
 }
 
 #[test]
+fn nothing_stays_of_a_bundle_whatever_fails() {
+    let finished = |text: &str| text.starts_with("image ") && text.contains("'Name': 'store'");
+    let template = |lab: &Lab| store(lab, "", "0");
+    Leaks { workspace: &template, finished: &finished, also: &|_| {} }
+        .never_in(&mut Lab::start(), |call| ["ListObjectsV2", "RegisterImage", "CreateTags"].contains(&call));
+}
+
+#[test]
 fn a_bundle_that_fails_is_taken_away() {
     let lab = Lab::start();
     let put = || {
@@ -134,6 +142,24 @@ fn a_disk_becomes_an_image_and_leaves_the_bucket() {
 }
 
 #[test]
+fn an_object_carries_the_tag_of_the_run_as_long_as_it_is_ours() {
+    let lab = Lab::start();
+    import(&lab, "skip_clean = true").build(&[]);
+    let form = &lab.parameters("CreateMultipartUpload")[0];
+    assert!(form["X-Amz-Tagging"].as_str().unwrap().starts_with("forge%3Arun="), "{form}");
+    assert_eq!(lab.parameters("DeleteObjectTagging").len(), 1);
+    assert_eq!(lab.left().len(), 2, "the image and the object: {:#?}", lab.left());
+    crate::amazon_ebs::granted(&lab, &["build", "import"]);
+    // Whoever may not tag uploads all the same.
+    let error = json!({ "code": "AccessDenied", "message": "s3:PutObjectTagging", "status": 403 });
+    lab.rules(&json!([
+        { "call": "CreateMultipartUpload", "nth": 1, "error": error },
+        { "call": "DeleteObjectTagging", "error": error },
+    ]));
+    import(&lab, "skip_clean = true").build(&["-force"]).says("stays with the tag forge:run");
+}
+
+#[test]
 fn nothing_stays_of_an_import_whatever_fails() {
     let finished = |text: &str| text.starts_with("image ") && text.contains("'Name': 'imported'");
     let template = |lab: &Lab| import(lab, "ami_name = \"renamed\"");
@@ -161,4 +187,30 @@ fn an_import_tells_what_it_cannot_do() {
         assert_eq!(ran.code, Some(1), "{option}");
         ran.says(part);
     }
+}
+
+/// A task that is under way is ended, one that is over is passed over.
+#[test]
+fn an_import_of_a_lost_runner_is_swept_by_its_tag() {
+    let lab = Lab::start();
+    let elsewhere = || {
+        let empty = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+        empty.run(&["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"])
+    };
+    import(&lab, "").build(&[]);
+    elsewhere().succeeded().says_not("import");
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+    let workspace = import(&lab, "");
+    lab.rules(&json!([{ "call": "ImportImage", "nth": 1, "hold": "after" }]));
+    let run = workspace.start(&["-force"]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    assert!(lab.left().iter().any(|text| text.starts_with("import ")), "{:#?}", lab.left());
+    let ran = elsewhere();
+    ran.succeeded().says("removed   import image task import-ami-");
+    assert!(!lab.left().iter().any(|text| text.starts_with("import ")), "{:#?}", lab.left());
+    crate::amazon_ebs::granted(&lab, &["build", "import", "sweep"]);
+    elsewhere().succeeded().says_not("import");
 }

@@ -17,11 +17,15 @@ mod amazon_accounts;
 #[cfg(feature = "aws")]
 mod amazon_chroot;
 #[cfg(feature = "aws")]
+mod amazon_credentials;
+#[cfg(feature = "aws")]
 mod amazon_data;
 #[cfg(feature = "aws")]
 mod amazon_ebs;
 #[cfg(feature = "aws")]
 mod amazon_faults;
+#[cfg(feature = "aws")]
+mod amazon_launch;
 #[cfg(feature = "aws")]
 mod amazon_leaks;
 #[cfg(feature = "aws")]

@@ -47,6 +47,8 @@ pub(crate) struct Upload<'a> {
     pub object: Object<'a>,
     pub path: &'a Path,
     pub encryption: Encryption<'a>,
+    /// Tags of the object, for whoever may tag; without that right it goes without.
+    pub tags: &'a [(&'a str, &'a str)],
 }
 
 impl S3 {
@@ -70,7 +72,7 @@ impl S3 {
         mut moved: impl FnMut(u64),
         whole: impl FnOnce() -> Result<(), JournalError>,
     ) -> Result<(), AwsError> {
-        let Upload { object, path, encryption } = *upload;
+        let Upload { object, path, encryption, tags } = *upload;
         let unreadable = |error: &dyn std::fmt::Display| AwsError::Unexpected(format!("{}: {error}", path.display()));
         let size = tokio::fs::metadata(path).await.map_err(|error| unreadable(&error))?.len();
         let begun = self
@@ -82,7 +84,14 @@ impl S3 {
                 super::ec2::text(encryption.kind).map(|k| ServerSideEncryption::from(k.as_str())),
             )
             .set_ssekms_key_id(super::ec2::text(encryption.key));
-        let begun = self.answer("CreateMultipartUpload", begun.send().await)?;
+        // The header is a query; our keys have colons.
+        let tags: Vec<String> =
+            tags.iter().map(|(key, value)| format!("{}={value}", key.replace(':', "%3A"))).collect();
+        let tagged = begun.clone().set_tagging(super::ec2::text(&tags.join("&")));
+        let begun = match self.answer("CreateMultipartUpload", tagged.send().await) {
+            Err(error) if error.is(&["AccessDenied"]) => self.answer("CreateMultipartUpload", begun.send().await)?,
+            done => done?,
+        };
         let upload = begun.upload_id.unwrap_or_default();
         let upload = upload.as_str();
         let part = PART.max(size.div_ceil(PARTS));
@@ -114,6 +123,12 @@ impl S3 {
         let request = self.client.complete_multipart_upload().bucket(object.bucket).key(object.key);
         let request = request.upload_id(upload).multipart_upload(parts);
         self.answer("CompleteMultipartUpload", request.send().await).map(drop)
+    }
+
+    /// Takes all tags off an object.
+    pub(crate) async fn untag(&self, object: Object<'_>) -> Result<(), AwsError> {
+        let request = self.client.delete_object_tagging().bucket(object.bucket).key(object.key);
+        self.answer("DeleteObjectTagging", request.send().await).map(drop)
     }
 
     /// Removes an object. Whether there was one.

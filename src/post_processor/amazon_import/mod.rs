@@ -66,6 +66,10 @@ impl PostProcessor for Import {
         }
         work.finish(&task, &image).await?;
         if config.skip_clean {
+            let staying = Object { bucket: &config.s3_bucket_name, key: &key };
+            if let Err(error) = aws.s3(aws.region()).untag(staying).await {
+                cx.warn(format!("the object stays with the tag {RUN_TAG}: {error}"));
+            }
             cx.keep(&object)?;
         } else {
             cx.say(format!("Deleting the import source s3://{}/{key}", config.s3_bucket_name));
@@ -142,8 +146,9 @@ impl Work<'_> {
         let encryption = Encryption { kind: &config.s3_encryption, key: &config.s3_encryption_key };
         let s3 = self.aws.s3(self.aws.region());
         let whole = || cx.acquire(made.clone());
-        s3.put_file(&Upload { object, path: disk, encryption }, &cx.cancel, |moved| transfer.advance(moved), whole)
-            .await?;
+        let tags = [(RUN_TAG, cx.run.id.as_str())];
+        let upload_of = Upload { object, path: disk, encryption, tags: &tags };
+        s3.put_file(&upload_of, &cx.cancel, |moved| transfer.advance(moved), whole).await?;
         cx.keep(&upload)?;
         Ok(made)
     }

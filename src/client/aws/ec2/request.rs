@@ -130,11 +130,25 @@ pub(super) fn template_data(launch: &Launch, volume_tags: &Tags) -> sdk::Request
             .set_instance_metadata_tags(text(&options.instance_tags).map(|v| v.as_str().into()));
         data = data.metadata_options(options.build());
     }
-    let place = &launch.placement;
-    if !place.availability_zone.is_empty() || !place.tenancy.is_empty() {
+    for arn in &launch.licenses {
+        let license = sdk::LaunchTemplateLicenseConfigurationRequest::builder().license_configuration_arn(arn).build();
+        data = data.license_specifications(license);
+    }
+    // Without a wish of the template nothing is said: a spot instance uses no reservation by itself.
+    let target = capacity_target(launch);
+    let preference = text(&launch.capacity_preference).filter(|given| target.is_none() && given != "none");
+    if target.is_some() || preference.is_some() {
+        let reservation = sdk::LaunchTemplateCapacityReservationSpecificationRequest::builder()
+            .set_capacity_reservation_preference(preference.map(|given| given.as_str().into()))
+            .set_capacity_reservation_target(target);
+        data = data.capacity_reservation_specification(reservation.build());
+    }
+    if let Some(place) = placement(launch) {
         let place = sdk::LaunchTemplatePlacementRequest::builder()
-            .set_availability_zone(text(&place.availability_zone))
-            .set_tenancy(text(&place.tenancy).map(|tenancy| tenancy.as_str().into()));
+            .set_availability_zone(place.availability_zone)
+            .set_tenancy(place.tenancy)
+            .set_host_id(place.host_id)
+            .set_host_resource_group_arn(place.host_resource_group_arn);
         data = data.placement(place.build());
     }
     let groups = Some(launch.security_groups.clone()).filter(|groups| !groups.is_empty());

@@ -51,7 +51,11 @@ impl Ec2 {
 
     pub(crate) async fn attach_volume(&self, id: &str, instance: &str, device: &str) -> Result<(), AwsError> {
         let request = self.client.attach_volume().volume_id(id).instance_id(instance).device(device);
-        self.answer("AttachVolume", request.send().await).await.map(drop)
+        match self.answer("AttachVolume", request.send().await).await {
+            // The answer to an earlier try was lost: the volume is our own, and nobody else attaches it.
+            Err(error) if error.is(&["VolumeInUse"]) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     pub(crate) async fn detach_volume(&self, id: &str) -> Result<bool, AwsError> {
