@@ -53,6 +53,7 @@ for check in ("AMI", "KEYPAIR"):
 os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 
 from moto.backends import get_backend  # noqa: E402
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 from werkzeug.test import Client  # noqa: E402
@@ -437,11 +438,11 @@ def before(call, form):
     if action == "DescribeTags":
         # moto knows nothing of imports.
         def also(body):
-            return body.replace("</tagSet>", "".join(
+            return re.sub(r"<tagSet\s*/>", "<tagSet></tagSet>", body).replace("</tagSet>", "".join(
                 f"<item><key>{k}</key><resourceId>{id}</resourceId><resourceType>import-image-task</resourceType><value>{v}</value></item>"
                 for id, task in state.imports.items() if task["region"] == region
                 for k, v in task["tags"].items() if k == form.get("Filter.1.Value.1")
-            ) + "</tagSet>").replace("<tagSet/>", "<tagSet></tagSet>")
+            ) + "</tagSet>")
 
         call["change"] = also
     if action == "CopyImage":
@@ -904,6 +905,11 @@ def reset():
 def furnish(region="eu-west-1"):
     """A VPC at the addresses of this lab's containers."""
     backend = ec2(region)
+    # moto knows the types of the usual partition only.
+    for kind in ("region", "availability-zone"):
+        usual = INSTANCE_TYPE_OFFERINGS[kind]["eu-west-1"]
+        here = [offer | {"Location": offer["Location"].replace("eu-west-1", region)} for offer in usual]
+        INSTANCE_TYPE_OFFERINGS[kind].setdefault(region, here)
     vpc = backend.create_vpc(f"172.30.{part}.0/24")
     size = 24 if region != "eu-west-1" else 25
     subnet = backend.create_subnet(vpc.id, f"172.30.{part}.0/{size}", availability_zone=f"{region}a")

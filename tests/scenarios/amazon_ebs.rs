@@ -187,6 +187,7 @@ fn the_documented_policies_grant_the_calls_that_are_made() {
     workspace.build(&[]);
     granted(&lab, &["build"]);
     lab.ask("forget-calls", &Value::Null);
+    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("\"policies\"", "\"policies-again\""));
     lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
     let run = workspace.start(&["-force"]);
     lab.wait_held();

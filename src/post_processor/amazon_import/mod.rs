@@ -149,7 +149,11 @@ impl Work<'_> {
         let tags = [(RUN_TAG, cx.run.id.as_str())];
         let upload_of = Upload { object, path: disk, encryption, tags: &tags };
         s3.put_file(&upload_of, &cx.cancel, |moved| transfer.advance(moved), whole).await?;
-        cx.keep(&upload)?;
+        // One whose beginning was answered in vain is still open.
+        match s3.abort_uploads(object).await {
+            Ok(_) => cx.keep(&upload)?,
+            Err(error) => cx.warn(format!("whether other uploads of {key} are open could not be asked: {error}")),
+        }
         Ok(made)
     }
 
