@@ -6,6 +6,7 @@
 mod channel;
 mod message;
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::types::{SessionFilter, SessionFilterKey, SessionState};
 use tokio::io::DuplexStream;
 
@@ -34,7 +35,8 @@ impl Aws {
         aws_sdk_ssm::Client::new(&self.config_in(region))
     }
 
-    /// Starts a session with `reason`, by which it is found again.
+    /// Starts a session with `reason`, by which it is found again. The call is made once: there is no token that would
+    /// keep a repeated one from starting a second session.
     pub(crate) async fn start_session(
         &self,
         instance: &str,
@@ -48,7 +50,9 @@ impl Aws {
             .document_name(DOCUMENT)
             .reason(reason)
             .parameters("portNumber", vec![port.to_string()]);
-        let started = request.send().await.map_err(|error| AwsError::of("StartSession", self.region(), &error))?;
+        let once = aws_sdk_ssm::config::Builder::default().retry_config(RetryConfig::disabled());
+        let started = request.customize().config_override(once).send().await;
+        let started = started.map_err(|error| AwsError::of("StartSession", self.region(), &error))?;
         let (Some(id), Some(url), Some(token)) = (started.session_id, started.stream_url, started.token_value) else {
             return Err(AwsError::Unexpected("StartSession: an answer without a session".to_owned()));
         };
