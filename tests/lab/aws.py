@@ -365,10 +365,14 @@ def before(call, form):
     """Changes a request into one that moto takes; yields what to do after."""
     action, region = call["action"], call["region"]
     then = []
+    if action in ("CreateImage", "RegisterImage", "CopyImage") and (action, region, form.get("ClientToken")) not in state.tokens:
+        if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in ec2(region).amis.values()):
+            return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
+    if action == "DeleteLaunchTemplate" and "LaunchTemplateName" in form:
+        if all(t.name != form["LaunchTemplateName"] for t in ec2(region).launch_templates.values()):
+            return failure("ec2", "InvalidLaunchTemplateName.NotFoundException", "The specified launch template does not exist", 400), then
     if action == "CreateImage":
         backend = ec2(region)
-        if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in backend.amis.values()):
-            return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
         snapshot_tags = tags_of(form, "snapshot")
         for key in [k for k, v in form.items() if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", k) and v == "snapshot"]:
             base = key.rsplit(".", 1)[0] + "."
@@ -391,6 +395,7 @@ def before(call, form):
             # moto makes a snapshot of its own in place of those that are named.
             ami = backend.amis[re.search(r"<imageId>(.*?)</imageId>", body)[1]]
             ami.root_device_type = "ebs"
+            ami.add_tags(tags_of(form, "image"))
             named = form.get("BlockDeviceMapping.1.Ebs.SnapshotId")
             if named in backend.snapshots:
                 made, ami.ebs_snapshot = getattr(ami, "ebs_snapshot", None), backend.snapshots[named]
@@ -446,8 +451,6 @@ def before(call, form):
 
         call["change"] = also
     if action == "CopyImage":
-        if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in ec2(region).amis.values()):
-            return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
         snapshot_tags, image_tags = tags_of(form, "snapshot"), tags_of(form, "image")
         for key in [k for k in form if k.startswith("TagSpecification.")]:
             del form[key]

@@ -61,7 +61,7 @@ impl Aws {
 }
 
 /// Looks, and once more after a moment when nothing was found.
-async fn twice<T, F>(mut look: impl FnMut() -> F) -> Result<Vec<T>, AwsError>
+pub(super) async fn twice<T, F>(mut look: impl FnMut() -> F) -> Result<Vec<T>, AwsError>
 where
     F: Future<Output = Result<Vec<T>, AwsError>>,
 {

@@ -12,6 +12,7 @@ use tokio::io::DuplexStream;
 
 use super::Aws;
 use super::error::AwsError;
+use super::release::twice;
 
 /// Forwards one port; the same document as the peer's, so that the same policies allow it.
 const DOCUMENT: &str = "AWS-StartPortForwardingSession";
@@ -62,7 +63,7 @@ impl Aws {
     /// Ends the session `id`, or without one those that were started with `reason`.
     pub(super) async fn end_session(&self, region: &str, id: &str, reason: &str) -> Result<bool, AwsError> {
         let ids = match id {
-            "" => self.sessions_for(region, reason).await?,
+            "" => twice(|| self.sessions_for(region, reason)).await?,
             id => vec![id.to_owned()],
         };
         for id in &ids {
