@@ -7,6 +7,7 @@ use crate::client::ssh::{Credentials, Hop, Key, Proxy, Settings, Tunnel, Via, ci
 use crate::communicator::ssh::{Method, SshConfig};
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
+use crate::value::Type;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 10;
@@ -98,9 +99,7 @@ fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
     };
     let via = via(fields, &hop, key.as_ref());
     let (timeout, handshake_attempts) = patience(fields);
-    // Keys that a template hands over as texts are the builder's own business in the peer too.
-    fields.text("ssh_public_key");
-    fields.text("ssh_private_key");
+    refuse_internal(fields);
     SshConfig {
         settings: settings(fields),
         hop,
@@ -116,6 +115,20 @@ fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
         handshake_attempts,
         pause_before_connecting: fields.duration("pause_before_connecting").unwrap_or_default(),
         method: method(fields),
+    }
+}
+
+/// Where the peer's builders keep the key pair that they made, as lists of bytes: a name that a template can write,
+/// and that most of them overwrite.
+fn refuse_internal(fields: &mut Fields<'_>) {
+    for (name, instead) in [
+        ("ssh_private_key", "name a file with the key: ssh_private_key_file"),
+        ("ssh_public_key", "the public half is taken from the private one: set ssh_private_key_file alone"),
+    ] {
+        fields.accept(name, &Type::Any);
+        if fields.is_set(name) {
+            fields.error_at(name, format!("\"{name}\" is set by builders, not by templates"), instead);
+        }
     }
 }
 
@@ -243,6 +256,11 @@ fn bastion(fields: &mut Fields<'_>, hop: &Hop, key: Option<&Key>) -> Option<Hop>
         let detail = "set ssh_bastion_private_key_file, ssh_bastion_password, ssh_bastion_agent_auth or \
                       ssh_bastion_interactive";
         fields.error_at("ssh_bastion_host", summary, detail);
+    }
+    if interactive && password.is_none() && !fields.is_unknown("ssh_bastion_password") {
+        let summary = "\"ssh_bastion_interactive\" without an answer to the bastion's questions";
+        let detail = "nobody sits at a build's terminal: set ssh_bastion_password, which answers every question";
+        fields.error_at("ssh_bastion_interactive", summary, detail);
     }
     let user = if user.is_empty() { hop.user.clone() } else { user };
     Some(Hop { host, port, user, credentials: Credentials { agent, keys, password, interactive } })

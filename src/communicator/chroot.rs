@@ -194,7 +194,7 @@ impl Communicator for Chroot {
     ) -> Result<(), CommunicatorError> {
         let root = Path::new(source);
         let inner = inner_name(source).map_err(|error| local(root, error))?;
-        let text = format!("{} && exec tar -xof - -C \"$d\"", make_target(destination, &inner));
+        let text = format!("{} && exec tar -xof - -C \"$d\"", make_target(&quoted(destination), &inner));
         let done = self.pipe(&text, (Stdio::piped(), Some(Feed::Tree(root))), (Stdio::null(), None), cx).await;
         at(&format!("upload the folder {source} to {destination}"), done)
     }

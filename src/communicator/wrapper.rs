@@ -25,13 +25,13 @@ pub(super) fn subshell(command: &str) -> String {
 }
 
 /// Shell text that sets `$d` to the folder for the contents and makes it: the destination itself when it is not there
-/// yet or when `inner` is empty, else the folder `inner` in it.
+/// yet or when `inner` is empty, else the folder `inner` in it. The destination comes as a word for a shell.
 pub(super) fn make_target(destination: &str, inner: &str) -> String {
     let choose = match inner {
         "" => String::new(),
         inner => format!("if [ -d \"$d\" ]; then d=\"$d\"/{}; fi; ", quoted(inner)),
     };
-    format!("d={}; {choose}mkdir -p \"$d\"", quoted(destination))
+    format!("d={destination}; {choose}mkdir -p \"$d\"")
 }
 
 #[cfg(test)]

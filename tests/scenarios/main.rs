@@ -59,5 +59,10 @@ mod provisioning;
 mod secrets;
 mod side_by_side;
 mod ssh;
+#[cfg(feature = "aws")]
+mod ssh_amazon;
+mod ssh_files;
+mod ssh_login;
+mod ssh_options;
 mod support;
 mod variables;

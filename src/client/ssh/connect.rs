@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::handler::{Handler, HostKey};
+use super::handler::{Handler, HostKey, HostKeys};
 use super::session::Session;
 use super::{Hop, Proxy, Settings, SshError, Via, auth, tunnel};
 
@@ -34,15 +34,15 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// Connects, logs in and starts the tunnels. `host_key` remembers the machine's key from one connection to the next.
+/// Connects, logs in and starts the tunnels. `host_keys` are remembered from one connection to the next.
 pub(crate) async fn connect(
     hop: &Hop,
     via: &Via,
     settings: &Settings,
-    host_key: &HostKey,
+    host_keys: &HostKeys,
 ) -> Result<Session, SshError> {
     let handler = Handler {
-        host_key: host_key.clone(),
+        host_key: host_keys.machine.clone(),
         remote_tunnels: settings.remote_tunnels.clone(),
         forward_agent: settings.forward_agent,
     };
@@ -61,11 +61,12 @@ pub(crate) async fn connect(
             (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
         }
         Via::Bastion(bastion) => {
-            let (handle, outer) = limited(HANDSHAKE, hop, across(bastion, config, handler, hop)).await?;
+            let (handle, outer) =
+                limited(HANDSHAKE, hop, across(bastion, &host_keys.bastion, config, handler, hop)).await?;
             (handle, Some(outer))
         }
     };
-    host_key.pin();
+    host_keys.machine.pin();
     let handle = Arc::new(handle);
     let tunnels = tunnel::start(&handle, settings).await?;
     Ok(Session::new(handle, bastion, tunnels, settings.forward_agent))
@@ -109,14 +110,16 @@ async fn through(proxy: &Proxy, hop: &Hop) -> Result<impl AsyncRead + AsyncWrite
 /// Logs in to the bastion, and from there to the machine.
 async fn across(
     bastion: &Hop,
+    host_key: &HostKey,
     config: Arc<client::Config>,
     handler: Handler,
     hop: &Hop,
 ) -> Result<(Handle<Handler>, Handle<Handler>), SshError> {
     let stream = direct(&bastion.host, bastion.port).await?;
-    let outer = Handler { host_key: HostKey::default(), remote_tunnels: Vec::new(), forward_agent: false };
+    let outer = Handler { host_key: host_key.clone(), remote_tunnels: Vec::new(), forward_agent: false };
     let outer =
         log_in(Arc::clone(&config), stream, outer, bastion).await.map_err(|error| of_bastion(&error, bastion))?;
+    host_key.pin();
     let channel = outer.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0).await;
     let channel = channel.map_err(|error| {
         let text = format!("the bastion {} does not reach {}:{}: {error}", bastion.host, hop.host, hop.port);

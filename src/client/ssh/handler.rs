@@ -12,7 +12,7 @@ use super::{SshError, Tunnel};
 
 /// The host key of one machine: accepted when first seen, and no other one after a login succeeded with it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HostKey {
+pub(super) struct HostKey {
     /// Fingerprints: seen last, and pinned.
     state: Arc<Mutex<(String, Option<String>)>>,
 }
@@ -40,6 +40,13 @@ impl HostKey {
             state.1 = Some(state.0.clone());
         }
     }
+}
+
+/// Host keys from one connection to the next: of the machine, and of the bastion in front of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HostKeys {
+    pub(super) machine: HostKey,
+    pub(super) bastion: HostKey,
 }
 
 /// The client's side of one connection.

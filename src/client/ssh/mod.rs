@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use connect::connect;
-pub(crate) use handler::HostKey;
+pub(crate) use handler::HostKeys;
 pub(crate) use key::Key;
 pub(crate) use run::{Ended, Input, Output, Piece, Running};
 pub(crate) use session::Session;
@@ -159,5 +159,58 @@ pub(crate) fn quoted(text: &str) -> String {
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// A path of the machine as one word of a shell's command line. A home in front, `~` or `~user`, stays outside the
+/// quotes, for the shell knows where it is.
+pub(crate) fn quoted_path(path: &str) -> String {
+    match split_home(path) {
+        Some((home, "")) => home.to_owned(),
+        Some((home, rest)) => format!("{home}/{}", if rest == "/" { String::new() } else { quoted(&rest[1..]) }),
+        None => quoted(path),
+    }
+}
+
+/// The same path for SFTP, where relative ones start from the user's home. Nothing for another user's, which only a
+/// shell finds.
+pub(crate) fn sftp_path(path: &str) -> Option<&str> {
+    match split_home(path) {
+        Some(("~", rest)) => Some(match rest.trim_start_matches('/') {
+            "" => ".",
+            inside => inside,
+        }),
+        Some(_) => None,
+        None => Some(path),
+    }
+}
+
+/// Splits `~` or `~user` from the rest, which is empty or begins with a slash. What no shell takes for a home is none.
+fn split_home(path: &str) -> Option<(&str, &str)> {
+    let user = path.strip_prefix('~')?;
+    let end = user.find('/').unwrap_or(user.len());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    user[..end].chars().all(plain).then(|| path.split_at(end + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_are_left_to_the_shell() {
+        for (path, word, sftp) in [
+            ("/a b", "'/a b'", Some("/a b")),
+            ("~", "~", Some(".")),
+            ("~/", "~/", Some(".")),
+            ("~/a b", "~/'a b'", Some("a b")),
+            ("~/.ssh/config", "~/.ssh/config", Some(".ssh/config")),
+            ("~www-data/x", "~www-data/x", None),
+            ("~$(id)/x", "'~$(id)/x'", Some("~$(id)/x")),
+            ("a~/b", "'a~/b'", Some("a~/b")),
+        ] {
+            assert_eq!(quoted_path(path), word);
+            assert_eq!(sftp_path(path), sftp, "{path}");
+        }
     }
 }

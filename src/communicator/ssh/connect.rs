@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{SshConfig, Target};
-use crate::client::ssh::{Hop, HostKey, Key, Session, SshError, connect};
+use crate::client::ssh::{Hop, HostKeys, Key, Session, SshError, connect};
 use crate::communicator::CommunicatorError;
 use crate::run::BuildContext;
 
@@ -28,10 +28,10 @@ pub(super) async fn first(
     config: &SshConfig,
     target: &dyn Target,
     key: Option<&Key>,
-    host_key: &HostKey,
+    host_keys: &HostKeys,
     cx: &BuildContext,
 ) -> Result<(Session, Hop), CommunicatorError> {
-    let connected = log_in(config, target, key, host_key, cx).await?;
+    let connected = log_in(config, target, key, host_keys, cx).await?;
     let pause = config.pause_before_connecting;
     if pause.is_zero() {
         return Ok(connected);
@@ -39,12 +39,12 @@ pub(super) async fn first(
     connected.0.close().await;
     cx.say(format!("Pausing {} s before connecting...", pause.as_secs_f64()));
     cx.cancel.unless_stopped(sleep(pause)).await?;
-    log_in(config, target, key, host_key, cx).await
+    log_in(config, target, key, host_keys, cx).await
 }
 
 /// Logs in once more to where it was, without patience: whoever asked decides about another try.
-pub(super) async fn again(config: &SshConfig, hop: &Hop, host_key: &HostKey) -> Result<Session, CommunicatorError> {
-    connect(hop, &config.via, &config.settings, host_key).await.map_err(|error| match error {
+pub(super) async fn again(config: &SshConfig, hop: &Hop, host_keys: &HostKeys) -> Result<Session, CommunicatorError> {
+    connect(hop, &config.via, &config.settings, host_keys).await.map_err(|error| match error {
         error @ SshError::HostKey(_) => CommunicatorError::Permanent(error.to_string()),
         other => CommunicatorError::Remote(format!("could not connect again: {other}")),
     })
@@ -54,7 +54,7 @@ async fn log_in(
     config: &SshConfig,
     target: &dyn Target,
     key: Option<&Key>,
-    host_key: &HostKey,
+    host_keys: &HostKeys,
     cx: &BuildContext,
 ) -> Result<(Session, Hop), CommunicatorError> {
     let deadline = config.timeout.map(|timeout| Instant::now() + timeout);
@@ -72,7 +72,7 @@ async fn log_in(
             if !config.quiet {
                 attempts.tell(&hop, cx);
             }
-            let error = match connect(&hop, &config.via, &config.settings, host_key).await {
+            let error = match connect(&hop, &config.via, &config.settings, host_keys).await {
                 Ok(session) => return Ok((session, hop)),
                 Err(error) => error,
             };

@@ -8,9 +8,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::upload::known_to_sftp;
 use super::{Method, Ssh, Tail, both};
 use crate::client::progress::Transfer;
-use crate::client::ssh::{Ended, Found, Piece, Running, Sftp, quoted};
+use crate::client::ssh::{Ended, Found, Piece, Running, Sftp, quoted_path, sftp_path};
 use crate::communicator::CommunicatorError;
 use crate::communicator::tree::unpack;
 use crate::run::BuildContext;
@@ -52,9 +53,12 @@ impl Ssh {
             let text = format!("{source} is a folder on the machine; end it with a slash to download its contents");
             CommunicatorError::Remote(text)
         };
-        if self.config.method != Method::Scp {
+        // Another user's home is known to a shell only.
+        let by_shell = self.config.method == Method::Fastest && sftp_path(source).is_none();
+        if self.config.method != Method::Scp && !by_shell {
             match self.sftp().await {
                 Ok(sftp) => {
+                    let source = known_to_sftp(source)?;
                     if sftp.stat(source).await? == Found::Directory {
                         return Err(is_directory());
                     }
@@ -66,7 +70,7 @@ impl Ssh {
         }
         // Without SFTP the plainest program does: what it prints is the file, and nothing of it needs the protocol of
         // scp, which knows more ways to write where nobody asked.
-        let command = format!("cat {}", quoted(source));
+        let command = format!("cat {}", quoted_path(source));
         let Running { input, mut output } = self.begin(&command, false).await?;
         let mut said = Tail(Vec::new());
         let take = async {
@@ -100,7 +104,7 @@ impl Ssh {
             return Ok(());
         }
         let sftp = self.sftp().await?;
-        sftp_fetch(&sftp, source.trim_end_matches('/'), destination, &mut transfer).await
+        sftp_fetch(&sftp, known_to_sftp(source)?.trim_end_matches('/'), destination, &mut transfer).await
     }
 
     /// Unpacks a tar stream as it comes. Not done when the machine has no tar.
@@ -119,7 +123,7 @@ impl Ssh {
             unpack(&mut tar::Archive::new(reader), &target)
         });
         // The archive's names begin with `./`, the one folder that unpacking takes off.
-        let command = format!("tar -cf - -C {} .", quoted(source));
+        let command = format!("tar -cf - -C {} .", quoted_path(source));
         let Running { input, mut output } = self.begin(&command, false).await?;
         let mut said = Tail(Vec::new());
         let take = async {

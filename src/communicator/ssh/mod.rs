@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 pub(crate) use config::{Method, SshConfig};
 
 use super::{Communicator, CommunicatorError, Content, Exit, Script};
-use crate::client::ssh::{Ended, Hop, HostKey, Input, Key, Output, Piece, Running, Session, Sftp, SshError};
+use crate::client::ssh::{Ended, Hop, HostKeys, Input, Key, Output, Piece, Running, Session, Sftp, SshError, quoted};
 use crate::run::BuildContext;
 use crate::run::event::Stream;
 
@@ -77,7 +77,7 @@ impl Tail {
 pub(crate) struct Ssh {
     config: SshConfig,
     hop: Hop,
-    host_key: HostKey,
+    host_keys: HostKeys,
     session: Mutex<Arc<Session>>,
 }
 
@@ -92,21 +92,21 @@ impl Ssh {
     ) -> Result<Arc<dyn Communicator>, CommunicatorError> {
         config.hide(cx.events.redactor());
         let key = key.map(Key::parse).transpose().map_err(CommunicatorError::Permanent)?;
-        let host_key = HostKey::default();
-        let (session, hop) = connect::first(config, target, key.as_ref(), &host_key, cx).await?;
+        let host_keys = HostKeys::default();
+        let (session, hop) = connect::first(config, target, key.as_ref(), &host_keys, cx).await?;
         if config.quiet {
             cx.say(connect::introduced(&hop));
         }
         cx.detail("Connected to SSH!");
         let session = Mutex::new(Arc::new(session));
-        Ok(Arc::new(Self { config: config.clone(), hop, host_key, session }))
+        Ok(Arc::new(Self { config: config.clone(), hop, host_keys, session }))
     }
 
     /// The connection, or a new one in place of one that broke.
     async fn session(&self) -> Result<Arc<Session>, CommunicatorError> {
         let mut session = self.session.lock().await;
         if session.is_closed() {
-            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_key).await?);
+            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_keys).await?);
         }
         Ok(Arc::clone(&session))
     }
@@ -115,7 +115,7 @@ impl Ssh {
     async fn renewed(&self, broken: &Arc<Session>) -> Result<Arc<Session>, CommunicatorError> {
         let mut session = self.session.lock().await;
         if Arc::ptr_eq(&session, broken) {
-            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_key).await?);
+            *session = Arc::new(connect::again(&self.config, &self.hop, &self.host_keys).await?);
         }
         Ok(Arc::clone(&session))
     }
@@ -231,19 +231,20 @@ fn exit(ended: Ended) -> Exit {
     }
 }
 
+/// A text as a basic regular expression of `sed` that matches this very text. A backslash before any other character
+/// would give it a meaning instead of taking one away.
+fn literally(text: &str) -> String {
+    let escape = |c: char| if r".[*^$\/".contains(c) { vec!['\\', c] } else { vec![c] };
+    text.chars().flat_map(escape).collect()
+}
+
 /// Takes the lines of the temporary key out of the user's and of root's `authorized_keys`. What fails is only told:
 /// the image works without.
 pub(crate) async fn clear_authorized_keys(machine: &dyn Communicator, key_name: &str, cx: &BuildContext) {
-    let name: String = key_name
-        .chars()
-        .flat_map(|c| match c {
-            c if c.is_ascii_alphanumeric() || "_-".contains(c) => vec![c],
-            c => vec!['\\', c],
-        })
-        .collect();
+    let delete = quoted(&format!("/ {}$/d", literally(key_name)));
     let command = format!(
-        "sed -i.bak '/ {name}$/d' ~/.ssh/authorized_keys; rm -f ~/.ssh/authorized_keys.bak; \
-         if sudo -n true 2>/dev/null; then sudo -n sed -i.bak '/ {name}$/d' /root/.ssh/authorized_keys; \
+        "sed -i.bak {delete} ~/.ssh/authorized_keys; rm -f ~/.ssh/authorized_keys.bak; \
+         if sudo -n true 2>/dev/null; then sudo -n sed -i.bak {delete} /root/.ssh/authorized_keys; \
          sudo -n rm -f /root/.ssh/authorized_keys.bak; fi"
     );
     cx.say("Trying to remove the temporary key from authorized_keys...");

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::stream::{Source, send};
 use super::{Ssh, both, drain};
 use crate::client::progress::Transfer;
-use crate::client::ssh::{Ended, Input, Output, Running, quoted};
+use crate::client::ssh::{Ended, Input, Output, Running, quoted_path};
 use crate::communicator::CommunicatorError;
 
 impl Ssh {
@@ -23,7 +23,7 @@ impl Ssh {
         destination: &str,
         transfer: &mut Transfer,
     ) -> Result<(), CommunicatorError> {
-        let command = format!("scp -t {}", quoted(destination));
+        let command = format!("scp -t {}", quoted_path(destination));
         let name = destination.rsplit('/').next().unwrap_or(destination).to_owned();
         let Running { input, output } = self.begin(&command, false).await?;
         scp(&input, output, send_file(&input, &source, mode, &name, transfer)).await
@@ -36,7 +36,7 @@ impl Ssh {
         destination: &str,
         transfer: &mut Transfer,
     ) -> Result<(), CommunicatorError> {
-        let command = format!("scp -r -t {}", quoted(destination));
+        let command = format!("scp -r -t {}", quoted_path(destination));
         let Running { input, output } = self.begin(&command, false).await?;
         scp(&input, output, send_tree(&input, root, transfer)).await
     }

@@ -1,7 +1,7 @@
 //! A script in one command: its text comes in by stdin, a shell stores it, runs the command and removes it.
 
 use super::Ssh;
-use crate::client::ssh::quoted;
+use crate::client::ssh::{quoted, quoted_path};
 use crate::communicator::wrapper::{NOT_STORED, RUN, STORE_AND_RUN, subshell};
 use crate::communicator::{CommunicatorError, Content, Exit, Script};
 use crate::run::BuildContext;
@@ -21,8 +21,8 @@ impl Ssh {
             }
             false => (STORE_AND_RUN, script.content.clone()),
         };
-        let words = ["/bin/sh", "-c", wrapper, "/bin/sh", script.path, &run, keep, &mark];
-        let command: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let path = quoted_path(script.path);
+        let command = ["/bin/sh -c", &quoted(wrapper), "/bin/sh", &path, &quoted(&run), &quoted(keep), &quoted(&mark)];
         let (exit, tail) = self.run(&command.join(" "), input, self.config.pty, cx).await?;
         if exit == Exit::Status(NOT_STORED) && tail.text().contains(&mark) {
             return Err(CommunicatorError::Remote(format!("could not store the script at {}", script.path)));

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{Ssh, both, drain};
 use crate::client::progress::Transfer;
-use crate::client::ssh::{Ended, Input, Running, SshError, quoted};
+use crate::client::ssh::{Ended, Input, Running, SshError, quoted, quoted_path};
 use crate::communicator::CommunicatorError;
 
 /// Bytes read from a local file at once.
@@ -41,7 +41,7 @@ impl Ssh {
         destination: &str,
         transfer: &mut Transfer,
     ) -> Result<bool, CommunicatorError> {
-        let file = quoted(destination);
+        let file = quoted_path(destination);
         let text = format!("{{ (umask 077 && cat >{file}) && chmod {mode:o} {file}; }} || exit {NOT_WRITTEN}");
         let command = format!("/bin/sh -c {}", quoted(&text));
         let begun = self.begin(&command, false).await;

@@ -9,7 +9,7 @@ use super::stream::{Source, hint};
 use super::{Method, Ssh, both, drain};
 use crate::client::archive::archive;
 use crate::client::progress::Transfer;
-use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted};
+use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted, quoted_path, sftp_path};
 use crate::communicator::tree::{Tar, append_tree, inner_name, mode_of};
 use crate::communicator::wrapper::make_target;
 use crate::communicator::{CommunicatorError, Content};
@@ -47,6 +47,7 @@ impl Ssh {
         if self.config.method != Method::Scp {
             match self.sftp().await {
                 Ok(sftp) => {
+                    let destination = known_to_sftp(destination)?;
                     return match &content {
                         Content::Bytes { bytes, .. } => {
                             sftp.put(&mut bytes.as_ref(), destination, mode, |moved| transfer.advance(moved)).await
@@ -105,7 +106,7 @@ impl Ssh {
         let fill = move |tar: &mut Tar| append_tree(tar, &walked, Path::new(""), None, &events);
         let (body, task) = archive(fill).split();
         let mut body = std::pin::pin!(body);
-        let command = format!("{} && exec tar -xof - -C \"$d\"", make_target(destination, inner));
+        let command = format!("{} && exec tar -xof - -C \"$d\"", make_target(&quoted_path(destination), inner));
         let command = format!("/bin/sh -c {}", quoted(&command));
         let Running { input, mut output } = self.begin(&command, false).await?;
         let feed = async {
@@ -140,7 +141,7 @@ impl Ssh {
     /// Makes the folder that the contents go into, and yields its path.
     async fn target(&self, destination: &str, inner: &str) -> Result<String, CommunicatorError> {
         let mut path = Vec::new();
-        let command = format!("{} && printf %s \"$d\"", make_target(destination, inner));
+        let command = format!("{} && printf %s \"$d\"", make_target(&quoted_path(destination), inner));
         let Running { input, mut output } = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await?;
         let ended = both(&input, async { Ok(()) }, drain(&mut output, |bytes| path.extend_from_slice(&bytes)));
         match ended.await? {
@@ -174,7 +175,7 @@ async fn sftp_put(
     destination: &str,
     transfer: &mut Transfer,
 ) -> Result<(), CommunicatorError> {
-    let mut target = destination.trim_end_matches('/').to_owned();
+    let mut target = known_to_sftp(destination)?.trim_end_matches('/').to_owned();
     if !inner.is_empty() && sftp.stat(&target).await? == Found::Directory {
         target = format!("{target}/{inner}");
     }
@@ -210,6 +211,13 @@ async fn sftp_put(
         sftp.set_mode(path, *mode).await?;
     }
     Ok(())
+}
+
+/// The path as SFTP takes it.
+pub(super) fn known_to_sftp(path: &str) -> Result<&str, CommunicatorError> {
+    let unknown =
+        || format!("{path}: SFTP does not know where another user's home is; write the path from the root on");
+    sftp_path(path).ok_or_else(|| CommunicatorError::Permanent(unknown()))
 }
 
 fn content_path<'a>(content: &Content<'a>) -> &'a Path {
