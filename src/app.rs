@@ -19,8 +19,8 @@ use crate::run::id;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::{
-    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, signals, sweep_command,
-    upgrade_command,
+    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command, signals,
+    sweep_command, upgrade_command,
 };
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
@@ -71,6 +71,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
     match cli.command {
         Command::Build(args) => build(&args, process, redactor).await,
         Command::Validate(args) => validate(&args, process, redactor).await,
+        Command::Plan(args) => plan_command::run(&args, process, redactor).await,
         Command::Init(args) => init_command::run(&args, process, redactor),
         Command::Inspect(args) => inspect_command::run(&args, process, redactor).await,
         Command::Console(args) => console_command::run(&args, process, redactor).await,
@@ -92,7 +93,12 @@ pub(crate) fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn style(process: &Process, wanted: bool) -> Style {
+/// Text to stderr, where it is not in the way of what a program reads from stdout.
+pub(crate) fn print_aside(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+pub(crate) fn style(process: &Process, wanted: bool) -> Style {
     let off = process.var("NO_COLOR").is_some() || process.var("PACKER_NO_COLOR").is_some();
     if wanted && !off && std::io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
 }

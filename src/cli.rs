@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Check a template without building anything
     Validate(ValidateArgs),
+    /// Show what would be built, of one template or of all images of .github/forge.yml
+    Plan(PlanArgs),
     /// Tell which built-in serves each plugin that a template requires
     Init(InitArgs),
     /// Show what a template holds
@@ -137,6 +139,42 @@ pub(crate) struct ValidateArgs {
     /// Read data sources instead of taking their outputs for unknown
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     pub evaluate_datasources: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlanArgs {
+    /// A .pkr.hcl file or a folder that holds some [default: the images of .github/forge.yml if there is one, else .]
+    #[arg(conflicts_with_all = ["config", "image"])]
+    pub template: Option<PathBuf>,
+    /// File with the images of the repository
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only these images of the file
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub image: Vec<String>,
+    /// Print the plan as one JSON document
+    #[arg(long, conflicts_with = "matrix")]
+    pub json: bool,
+    /// Print the matrix of a GitHub job: an entry for each build
+    #[arg(long)]
+    pub matrix: bool,
+    /// Up to so many builds of a template in an entry [default: 1, more when there were over 256 entries]
+    #[arg(long, value_name = "N", requires = "matrix", value_parser = clap::value_parser!(u16).range(1..))]
+    pub group: Option<u16>,
+    /// Value of a variable; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// File with values of variables (.hcl or .json); may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+    /// Only builds whose name matches one of the globs; wins over what the file says
+    #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// No builds, and no post-processors, whose name matches one of the globs; wins over what the file says
+    #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
+    pub except: Vec<String>,
+    #[command(flatten)]
+    pub peer: PeerArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -271,8 +309,20 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 9] =
-    ["var", "var-file", "only", "except", "on-error", "parallel-builds", "state", "config-type", "output-file"];
+const WITH_VALUE: [&str; 12] = [
+    "var",
+    "var-file",
+    "only",
+    "except",
+    "on-error",
+    "parallel-builds",
+    "state",
+    "config-type",
+    "output-file",
+    "config",
+    "image",
+    "group",
+];
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.
 pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

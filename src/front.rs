@@ -10,7 +10,7 @@ use crate::eval::functions::FunctionContext;
 use crate::eval::interpolate::Legacy;
 use crate::eval::scope::Scope;
 use crate::lookup::Lookup;
-use crate::plan::{Context, Plan, Selection, plan, references};
+use crate::plan::{Context, Plan, Selection, check_selection, plan, references};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
 use crate::template::variable_files::{Checks, Given};
@@ -99,13 +99,26 @@ impl Front {
         redactor: &Redactor,
     ) -> Self {
         let mut front = Self { services: Arc::new(services), ..Self::empty() };
-        let services = Arc::clone(&front.services);
         let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
-        let Front { sources, diagnostics, .. } = &mut front;
-        let Some((input, template)) = load(&args.template, sources, diagnostics) else { return front };
+        front.plan = front.read(args, &selection, asked, process, redactor).await;
+        check_selection(&front.plan, &selection, &mut front.diagnostics);
+        front
+    }
+
+    /// Reads one template more: what is wrong with it joins what was found before. A selection may leave nothing.
+    pub(crate) async fn read(
+        &mut self,
+        args: &TemplateArgs,
+        selection: &Selection,
+        asked: Asked,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Plan {
+        let Front { sources, diagnostics, services, .. } = self;
+        let Some((input, template)) = load(&args.template, sources, diagnostics) else { return Plan::default() };
         let checks = if asked.syntax_only { Checks::TypesOnly } else { Checks::All };
         let mut environment = environment(args, asked.warn_undeclared, checks, process);
-        environment.services = services;
+        environment.services = Arc::clone(services);
         if !asked.syntax_only {
             environment.secrets = Some(lookup(process, redactor));
         }
@@ -122,15 +135,14 @@ impl Front {
             // Whatever is wrong is told the second time.
             let mut scratch = (SourceMap::new(), Diagnostics::new());
             let scope = resolve(both, &wanted, &environment, redactor, &mut scratch.0, &mut scratch.1).await;
-            wanted = Wanted::reached(&template, &references(&template, &scope, &selection), asked.read_data);
+            wanted = Wanted::reached(&template, &references(&template, &scope, selection), asked.read_data);
         }
         let scope = resolve(both, &wanted, &environment, redactor, sources, diagnostics).await;
-        if !asked.syntax_only {
-            let (services, cwd) = (&front.services, process.cwd.as_path());
-            let cx = Context { sources: &front.sources, services, cwd, started: process.started, legacy };
-            front.plan = plan(&template, &scope, &selection, &cx, &mut front.diagnostics);
+        if asked.syntax_only {
+            return Plan::default();
         }
-        front
+        let cx = Context { sources, services, cwd: &process.cwd, started: process.started, legacy };
+        plan(&template, &scope, selection, &cx, diagnostics)
     }
 
     /// Loads a template and finds all its values, as far as they can be found; nothing when there is no template.
@@ -150,12 +162,14 @@ impl Front {
 
     /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
     pub(crate) fn show(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
+        let (printed, text) = self.found(style, process, redactor);
+        print(&printed);
+        text
+    }
+
+    /// What [`Self::show`] prints, and what it returns.
+    fn found(&self, style: Style, process: &Process, redactor: &Redactor) -> (String, Option<String>) {
         let actions = process.on_actions();
-        if actions {
-            // The runner hides these whoever prints them, from here on.
-            let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
-            print(&masks.collect::<String>());
-        }
         let mut text = String::new();
         for diagnostic in self.diagnostics.iter() {
             text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
@@ -163,15 +177,17 @@ impl Front {
         }
         let errors = self.diagnostics.error_count();
         let text = redactor.redact(&text);
+        let told = (errors > 0).then(|| text.clone());
         if !actions {
-            print(&text);
-            return (errors > 0).then_some(text);
+            return (text, told);
         }
+        // The runner hides these whoever prints them, from here on.
+        let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
         let base = process.below_workspace();
         let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
         let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
-        print(&(neutral(&text) + &annotations.collect::<String>()));
-        (errors > 0).then_some(text)
+        let parts = [masks.collect::<String>(), neutral(&text), annotations.collect()];
+        (parts.concat(), told)
     }
 
     /// Everything that was found, redacted, for programs.
@@ -185,17 +201,27 @@ impl Front {
 
     /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
     pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
-        let text = self.show(style, process, redactor)?;
+        let (printed, text) = self.refusal(style, process, redactor);
+        print(&printed);
+        text
+    }
+
+    /// What [`Self::refuse`] prints, and what it returns.
+    pub(crate) fn refusal(&self, style: Style, process: &Process, redactor: &Redactor) -> (String, Option<String>) {
+        let (mut printed, text) = self.found(style, process, redactor);
+        if text.is_none() {
+            return (printed, text);
+        }
         let errors = self.diagnostics.error_count();
         let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
         let unsupported = self.diagnostics.all_unsupported();
         if !unsupported.is_empty() {
             let components = if unsupported.len() == 1 { "component is" } else { "components are" };
             let count = unsupported.len();
-            print(&format!("{count} {components} not supported by forge: {}\n", unsupported.join(", ")));
+            printed.push_str(&format!("{count} {components} not supported by forge: {}\n", unsupported.join(", ")));
         }
-        print(&format!("{}; nothing was started.\n", counted(errors, warnings)));
-        Some(text)
+        printed.push_str(&format!("{}; nothing was started.\n", counted(errors, warnings)));
+        (printed, text)
     }
 }
 

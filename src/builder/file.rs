@@ -55,8 +55,8 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 
 #[async_trait]
 impl Builder for File {
-    fn has_machine(&self) -> bool {
-        false
+    fn communicator(&self) -> &'static str {
+        "none"
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

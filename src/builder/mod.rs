@@ -53,9 +53,14 @@ pub(crate) trait Builder: Send + Sync {
         &[]
     }
 
+    /// The communicator by which provisioners reach this builder's machine, `none` when they cannot.
+    fn communicator(&self) -> &'static str {
+        "ssh"
+    }
+
     /// Whether provisioners can run commands and move files on this builder's machine.
     fn has_machine(&self) -> bool {
-        true
+        self.communicator() != "none"
     }
 
     /// Makes a machine ready to be connected to. Acquires before it creates; on error leaves the release to the

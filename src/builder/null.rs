@@ -48,8 +48,8 @@ fn check(fields: &mut Fields<'_>, ssh: &SshConfig) {
 
 #[async_trait]
 impl Builder for Null {
-    fn has_machine(&self) -> bool {
-        matches!(self.0, CommunicatorChoice::Ssh(_))
+    fn communicator(&self) -> &'static str {
+        self.0.name()
     }
 
     async fn launch(&self, _: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -33,6 +33,15 @@ pub(in crate::builder) enum CommunicatorChoice {
     Ssh(Box<SshConfig>),
 }
 
+impl CommunicatorChoice {
+    pub(in crate::builder) fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Ssh(_) => "ssh",
+        }
+    }
+}
+
 /// Reports that nobody is named to log in as.
 pub(in crate::builder) fn check_user(fields: &mut Fields<'_>, ssh: &SshConfig) {
     if ssh.hop.user.is_empty() && !fields.is_unknown("ssh_username") {

@@ -84,6 +84,10 @@ impl SourceMap {
     }
 
     fn push(&mut self, path: PathBuf, text: String, origin: Option<(FileId, Vec<Part>)>) -> FileId {
+        // A template that several images are made of is one file: its mistakes are told once.
+        if let Some(at) = self.files.iter().position(|f| f.path == path && f.origin == origin && f.text == text) {
+            return FileId(u32::try_from(at).unwrap_or(u32::MAX));
+        }
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         self.files.push(SourceFile { path, text, lines, origin });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
@@ -159,6 +163,15 @@ mod tests {
         assert_eq!((position.line, position.column), (2, 1));
         assert_eq!((position.end_line, position.end_column), (2, 3));
         assert_eq!(map.position(Span::new(file, 900..901)).line, 3);
+    }
+
+    #[test]
+    fn what_is_read_twice_is_one_file() {
+        let mut map = SourceMap::new();
+        let first = map.add("a", "x".to_owned());
+        assert!(map.add("a", "y".to_owned()) != first && map.add("b", "x".to_owned()) != first);
+        assert_eq!(map.add("a", "x".to_owned()), first);
+        assert_eq!(map.derive(first, "z".to_owned(), Vec::new()), map.derive(first, "z".to_owned(), Vec::new()));
     }
 
     #[test]

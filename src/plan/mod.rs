@@ -34,6 +34,8 @@ use build_block::{BuildBlock, SourceUse};
 #[derive(Default)]
 pub(crate) struct Plan {
     pub builds: Vec<PlannedBuild>,
+    /// Full names of all builds of the template, selected or not.
+    pub names: Vec<String>,
 }
 
 /// One build, ready to run.
@@ -68,7 +70,6 @@ pub(crate) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Plan {
     let mut plan = Plan::default();
-    let mut names = Vec::new();
     if template.legacy.is_some() && template.sources.is_empty() {
         diagnostics.push(without_builders());
     } else if template.builds.is_empty() {
@@ -84,15 +85,22 @@ pub(crate) fn plan(
             if selection.selects(&name) {
                 plan.builds.extend(build(&block, (used, &known_sources), scope, selection, cx, diagnostics));
             }
-            names.push(name);
+            plan.names.push(name);
         }
     }
-    selection.report_unmatched(&names, diagnostics);
+    plan
+}
+
+/// Reports a selection that leaves nothing, and patterns of it that match nothing.
+pub(crate) fn check_selection(plan: &Plan, selection: &Selection, diagnostics: &mut Diagnostics) {
+    if plan.names.is_empty() {
+        return;
+    }
+    selection.report_unmatched(&plan.names, diagnostics);
     if plan.builds.is_empty() && !diagnostics.has_errors() {
         let diagnostic = Diagnostic::error("no builds to run");
-        diagnostics.push(diagnostic.help(format!("-only and -except leave none of: {}", names.join(", "))));
+        diagnostics.push(diagnostic.help(format!("-only and -except leave none of: {}", plan.names.join(", "))));
     }
-    plan
 }
 
 fn build(

@@ -30,7 +30,7 @@ impl Selection {
         Self { only: compile("only", only), except: compile("except", except) }
     }
 
-    pub(super) fn selects(&self, name: &str) -> bool {
+    pub(crate) fn selects(&self, name: &str) -> bool {
         (self.only.is_empty() || self.only.iter().any(|glob| glob.is_match(name)))
             && !self.except.iter().any(|glob| glob.is_match(name))
     }
@@ -41,7 +41,7 @@ impl Selection {
     }
 
     /// Warns of `-only` patterns that no build matches: most likely a misspelt name.
-    pub(super) fn report_unmatched(&self, names: &[String], diagnostics: &mut Diagnostics) {
+    pub(crate) fn report_unmatched(&self, names: &[String], diagnostics: &mut Diagnostics) {
         for glob in &self.only {
             if !names.iter().any(|name| glob.is_match(name)) {
                 let pattern = glob.glob().glob();

@@ -54,6 +54,7 @@ mod init;
 mod logs;
 mod machine_readable;
 mod old_format;
+mod plan;
 mod post_processing;
 mod provisioning;
 mod secrets;

@@ -10,7 +10,6 @@ use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::{artifact, finish, precheck, source};
-use crate::builder::ssh_options::CommunicatorChoice;
 use crate::builder::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
 use crate::communicator::Communicator;
@@ -41,8 +40,8 @@ impl Builder for Ebs {
         super::FACTS
     }
 
-    fn has_machine(&self) -> bool {
-        !matches!(self.config.communicator, CommunicatorChoice::None)
+    fn communicator(&self) -> &'static str {
+        self.config.communicator.name()
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -11,7 +11,6 @@ use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot};
 use super::{precheck, source};
-use crate::builder::ssh_options::CommunicatorChoice;
 use crate::builder::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
 use crate::communicator::Communicator;
@@ -45,8 +44,8 @@ impl Builder for Volumes {
         super::FACTS
     }
 
-    fn has_machine(&self) -> bool {
-        !matches!(self.config.communicator, CommunicatorChoice::None)
+    fn communicator(&self) -> &'static str {
+        self.config.communicator.name()
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -77,8 +77,8 @@ impl Builder for DockerBuilder {
         &["ImageSha256", "SourceImageSha256", "SourceImageDigest"]
     }
 
-    fn has_machine(&self) -> bool {
-        self.config.connects
+    fn communicator(&self) -> &'static str {
+        if self.config.connects { "docker" } else { "none" }
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

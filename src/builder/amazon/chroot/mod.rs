@@ -69,6 +69,10 @@ impl Builder for ChrootBuilder {
         FACTS
     }
 
+    fn communicator(&self) -> &'static str {
+        "chroot"
+    }
+
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let config = &self.config;
         if !cfg!(target_os = "linux") {

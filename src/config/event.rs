@@ -1,0 +1,120 @@
+//! What happens to a repository, as far as building images is concerned, and what is done then.
+
+use std::collections::BTreeMap;
+
+/// A class of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EventClass {
+    /// A pull request from a branch of the repository itself.
+    PullRequest,
+    /// A pull request from a fork: its template is a stranger's.
+    Fork,
+    /// A push to the default branch.
+    Push,
+    /// A push to any other branch.
+    Branch,
+    Tag,
+    Release,
+    MergeGroup,
+    Schedule,
+    /// `workflow_dispatch` and `repository_dispatch`.
+    Manual,
+    /// A comment on an issue or pull request.
+    Comment,
+    /// `workflow_run`: another workflow has ended.
+    Completed,
+}
+
+/// What is done for an image. Each does what stands after it in [`Do::ALL`] too, but for `Skip`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Do {
+    Build,
+    Plan,
+    Validate,
+    Skip,
+}
+
+impl EventClass {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::PullRequest,
+        Self::Fork,
+        Self::Push,
+        Self::Branch,
+        Self::Tag,
+        Self::Release,
+        Self::MergeGroup,
+        Self::Schedule,
+        Self::Manual,
+        Self::Comment,
+        Self::Completed,
+    ];
+
+    /// The key below `on`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::PullRequest => "pull_request",
+            Self::Fork => "fork",
+            Self::Push => "push",
+            Self::Branch => "branch",
+            Self::Tag => "tag",
+            Self::Release => "release",
+            Self::MergeGroup => "merge_group",
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+            Self::Comment => "comment",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// What is done when nobody says otherwise: what is merged, tagged, due or asked for is built; what is only
+    /// proposed is looked at; nothing happens because somebody wrote a comment or because another workflow ended.
+    pub(crate) fn default(self) -> Do {
+        match self {
+            Self::Push | Self::Tag | Self::Release | Self::Schedule | Self::Manual => Do::Build,
+            Self::PullRequest => Do::Plan,
+            Self::Fork | Self::Branch | Self::MergeGroup => Do::Validate,
+            Self::Comment | Self::Completed => Do::Skip,
+        }
+    }
+
+    /// A fork's template is looked at and never run.
+    pub(crate) fn allows(self, what: Do) -> bool {
+        self != Self::Fork || what != Do::Build
+    }
+}
+
+impl Do {
+    pub(crate) const ALL: [Self; 4] = [Self::Build, Self::Plan, Self::Validate, Self::Skip];
+
+    /// The value below `on`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Plan => "plan",
+            Self::Validate => "validate",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// What to do on each class of events, where the file says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Policy(BTreeMap<EventClass, Do>);
+
+impl Policy {
+    pub(super) fn set(&mut self, event: EventClass, what: Do) {
+        self.0.insert(event, what);
+    }
+
+    pub(super) fn of(&self, event: EventClass) -> Do {
+        self.0.get(&event).copied().unwrap_or_else(|| event.default())
+    }
+
+    /// This, and what `defaults` says where this is silent.
+    pub(super) fn over(mut self, defaults: &Self) -> Self {
+        for (event, what) in &defaults.0 {
+            self.0.entry(*event).or_insert(*what);
+        }
+        self
+    }
+}
