@@ -8,6 +8,7 @@ pub(crate) mod aws;
 pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
+pub(crate) mod github;
 pub(crate) mod mount;
 pub(crate) mod progress;
 #[cfg(feature = "aws")]

@@ -1,0 +1,129 @@
+//! GitHub's REST interface: check runs, comments, pull requests, through octocrab over the same HTTP client as
+//! everything else, so that proxies and authorities of the environment hold here too.
+//!
+//! One [`Repository`] is all that reports need. Its errors say which permission a call lacked.
+
+mod artifacts;
+mod checks;
+mod comments;
+mod error;
+mod pulls;
+mod retry;
+
+use std::time::Duration;
+
+use octocrab::Octocrab;
+use octocrab::models::AppId;
+use octocrab::service::middleware::cache::mem::InMemoryCache;
+use serde::Deserialize;
+
+pub(crate) use artifacts::Artifacts;
+pub(crate) use checks::{Annotation, CheckRun, CheckState, Level};
+pub(crate) use comments::Comment;
+pub(crate) use error::GithubError;
+
+use crate::secret::Redactor;
+use retry::{Effect, patiently};
+
+/// A GitHub that does not answer a request for so long never will. A slow one takes ten seconds.
+const ANSWER: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// A workflow's own token, or that of a person or machine.
+    Token(String),
+    /// A GitHub App, whose installation in the repository makes tokens of an hour each.
+    App { id: u64, key: String },
+}
+
+/// Without the token or key.
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token(_) => f.write_str("Token"),
+            Self::App { id, .. } => write!(f, "App({id})"),
+        }
+    }
+}
+
+/// Where a repository is.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    /// Such as `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise Server.
+    pub api: String,
+    pub owner: String,
+    pub name: String,
+}
+
+/// A repository on GitHub and the right to talk to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    crab: Octocrab,
+    address: Address,
+    app: Option<u64>,
+    /// Of a person's token; those of workflows and Apps do not tell.
+    login: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Login {
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct Installation {
+    id: u64,
+}
+
+/// How tokens of people begin.
+const PERSONAL: [&str; 3] = ["ghp_", "github_pat_", "gho_"];
+
+impl Repository {
+    /// Asks for an App's installation; a token is not tried before it is needed.
+    pub(crate) async fn connect(
+        address: Address,
+        identity: Identity,
+        redactor: &Redactor,
+    ) -> Result<Self, GithubError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .build()
+            .map_err(|error| GithubError::Unreachable(error.to_string()))?;
+        let builder = Octocrab::builder()
+            .base_uri(address.api.as_str())
+            .map_err(|error| GithubError::Settings(format!("{}: {error}", address.api)))?
+            .cache(InMemoryCache::new());
+        let (crab, app, login) = match identity {
+            Identity::Token(token) => {
+                redactor.add(&token);
+                let personal = PERSONAL.iter().any(|prefix| token.starts_with(prefix));
+                let crab = builder.personal_token(token).build_with_reqwest(client)?;
+                let login = match personal {
+                    true => {
+                        let user: Login = patiently(Effect::None, || crab.get("/user", None::<&()>)).await?;
+                        Some(user.login)
+                    }
+                    false => None,
+                };
+                (crab, None, login)
+            }
+            Identity::App { id, key } => {
+                redactor.add(&key);
+                let key = octocrab::EncodingKey::from_rsa_pem(key.as_bytes())
+                    .map_err(|error| GithubError::Settings(format!("the private key of the GitHub App: {error}")))?;
+                let app = builder.app(AppId(id), key).build_with_reqwest(client)?;
+                let route = format!("/repos/{}/{}/installation", address.owner, address.name);
+                let found: Installation = patiently(Effect::None, || app.get(&route, None::<&()>)).await?;
+                (app.installation(found.id.into())?, Some(id), None)
+            }
+        };
+        Ok(Self { crab, address, app, login })
+    }
+
+    fn route(&self, rest: &str) -> String {
+        format!("/repos/{}/{}/{rest}", self.address.owner, self.address.name)
+    }
+}
