@@ -97,6 +97,7 @@ async fn make(
     let communicator = stage(Phase::Connect, cx, shop, || async { Ok(machine.connect(cx).await?) }).await?;
     let mut facts = machine.facts();
     facts.insert("PackerRunUUID".to_owned(), shop.run.id.clone());
+    tell_source(&facts, cx);
     let connected = connected.insert(Connected { machine, communicator, facts });
     if !build.provisioners.is_empty() {
         cx.events.send(EventKind::PhaseStarted { phase: Phase::Provision });
@@ -110,6 +111,17 @@ async fn make(
         artifact.facts.entry("PackerRunUUID".to_owned()).or_insert_with(|| shop.run.id.clone());
     }
     Ok(artifact)
+}
+
+/// Facts that say what a machine was made of, the most telling first, each with the one that names it for people.
+const SOURCES: [(&str, &str); 3] =
+    [("SourceAMI", "SourceAMIName"), ("SourceImageDigest", ""), ("SourceImageSha256", "")];
+
+fn tell_source(facts: &Facts, cx: &BuildContext) {
+    let known = |key: &str| facts.get(key).filter(|text| !text.is_empty()).cloned();
+    if let Some((id, name)) = SOURCES.iter().find_map(|(id, name)| Some((known(id)?, known(name)))) {
+        cx.events.send(EventKind::Source { id, name });
+    }
 }
 
 /// Runs one phase, again when the person asked with `-on-error=ask` wants so.

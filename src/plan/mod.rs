@@ -157,7 +157,9 @@ fn build(
             sequences.push(steps);
         }
     }
-    let title = BuildTitle { name: block.full_name(used), builder: source.kind.clone() };
+    let steps = provisioners.iter().map(|step| &step.title).chain(sequences.iter().flatten().map(|step| &step.title));
+    let steps = steps.cloned().collect();
+    let title = BuildTitle { name: block.full_name(used), builder: source.kind.clone(), steps };
     let build = PlannedBuild {
         title,
         source_name: source.name.clone(),

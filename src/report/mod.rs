@@ -6,13 +6,20 @@
 mod console;
 mod duration;
 mod gantt;
+pub(crate) mod github;
+mod join;
+mod markdown;
+mod parts;
+pub(crate) mod record;
 mod summary;
 mod view;
 
 use std::time::Duration;
 
 pub(crate) use console::{ConsoleOptions, console, machine_line};
-pub(crate) use summary::{mistakes, summary};
+pub(crate) use join::{Expected, join};
+pub(crate) use record::{About, Record};
+pub(crate) use summary::summary;
 pub(crate) use view::RunView;
 
 use crate::run::event::{Event, EventReceiver};

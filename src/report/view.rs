@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::record::{Leftover, Source};
 use crate::run::artifact::Artifact;
 use crate::run::event::{BuildTitle, Event, EventKind, Outcome, Phase, StepKind, StepTitle};
 
@@ -15,6 +16,9 @@ const TAIL_LINE: usize = 2000;
 /// A run so far.
 #[derive(Debug, Default)]
 pub(crate) struct RunView {
+    /// Its id.
+    pub run: String,
+    pub started: Option<SystemTime>,
     /// In the order in which the run announced them.
     pub builds: Vec<BuildView>,
     /// The signal that cancelled the run.
@@ -26,19 +30,14 @@ pub(crate) struct RunView {
     pub took: Option<Duration>,
 }
 
-/// A resource that could not be released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Leftover {
-    pub resource: String,
-    pub error: String,
-}
-
 /// One build so far.
 #[derive(Debug)]
 pub(crate) struct BuildView {
     pub title: BuildTitle,
     pub started: Option<SystemTime>,
     pub phase: Option<Phase>,
+    /// The image that its machine was made of.
+    pub source: Option<Source>,
     /// In the order in which they started.
     pub phases: Vec<PhaseView>,
     /// In the order in which they started; a retried step is listed once for each attempt.
@@ -106,17 +105,15 @@ impl Tail {
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
 }
 
 impl RunView {
     /// Takes the next event in.
     pub(crate) fn apply(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::RunStarted { builds, .. } => {
+            EventKind::RunStarted { run, builds } => {
+                self.run.clone_from(run);
+                self.started = Some(event.at);
                 self.builds = builds.iter().cloned().map(BuildView::new).collect();
             }
             EventKind::CancelRequested { signal } => self.cancelled = Some(signal.clone()),
@@ -153,6 +150,7 @@ impl BuildView {
             title,
             started: None,
             phase: None,
+            source: None,
             phases: Vec::new(),
             steps: Vec::new(),
             activity: String::new(),
@@ -193,6 +191,7 @@ impl BuildView {
                     step.outcome = Some(outcome.clone());
                 }
             }
+            EventKind::Source { id, name } => self.source = Some(Source { id: id.clone(), name: name.clone() }),
             EventKind::Say { text } => self.activity.clone_from(text),
             EventKind::Output { line, .. } => match self.running_step_mut() {
                 Some(step) => step.tail.push(line),
@@ -248,7 +247,7 @@ mod tests {
 
     fn fold(kinds: Vec<EventKind>) -> RunView {
         let mut view = RunView::default();
-        let title = BuildTitle { name: "docker.web".to_owned(), builder: "docker".to_owned() };
+        let title = BuildTitle { name: "docker.web".to_owned(), builder: "docker".to_owned(), steps: Vec::new() };
         let first = EventKind::RunStarted { run: "r".to_owned(), builds: vec![title] };
         for (second, kind) in std::iter::once(first).chain(kinds).enumerate() {
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(second as u64);
@@ -284,7 +283,7 @@ mod tests {
     fn a_step_that_succeeded_keeps_nothing_and_the_prefix_names_post_processors() {
         let done = EventKind::StepFinished { outcome: Outcome::Succeeded };
         let view = fold(vec![step(StepKind::Provisioner), output("x"), done]);
-        assert!(view.builds[0].steps[0].tail.is_empty());
+        assert_eq!(view.builds[0].steps[0].tail.lines().count(), 0);
         assert_eq!(view.builds[0].prefix(), "==> docker.web: ");
         let view = fold(vec![step(StepKind::PostProcessor)]);
         assert_eq!(view.builds[0].prefix(), "==> docker.web (shell): ");

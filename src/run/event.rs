@@ -31,6 +31,9 @@ pub(crate) struct BuildTitle {
     pub name: String,
     /// Component type of the builder, such as `docker`.
     pub builder: String,
+    /// What is to run on the machine and on what it becomes, in order.
+    #[serde(default)]
+    pub steps: Vec<StepTitle>,
 }
 
 /// Stages of one build, in order.
@@ -43,6 +46,19 @@ pub(crate) enum Phase {
     Capture,
     Cleanup,
     PostProcess,
+}
+
+impl Phase {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Connect => "connect",
+            Self::Provision => "provision",
+            Self::Capture => "capture",
+            Self::Cleanup => "clean up",
+            Self::PostProcess => "post-process",
+        }
+    }
 }
 
 /// What a step runs.
@@ -96,6 +112,11 @@ pub(crate) enum EventKind {
     },
     PhaseFinished {
         phase: Phase,
+    },
+    /// The image that the build's machine was made of.
+    Source {
+        id: String,
+        name: Option<String>,
     },
     StepStarted {
         step: StepTitle,
@@ -176,7 +197,14 @@ impl EventKind {
             | Self::Error { text }
             | Self::Question { text } => hide(text),
             Self::Output { line, .. } => hide(line),
-            Self::RunStarted { builds, .. } => builds.iter_mut().for_each(|build| hide(&mut build.name)),
+            Self::RunStarted { builds, .. } => builds.iter_mut().for_each(|build| {
+                hide(&mut build.name);
+                build.steps.iter_mut().flat_map(|step| &mut step.name).for_each(hide);
+            }),
+            Self::Source { id, name } => {
+                hide(id);
+                name.iter_mut().for_each(hide);
+            }
             Self::StepStarted { step } => step.name.iter_mut().for_each(hide),
             Self::Progress { label, .. } => hide(label),
             Self::Leftover { resource, error } => {
@@ -203,6 +231,7 @@ impl EventKind {
             Self::BuildStarted => tracing::info!(build, "build started"),
             Self::PhaseStarted { phase } => tracing::info!(build, ?phase, "phase started"),
             Self::PhaseFinished { phase } => tracing::info!(build, ?phase, "phase finished"),
+            Self::Source { id, name } => tracing::info!(build, id, name, "source image"),
             Self::StepStarted { step } => {
                 tracing::info!(build, component = step.component, name = step.name, place = step.place, "step started");
             }

@@ -21,6 +21,7 @@ const HELD: usize = 256 << 10;
 pub(super) struct Actions {
     page: Page,
     timestamps: bool,
+    marks_lines: bool,
     /// The group that is open: a build and its phase.
     open: Option<(usize, Phase)>,
     waiting: VecDeque<Waiting>,
@@ -36,8 +37,8 @@ struct Waiting {
 }
 
 impl Actions {
-    pub(super) fn new(page: Page, timestamps: bool) -> Self {
-        Self { page, timestamps, open: None, waiting: VecDeque::new() }
+    pub(super) fn new(page: Page, timestamps: bool, marks_lines: bool) -> Self {
+        Self { page, timestamps, marks_lines, open: None, waiting: VecDeque::new() }
     }
 
     fn say(&mut self, group: (usize, Phase), at: SystemTime, text: &str, view: &RunView) {
@@ -61,7 +62,7 @@ impl Actions {
     fn begin(&mut self, group: (usize, Phase), view: &RunView) {
         self.end();
         let name = view.builds.get(group.0).map_or("", |build| build.title.name.as_str());
-        self.page.line(&command("group", &[], &format!("{name}: {}", title(group.1))));
+        self.page.line(&command("group", &[], &format!("{name}: {}", group.1.words())));
         self.open = Some(group);
     }
 
@@ -136,7 +137,8 @@ impl Reporter for Actions {
                 endings(view).iter().for_each(|message| self.page.line(&neutral(&message.text)));
                 for (build, error) in view.failed() {
                     let place = build.failed_step().and_then(|step| step.title.place.as_deref());
-                    let (file, line) = place.and_then(|place| place.rsplit_once(':')).unzip();
+                    let (file, line) =
+                        place.filter(|_| self.marks_lines).and_then(|place| place.rsplit_once(':')).unzip();
                     let title = format!("Build {} failed", build.title.name);
                     let properties =
                         [("file", file.map(str::to_owned)), ("line", line.map(str::to_owned)), ("title", Some(title))];
@@ -154,16 +156,5 @@ impl Reporter for Actions {
     fn tick(&mut self, view: &RunView) {
         self.hand_over(SystemTime::now(), view);
         self.page.flush();
-    }
-}
-
-fn title(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Launch => "launch",
-        Phase::Connect => "connect",
-        Phase::Provision => "provision",
-        Phase::Capture => "capture",
-        Phase::Cleanup => "clean up",
-        Phase::PostProcess => "post-process",
     }
 }

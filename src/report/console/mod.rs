@@ -23,6 +23,8 @@ pub(crate) struct ConsoleOptions {
     pub terminal: bool,
     /// Stdout is the log of a GitHub Actions job.
     pub actions: bool,
+    /// There, a failure is marked at the line of its block.
+    pub marks_lines: bool,
 }
 
 /// The reporter for stdout.
@@ -31,7 +33,9 @@ pub(crate) fn console(options: &ConsoleOptions) -> Box<dyn Reporter + Send> {
         ConsoleOptions { machine_readable: true, .. } => {
             Box::new(machine_readable::MachineReadable::new(Page::stdout()))
         }
-        ConsoleOptions { actions: true, .. } => Box::new(actions::Actions::new(Page::stdout(), options.timestamps)),
+        ConsoleOptions { actions: true, .. } => {
+            Box::new(actions::Actions::new(Page::stdout(), options.timestamps, options.marks_lines))
+        }
         ConsoleOptions { terminal: true, .. } => Box::new(terminal::Terminal::new(options.timestamps, options.colour)),
         _ => Box::new(plain::Plain::new(Page::stdout(), options.timestamps)),
     }

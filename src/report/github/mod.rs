@@ -1,0 +1,297 @@
+//! Reports on GitHub: check runs and the comment on the pull request. They run beside the build and never hold it up:
+//! a slow GitHub is told less often, and what it has not taken when the run ends is left to the post step.
+
+mod check_run;
+mod comment;
+mod courier;
+mod outbox;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::record::{About, Record};
+use super::{Reporter, RunView};
+use crate::client::github::{Address, Identity, Repository};
+use crate::run::event::{Event, EventKind};
+use crate::secret::Redactor;
+use courier::Courier;
+use outbox::{Outbox, Sent};
+
+/// A record is made no more often than this while events come thick.
+const OFTEN: Duration = Duration::from_millis(250);
+/// After the run's end GitHub has so long for each answer ...
+const GRACE: Duration = Duration::from_millis(1500);
+/// ... as long as it answers this fast, and so long in all.
+const FAST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(20);
+/// The post step has more time. For each run that is left.
+const LATER: Duration = Duration::from_secs(120);
+
+/// Where a run is reported, without the right to do so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Destination {
+    /// Of the REST interface.
+    pub api: String,
+    pub owner: String,
+    pub name: String,
+    /// The commit for check runs; nothing if only the pull request tells it.
+    pub sha: Option<String>,
+    pub pull: PullOf,
+    pub checks: bool,
+    pub comment: CommentMode,
+    /// What the comment is about, if not the templates.
+    pub key: Option<String>,
+    /// No comment tells that a template is valid.
+    pub silent_if_good: bool,
+}
+
+/// How the pull request is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PullOf {
+    #[default]
+    None,
+    Number(u64),
+    Commit(String),
+    Branch {
+        owner: String,
+        branch: String,
+        sha: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CommentMode {
+    /// One comment that every run changes.
+    #[default]
+    Update,
+    /// A new one at the end, older ones folded away.
+    Recreate,
+    /// A new one for each run.
+    Append,
+    Off,
+}
+
+/// How reporting went.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered {
+    /// What the person should know.
+    pub notices: Vec<String>,
+    /// Check runs show marks on the template's lines.
+    pub annotated: bool,
+    /// The post step has the rest.
+    pub handed_over: bool,
+}
+
+/// The reporter that runs beside the build.
+struct Github {
+    about: Arc<About>,
+    records: watch::Sender<Arc<Record>>,
+    stale: bool,
+    made: Instant,
+}
+
+/// The end of reporting, to be waited for.
+pub(crate) struct Delivery {
+    task: JoinHandle<Delivered>,
+    answers: watch::Receiver<Option<Duration>>,
+    records: watch::Receiver<Arc<Record>>,
+    outbox: Outbox,
+}
+
+/// Begins to report. `folder` is where the rest is left when there is no time for it.
+pub(crate) fn start(
+    destination: Destination,
+    identity: Identity,
+    about: Arc<About>,
+    folder: &Path,
+    redactor: &Redactor,
+) -> (Box<dyn Reporter + Send>, Delivery) {
+    let (records, delivery) = begin(destination, identity, folder, redactor);
+    (Box::new(Github { about, records, stale: false, made: Instant::now() }), delivery)
+}
+
+/// Reports a run that is over.
+pub(crate) fn tell(
+    destination: Destination,
+    identity: Identity,
+    record: Record,
+    folder: &Path,
+    redactor: &Redactor,
+) -> Delivery {
+    let (records, delivery) = begin(destination, identity, folder, redactor);
+    records.send_replace(Arc::new(record));
+    delivery
+}
+
+fn begin(
+    destination: Destination,
+    identity: Identity,
+    folder: &Path,
+    redactor: &Redactor,
+) -> (watch::Sender<Arc<Record>>, Delivery) {
+    let (sender, records) = watch::channel(Arc::new(Record::default()));
+    let (answered, answers) = watch::channel(None);
+    let outbox = Outbox::create(folder, &destination);
+    let courier = deliver(destination, identity, records.clone(), answered, outbox.clone(), redactor.clone());
+    (sender, Delivery { task: tokio::spawn(courier), answers, records, outbox })
+}
+
+impl Github {
+    fn publish(&mut self, view: &RunView) {
+        if self.stale {
+            self.stale = false;
+            self.made = Instant::now();
+            self.records.send_replace(Arc::new(Record::of(view, &self.about)));
+        }
+    }
+}
+
+impl Reporter for Github {
+    fn event(&mut self, event: &Event, view: &RunView) {
+        // Neither output nor progress is shown on GitHub.
+        let shown = !matches!(
+            event.kind,
+            EventKind::Output { .. }
+                | EventKind::Progress { .. }
+                | EventKind::ProgressFinished { .. }
+                | EventKind::Say { .. }
+                | EventKind::Detail { .. }
+        );
+        self.stale |= shown;
+        if self.made.elapsed() >= OFTEN {
+            self.publish(view);
+        }
+    }
+
+    fn flush(&mut self, view: &RunView) {
+        self.publish(view);
+    }
+}
+
+async fn deliver(
+    destination: Destination,
+    identity: Identity,
+    mut records: watch::Receiver<Arc<Record>>,
+    answered: watch::Sender<Option<Duration>>,
+    outbox: Outbox,
+    redactor: Redactor,
+) -> Delivered {
+    // The first record is that of a run that has begun.
+    if records.changed().await.is_err() {
+        outbox.remove();
+        return Delivered::default();
+    }
+    let address = address(&destination);
+    let repository = match Repository::connect(address, identity, &redactor).await {
+        Ok(repository) => repository,
+        Err(error) => {
+            outbox.remove();
+            return Delivered {
+                notices: vec![format!("nothing is reported on GitHub: {error}")],
+                ..Delivered::default()
+            };
+        }
+    };
+    let mut courier = Courier::new(repository, destination, outbox, Sent::default());
+    let mut last = None;
+    loop {
+        let record = Arc::clone(&records.borrow_and_update());
+        if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &record)) {
+            courier.note(&record);
+            last = Some(Arc::clone(&record));
+        }
+        let begun = Instant::now();
+        if courier.step(&record).await.is_some() {
+            answered.send_replace(Some(begun.elapsed()));
+            continue;
+        }
+        match tokio::time::timeout(courier.pause(), records.changed()).await {
+            Ok(Ok(())) | Err(_) => {}
+            // The run is over and everything is told.
+            Ok(Err(_)) => {
+                let annotated = courier.shows_annotations();
+                return Delivered { annotated, notices: courier.finish(), handed_over: false };
+            }
+        }
+    }
+}
+
+fn address(destination: &Destination) -> Address {
+    Address { api: destination.api.clone(), owner: destination.owner.clone(), name: destination.name.clone() }
+}
+
+impl Delivery {
+    /// Waits while GitHub answers fast, for a short while when it does not; the rest is the post step's.
+    pub(crate) async fn finish(mut self) -> Delivered {
+        let end = tokio::time::Instant::now() + LONGEST;
+        loop {
+            let patience = (tokio::time::Instant::now() + GRACE).min(end);
+            tokio::select! {
+                done = &mut self.task => return done.unwrap_or_default(),
+                answer = self.answers.changed() => {
+                    let fast = self.answers.borrow().is_some_and(|took| took <= FAST);
+                    if answer.is_ok() && fast && tokio::time::Instant::now() < end {
+                        continue;
+                    }
+                    if answer.is_err() {
+                        return (&mut self.task).await.unwrap_or_default();
+                    }
+                }
+                () = tokio::time::sleep_until(patience) => {}
+            }
+            // As the run ended, which a courier that waits for an answer has not seen.
+            self.outbox.record(&self.records.borrow());
+            self.task.abort();
+            let done = (&mut self.task).await;
+            return done.unwrap_or(Delivered { handed_over: true, annotated: true, ..Delivered::default() });
+        }
+    }
+}
+
+/// Tells GitHub what runs left that are dead: they ended before they could, or were killed. A line for each.
+pub(crate) async fn deliver_left(folder: &Path, identity: Option<&Identity>, redactor: &Redactor) -> Vec<String> {
+    let mut lines = Vec::new();
+    for left in outbox::left(folder) {
+        let mut left = match left {
+            Ok(left) => left,
+            Err(error) => {
+                lines.push(format!("unread    {error}"));
+                continue;
+            }
+        };
+        let run = left.record.run.clone();
+        let Some(identity) = identity else {
+            lines.push(format!("unsent    reports of run {run}: no token of GitHub was given"));
+            continue;
+        };
+        left.record.cut_off(SystemTime::now());
+        let repository = match Repository::connect(address(&left.destination), identity.clone(), redactor).await {
+            Ok(repository) => repository,
+            Err(error) => {
+                lines.push(format!("unsent    reports of run {run}: {error}"));
+                continue;
+            }
+        };
+        let mut courier = Courier::new(repository, left.destination, left.outbox, left.sent);
+        courier.note(&left.record);
+        let told = async { while courier.step(&left.record).await.is_some() {} };
+        if tokio::time::timeout(LATER, told).await.is_err() {
+            lines.push(format!("unsent    reports of run {run}: GitHub is too slow"));
+            continue;
+        }
+        let notices = courier.finish();
+        lines.push(match notices.is_empty() {
+            true => format!("reported  run {run} on GitHub"),
+            false => format!("partly    reports of run {run}, as far as GitHub took them:"),
+        });
+        lines.extend(notices.into_iter().map(|notice| format!("          {notice}")));
+    }
+    lines
+}
