@@ -19,8 +19,8 @@ use crate::run::id;
 use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::{
-    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command, signals,
-    sweep_command, upgrade_command,
+    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command,
+    report_command, signals, sweep_command, upgrade_command,
 };
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
@@ -79,6 +79,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
         Command::Fix(args) => fix_command::run(&args, process, redactor),
         Command::Hcl2Upgrade(args) => upgrade_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep_command::run(&args, process, redactor).await,
+        Command::Report(args) => report_command::run(&args, process),
         Command::Action => action_command::run(process, redactor).await,
         Command::Version => {
             print(&format!("forge {}\n", cli::version()));
@@ -108,6 +109,7 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
         warn_undeclared: !args.no_warn_undeclared_var,
         syntax_only: args.syntax_only,
         read_data: args.evaluate_datasources,
+        ask_services: true,
     };
     let front = Front::new(&args.template, asked, process, redactor).await;
     if args.json {
@@ -125,7 +127,8 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
 }
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
-    let asked = Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true };
+    let asked =
+        Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true, ask_services: true };
     let services = Services::default();
     if let Err(mistake) = take_role(&services, &args.aws, process, redactor) {
         print(&format!("Error: {mistake}\n"));
@@ -140,14 +143,24 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
 }
 
 /// The reporter for stdout.
-pub(crate) fn console(args: &BuildArgs, process: &Process) -> Box<dyn Reporter + Send> {
-    report::console(&report::ConsoleOptions {
+fn console(args: &BuildArgs, process: &Process) -> Box<dyn Reporter + Send> {
+    report::console(&console_options(args, process))
+}
+
+/// The same for the action, whose reports mark the lines of the template themselves.
+pub(crate) fn console_of_action(args: &BuildArgs, process: &Process) -> Box<dyn Reporter + Send> {
+    report::console(&report::ConsoleOptions { marks_lines: false, ..console_options(args, process) })
+}
+
+fn console_options(args: &BuildArgs, process: &Process) -> report::ConsoleOptions {
+    report::ConsoleOptions {
+        marks_lines: true,
         machine_readable: args.machine_readable,
         timestamps: args.timestamp_ui,
         colour: args.color && process.var("NO_COLOR").is_none() && process.var("PACKER_NO_COLOR").is_none(),
         terminal: std::io::stdout().is_terminal() && process.var("TERM") != Some("dumb"),
         actions: process.on_actions(),
-    })
+    }
 }
 
 /// Runs the plan with signals, journal and reporters around it.

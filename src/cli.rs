@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Hcl2Upgrade(UpgradeArgs),
     /// Release what earlier runs left behind
     Sweep(SweepArgs),
+    /// Join the records of several runs
+    Report(ReportArgs),
     /// Run as a step of a GitHub workflow (the entry point of action.yml)
     Action,
     /// Print the version
@@ -282,6 +284,19 @@ pub(crate) struct SweepArgs {
     pub older_than: String,
     #[command(flatten)]
     pub aws: AwsArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportArgs {
+    /// Files `forge-record.json`, or folders that hold some
+    #[arg(required = true)]
+    pub records: Vec<PathBuf>,
+    /// File with the matrix that `forge plan` printed: builds without a record are told
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    /// Print the joined record as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::app::{Process, print};
 use crate::cli::TemplateArgs;
 use crate::client::Services;
-use crate::diagnostic::{self, Diagnostics, Severity, SourceMap, Style, annotation};
+use crate::diagnostic::{self, Diagnostic, Diagnostics, Severity, SourceMap, Style, annotation};
 use crate::eval::functions::FunctionContext;
 use crate::eval::interpolate::Legacy;
 use crate::eval::scope::Scope;
 use crate::lookup::Lookup;
 use crate::plan::{Context, Plan, Selection, check_selection, plan, references};
+use crate::report::record::{Note, Place};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::secret::Redactor;
 use crate::template::variable_files::{Checks, Given};
@@ -26,6 +27,8 @@ pub(crate) struct Asked {
     pub syntax_only: bool,
     /// Data sources are read, not only checked.
     pub read_data: bool,
+    /// Functions may ask Vault and the like; what they would have said is unknown otherwise.
+    pub ask_services: bool,
 }
 
 /// A template with all its values.
@@ -72,6 +75,8 @@ pub(crate) struct Front {
     pub diagnostics: Diagnostics,
     pub plan: Plan,
     pub services: Arc<Services>,
+    /// On Actions, mistakes are shown at their lines by workflow commands.
+    pub marks_lines: bool,
 }
 
 impl Front {
@@ -82,6 +87,7 @@ impl Front {
             diagnostics: Diagnostics::new(),
             plan: Plan::default(),
             services: Arc::new(Services::default()),
+            marks_lines: true,
         }
     }
 
@@ -119,7 +125,7 @@ impl Front {
         let checks = if asked.syntax_only { Checks::TypesOnly } else { Checks::All };
         let mut environment = environment(args, asked.warn_undeclared, checks, process);
         environment.services = Arc::clone(services);
-        if !asked.syntax_only {
+        if !asked.syntax_only && asked.ask_services {
             environment.secrets = Some(lookup(process, redactor));
         }
         let mut legacy = None;
@@ -183,11 +189,42 @@ impl Front {
         }
         // The runner hides these whoever prints them, from here on.
         let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
+        if !self.marks_lines {
+            return (masks.collect::<String>() + &neutral(&text), told);
+        }
         let base = process.below_workspace();
         let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
         let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
         let parts = [masks.collect::<String>(), neutral(&text), annotations.collect()];
         (parts.concat(), told)
+    }
+
+    /// Everything that was found, redacted, for reports; places are seen from the checkout.
+    pub(crate) fn notes(&self, process: &Process, redactor: &Redactor) -> Vec<Note> {
+        let base = process.below_workspace();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let place = |span| {
+            let span = self.sources.written(span);
+            let at = self.sources.position(span);
+            Place {
+                path: diagnostic::from_base(&base, self.sources.path(span.file)),
+                line: number(at.line),
+                end_line: number(at.end_line),
+                column: number(at.column),
+                end_column: number(at.end_column),
+            }
+        };
+        let note = |found: &Diagnostic| {
+            let found = found.rewritten(|text| redactor.redact(text));
+            let said = [found.detail.as_deref(), found.help.as_deref()];
+            Note {
+                error: found.severity == Severity::Error,
+                place: found.span.map(place),
+                summary: found.summary.clone(),
+                detail: Some(said.into_iter().flatten().collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty()),
+            }
+        };
+        self.diagnostics.iter().map(note).collect()
     }
 
     /// Everything that was found, redacted, for programs.

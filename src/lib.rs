@@ -46,6 +46,7 @@ mod plan_command;
 mod post_processor;
 mod provisioner;
 mod report;
+mod report_command;
 mod resolve;
 mod run;
 mod script;

@@ -3,8 +3,10 @@
 use crate::app::{Process, print, take_role, with_causes};
 use crate::cli::SweepArgs;
 use crate::client::Services;
+use crate::client::github::Identity;
 use crate::engine::sweep::{Swept, sweep};
 use crate::exit_code::ExitCode;
+use crate::report::github::deliver_left;
 use crate::secret::Redactor;
 
 /// Sweeps and reports a line each: what was removed, what was gone, and what could not be removed and why.
@@ -39,11 +41,23 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
             Swept::Failed(error) => format!("FAILED    {error}\n"),
         }));
     }
-    if swept.is_empty() {
+    let reported = deliver_left(&folder, identity(process).as_ref(), redactor).await;
+    reported.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
+    if swept.is_empty() && reported.is_empty() {
         let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
         print(&format!("Nothing to sweep: no run left anything open in {}{aws}.\n", folder.display()));
     }
     if failed { ExitCode::Leftovers } else { ExitCode::Success }
+}
+
+/// Who tells GitHub what a run could not: as in the action's inputs, which its post step has too.
+fn identity(process: &Process) -> Option<Identity> {
+    let app = process.var("INPUT_GITHUB-APP-ID").and_then(|id| id.trim().parse().ok());
+    if let (Some(id), Some(key)) = (app, process.var("INPUT_GITHUB-APP-KEY")) {
+        return Some(Identity::App { id, key: key.to_owned() });
+    }
+    let token = process.var("INPUT_GITHUB-TOKEN").or_else(|| process.var("GITHUB_TOKEN"));
+    token.map(|token| Identity::Token(token.trim().to_owned()))
 }
 
 #[cfg(feature = "aws")]

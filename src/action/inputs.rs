@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::cli::AwsArgs;
+use crate::client::github::Identity;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::report::github::CommentMode;
 
 const ACTION: &str = include_str!("../../action.yml");
 
@@ -26,16 +28,19 @@ struct Declared {
 
 /// What the action is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum Command {
     Build,
     Validate,
+    Plan,
+    Report,
 }
 
 /// The inputs, with defaults filled in. Paths are as given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inputs {
-    pub task: Task,
-    pub template: PathBuf,
+    /// Nothing where the event decides.
+    pub command: Option<Command>,
+    pub template: Option<PathBuf>,
     pub working_directory: PathBuf,
     /// `name=value` each.
     pub vars: Vec<String>,
@@ -48,7 +53,34 @@ pub(crate) struct Inputs {
     pub on_error: String,
     pub force: bool,
     pub summary: bool,
+    pub check_run: bool,
+    pub pr_comment: CommentMode,
+    /// Who reports on GitHub; nothing when no token was given.
+    pub identity: Option<Identity>,
+    /// A commit of others that a maintainer has read.
+    pub trusted_head: Option<String>,
+    /// The entry of a matrix that this job is, by its `id`.
+    pub entry: Option<Entry>,
+    /// The entries of the whole matrix, as JSON.
+    pub expect: Option<String>,
+    /// Where the records to join are, instead of the run's artifacts.
+    pub records: Vec<PathBuf>,
+    pub config: Option<PathBuf>,
+    /// Names of images in `config`; none for all of them.
+    pub images: Vec<String>,
+    /// For `plan`, builds in an entry of the matrix.
+    pub group: Option<usize>,
     pub aws: AwsArgs,
+}
+
+/// An entry of the matrix that the command `plan` made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Entry {
+    pub id: String,
+    pub image: Option<String>,
+    pub template: Option<String>,
+    pub only: String,
 }
 
 impl Inputs {
@@ -75,8 +107,8 @@ impl Inputs {
         }
         let mut reader = Reader { declared: &declared.inputs, given, diagnostics };
         let inputs = Self {
-            task: reader.task(),
-            template: reader.text("template").into(),
+            command: reader.command(),
+            template: reader.given("template").map(PathBuf::from),
             working_directory: reader.text("working-directory").into(),
             vars: reader.vars(),
             var_files: reader.lines("var-files", false).into_iter().map(PathBuf::from).collect(),
@@ -86,6 +118,16 @@ impl Inputs {
             on_error: reader.on_error(),
             force: reader.flag("force"),
             summary: reader.flag("summary"),
+            check_run: reader.flag("check-run"),
+            pr_comment: reader.comment(),
+            identity: reader.identity(),
+            trusted_head: reader.given("trusted-head"),
+            entry: reader.entry(),
+            expect: reader.given("expect"),
+            records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
+            config: reader.given("config").map(PathBuf::from),
+            images: reader.lines("image", true),
+            group: Some(reader.count("group")).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
             aws: reader.aws(),
         };
         (diagnostics.error_count() == errors).then_some(inputs)
@@ -102,7 +144,13 @@ impl Reader<'_> {
     /// What is given, else the declared default.
     fn text(&self, name: &str) -> String {
         let given = self.given.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
-        given.or(self.declared.get(name).map(|input| input.default.as_str())).unwrap_or_default().to_owned()
+        // Defaults that are expressions are the runner's: without it there is none.
+        let default = self.declared.get(name).map(|input| input.default.as_str()).filter(|text| !text.contains("${{"));
+        given.or(default).unwrap_or_default().to_owned()
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
     fn wrong(&mut self, name: &str, text: &str, expected: &str) {
@@ -120,10 +168,61 @@ impl Reader<'_> {
         text
     }
 
-    fn task(&mut self) -> Task {
-        match self.one_of("command", &["build", "validate"]).as_str() {
-            "validate" => Task::Validate,
-            _ => Task::Build,
+    fn command(&mut self) -> Option<Command> {
+        if self.text("command").is_empty() {
+            return None;
+        }
+        Some(match self.one_of("command", &["build", "validate", "plan", "report"]).as_str() {
+            "validate" => Command::Validate,
+            "plan" => Command::Plan,
+            "report" => Command::Report,
+            _ => Command::Build,
+        })
+    }
+
+    /// In a job of a matrix one comment for all of it is written by the job that joins their records.
+    fn comment(&mut self) -> CommentMode {
+        match self.text("pr-comment").as_str() {
+            "" if self.given("entry").is_some() => CommentMode::Off,
+            "" => CommentMode::Update,
+            _ => match self.one_of("pr-comment", &["update", "recreate", "append", "off"]).as_str() {
+                "recreate" => CommentMode::Recreate,
+                "append" => CommentMode::Append,
+                "off" => CommentMode::Off,
+                _ => CommentMode::Update,
+            },
+        }
+    }
+
+    /// An App goes before a token.
+    fn identity(&mut self) -> Option<Identity> {
+        let token = self.given("github-token").map(Identity::Token);
+        match (self.given("github-app-id"), self.given("github-app-key")) {
+            (None, None) => token,
+            (Some(id), Some(key)) => match id.parse() {
+                Ok(id) => Some(Identity::App { id, key }),
+                Err(_) => {
+                    self.wrong("github-app-id", &id, "the number of a GitHub App");
+                    None
+                }
+            },
+            (Some(_), None) | (None, Some(_)) => {
+                let diagnostic = Diagnostic::error("inputs \"github-app-id\" and \"github-app-key\" go together");
+                self.diagnostics.push(diagnostic.detail("only one of them is given"));
+                None
+            }
+        }
+    }
+
+    fn entry(&mut self) -> Option<Entry> {
+        let text = self.given("entry")?;
+        match serde_json::from_str::<Entry>(&text) {
+            Ok(entry) if !entry.id.is_empty() => Some(entry),
+            _ => {
+                let diagnostic = Diagnostic::error("input \"entry\" is no entry of a matrix that forge made");
+                self.diagnostics.push(diagnostic.help("write entry: ${{ toJSON(matrix) }}"));
+                None
+            }
         }
     }
 
@@ -213,8 +312,8 @@ mod tests {
     fn empty_inputs_have_their_defaults() {
         let inputs = read(&[("INPUT_TEMPLATE", ""), ("INPUT_ON-ERROR", " "), ("PATH", "x")]).unwrap();
         assert_eq!(
-            (inputs.task, inputs.template.to_str(), inputs.on_error.as_str()),
-            (Task::Build, Some("."), "cleanup")
+            (inputs.command, inputs.template.as_deref().and_then(std::path::Path::to_str), inputs.on_error.as_str()),
+            (None, None, "cleanup")
         );
         assert!(inputs.summary && !inputs.force && inputs.vars.is_empty() && inputs.only.is_empty());
     }

@@ -6,8 +6,8 @@ mod inputs;
 mod output_file;
 mod trust;
 
-pub(crate) use checkout::{CheckoutError, commit};
-pub(crate) use event::{Code, EventClass, EventError, Head, Pull, RunRef, Trigger, read};
-pub(crate) use inputs::{Inputs, Task};
+pub(crate) use checkout::commit;
+pub(crate) use event::{Code, EventClass, Head, Pull, Trigger, read};
+pub(crate) use inputs::{Command, Inputs};
 pub(crate) use output_file::OutputFile;
 pub(crate) use trust::{Trust, trust};

@@ -66,12 +66,11 @@ impl EventClass {
         }
     }
 
-    /// What is done when nobody says otherwise: what is merged, tagged, due or asked for is built; what is only
-    /// proposed is looked at; nothing happens because somebody wrote a comment or because another workflow ended.
+    /// What is done when nobody says otherwise: what is proposed, merged, tagged, due or asked for is built, other
+    /// branches are looked at; nothing happens because somebody wrote a comment or because another workflow ended.
     pub(crate) fn default(self) -> Do {
         match self {
-            Self::Push | Self::Tag | Self::Release | Self::Schedule | Self::Manual => Do::Build,
-            Self::PullRequest => Do::Plan,
+            Self::PullRequest | Self::Push | Self::Tag | Self::Release | Self::Schedule | Self::Manual => Do::Build,
             Self::Fork | Self::Branch | Self::MergeGroup => Do::Validate,
             Self::Comment | Self::Completed => Do::Skip,
         }

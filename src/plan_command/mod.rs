@@ -9,6 +9,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use table::table;
+
 use crate::app::{self, Process};
 use crate::cli::{PlanArgs, TemplateArgs};
 use crate::config::{self, Config, Image};
@@ -17,6 +19,9 @@ use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
 use crate::plan::{Plan, Selection, check_selection};
 use crate::secret::Redactor;
+
+/// Planning has no effect on the world, and asks nobody but for values.
+const ASKED: Asked = Asked { warn_undeclared: true, syntax_only: false, read_data: false, ask_services: true };
 
 /// The plan of one template, for an image of the repository's file or for none.
 pub(crate) struct PlannedImage {
@@ -33,8 +38,8 @@ pub(crate) async fn run(args: &PlanArgs, process: &Process, redactor: &Redactor)
     let output = match front.diagnostics.has_errors() {
         true => String::new(),
         false if args.json => listing::json(&planned, &process.cwd),
-        false if args.matrix => matrix_line(&planned, args, &mut front, redactor),
-        false => table::table(&planned),
+        false if args.matrix => matrix_line(&planned, args.group.map(usize::from), &mut front, redactor),
+        false => table(&planned),
     };
     let for_programs = args.json || args.matrix;
     let style = if for_programs { Style::Plain } else { app::style(process, true) };
@@ -55,9 +60,13 @@ pub(crate) async fn run(args: &PlanArgs, process: &Process, redactor: &Redactor)
     ExitCode::Success
 }
 
-/// The matrix; nothing when there are errors.
-fn matrix_line(planned: &[PlannedImage], args: &PlanArgs, front: &mut Front, redactor: &Redactor) -> String {
-    let group = args.group.map(usize::from);
+/// The matrix; nothing when there are errors. `group` is how many builds an entry may have.
+pub(crate) fn matrix_line(
+    planned: &[PlannedImage],
+    group: Option<usize>,
+    front: &mut Front,
+    redactor: &Redactor,
+) -> String {
     let line = matrix::matrix(planned, group, &mut front.diagnostics).unwrap_or_default();
     if redactor.redact(&line) != line {
         // GitHub drops an output with a secret in it, and a masked name would select nothing.
@@ -66,36 +75,58 @@ fn matrix_line(planned: &[PlannedImage], args: &PlanArgs, front: &mut Front, red
     line
 }
 
-/// Plans the template or the images that are asked for; mistakes of all of them are in `front`.
-pub(crate) async fn plan(
-    args: &PlanArgs,
-    front: &mut Front,
-    process: &Process,
-    redactor: &Redactor,
-) -> Vec<PlannedImage> {
-    let asked = Asked { warn_undeclared: true, syntax_only: false, read_data: false };
+/// A template that is meant, for an image of the repository's file or for none.
+pub(crate) struct Chosen {
+    pub image: Option<Image>,
+    pub args: TemplateArgs,
+}
+
+/// The template or the images that are asked for; what is wrong with the file is in `front`.
+pub(crate) fn choose(args: &PlanArgs, front: &mut Front, process: &Process) -> Vec<Chosen> {
     let Some(path) = file(args, &process.cwd) else {
-        let template = arguments(args, None);
-        let selection = Selection::new(&args.only, &args.except, &mut front.diagnostics);
-        let plan = front.read(&template, &selection, asked, process, redactor).await;
-        selection.report_unmatched(&plan.names, &mut front.diagnostics);
-        return vec![PlannedImage { image: None, template: below(&template.template, &process.cwd), plan }];
+        return vec![Chosen { image: None, args: arguments(args, None) }];
     };
     let Some(config) = config::read(&path, &mut front.sources, &mut front.diagnostics) else { return Vec::new() };
-    let mut planned = Vec::new();
-    for image in chosen(config, &args.image, &path, front) {
+    let images = chosen(config, &args.image, &path, front).into_iter();
+    images.map(|image| Chosen { args: arguments(args, Some(&image)), image: Some(image) }).collect()
+}
+
+impl Chosen {
+    /// Reads the template. `own` is said of a selection that is the file's own, which must find something.
+    pub(crate) async fn read(
+        self,
+        asked: Asked,
+        own: bool,
+        front: &mut Front,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Option<PlannedImage> {
         let errors = front.diagnostics.error_count();
-        image.check_files(&process.cwd, &mut front.diagnostics);
-        if front.diagnostics.error_count() > errors {
-            continue;
+        if let Some(image) = &self.image {
+            image.check_files(&process.cwd, &mut front.diagnostics);
+            if front.diagnostics.error_count() > errors {
+                return None;
+            }
         }
-        let template = arguments(args, Some(&image));
-        let selection = Selection::new(&template.only, &template.except, &mut front.diagnostics);
-        let plan = front.read(&template, &selection, asked, process, redactor).await;
-        if args.only.is_empty() && args.except.is_empty() && front.diagnostics.error_count() == errors {
-            check(&image, &plan, &selection, &mut front.diagnostics);
+        let selection = Selection::new(&self.args.only, &self.args.except, &mut front.diagnostics);
+        let plan = front.read(&self.args, &selection, asked, process, redactor).await;
+        if let (Some(image), true) = (&self.image, own && front.diagnostics.error_count() == errors) {
+            check(image, &plan, &selection, &mut front.diagnostics);
         }
-        planned.push(PlannedImage { template: image.template.clone(), image: Some(image), plan });
+        let template = match &self.image {
+            Some(image) => image.template.clone(),
+            None => below(&self.args.template, &process.cwd),
+        };
+        Some(PlannedImage { image: self.image, template, plan })
+    }
+}
+
+/// Plans the template or the images that are asked for; mistakes of all of them are in `front`.
+async fn plan(args: &PlanArgs, front: &mut Front, process: &Process, redactor: &Redactor) -> Vec<PlannedImage> {
+    let own = args.only.is_empty() && args.except.is_empty();
+    let mut planned = Vec::new();
+    for chosen in choose(args, front, process) {
+        planned.extend(chosen.read(ASKED, own, front, process, redactor).await);
     }
     // A pattern of the command line is meant for all images together.
     let names: Vec<String> = planned.iter().flat_map(|image| image.plan.names.iter().cloned()).collect();

@@ -9,7 +9,7 @@ use crate::run::event::StepTitle;
 const HEADINGS: [&str; 4] = ["BUILD", "BUILDER", "PROVISIONERS", "POST-PROCESSORS"];
 
 /// All builds below their image, with one set of columns, and their number.
-pub(super) fn table(planned: &[PlannedImage]) -> String {
+pub(crate) fn table(planned: &[PlannedImage]) -> String {
     let rows: Vec<(String, Vec<[String; 4]>)> = planned
         .iter()
         .filter(|image| !image.plan.builds.is_empty())

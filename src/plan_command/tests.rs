@@ -133,7 +133,7 @@ fn builds_of_one_name_are_one_entry() {
 #[test]
 fn nothing_is_an_empty_matrix() {
     assert_eq!(matrix::matrix(&[], None, &mut Diagnostics::new()).unwrap(), "{\"include\":[]}\n");
-    assert_eq!(table::table(&[]), "Nothing would be built.\n");
+    assert_eq!(table(&[]), "Nothing would be built.\n");
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! `forge action`: inputs and event become a run, the run becomes reports, a record and outputs.
+
+mod join;
+mod outputs;
+mod reporting;
+mod tasks;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::action::{self, Inputs, Trust};
+use crate::app::{self, Process};
+use crate::client::Services;
+use crate::diagnostic::Style;
+use crate::exit_code::ExitCode;
+use crate::front::Front;
+use crate::plan::{Plan, Selection, check_selection};
+use crate::plan_command::{matrix_line, table};
+use crate::report::Record;
+use crate::secret::Redactor;
+use crate::workflow_command;
+
+use outputs::Done;
+use reporting::Reporting;
+use tasks::{Job, Task};
+
+/// Runs the action and yields the exit code of its step.
+pub(crate) async fn run(process: &Process, redactor: &Redactor) -> ExitCode {
+    let mut done = Done::default();
+    let code = act(process, redactor, &mut done).await;
+    let result = match code {
+        ExitCode::Success => "success",
+        _ if done.cancelled => "cancelled",
+        _ => "failure",
+    };
+    match done.publish(result, process, redactor).await {
+        Ok(()) => code,
+        Err(error) => {
+            fail(&format!("the outputs could not be written, so later steps will not see them: {error}"));
+            if code == ExitCode::Success { ExitCode::Failed } else { code }
+        }
+    }
+}
+
+async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCode {
+    let mut front = Front::empty();
+    let Some(inputs) = Inputs::read(&process.environment, &mut front.diagnostics) else {
+        front.show(Style::Plain, process, redactor);
+        return ExitCode::Failed;
+    };
+    let process = match moved(process, &inputs.working_directory) {
+        Ok(process) => process,
+        Err(error) => {
+            fail(&format!("input \"working-directory\": {}: {error}", inputs.working_directory.display()));
+            return ExitCode::Failed;
+        }
+    };
+    let trigger = match action::read(|name| process.var(name).map(str::to_owned)) {
+        Ok(trigger) => {
+            trigger.warnings.iter().for_each(|text| warn(text));
+            Some(trigger)
+        }
+        Err(error) if error.is_harmless() => None,
+        Err(error) => {
+            fail(&error.to_string());
+            return ExitCode::Failed;
+        }
+    };
+    let folder = process.cwd.join(inputs.template.as_deref().unwrap_or(Path::new(".")));
+    let folder = if folder.is_dir() { folder.as_path() } else { folder.parent().unwrap_or(Path::new(".")) };
+    let approved = inputs.trusted_head.as_deref();
+    let trust =
+        trigger.as_ref().map_or(Trust::Own, |trigger| action::trust(trigger, &action::commit(folder), approved));
+    if let Trust::Refused { reason, help } = &trust {
+        fail(&format!("{reason}\n{help}"));
+        return ExitCode::Failed;
+    }
+    let services = Services::default();
+    if let Err(mistake) = app::take_role(&services, &inputs.aws, &process, redactor) {
+        fail(&mistake);
+        return ExitCode::Failed;
+    }
+    let mut reporting = Reporting::new(&inputs, trigger.as_ref(), &trust, &process);
+    if inputs.command == Some(action::Command::Report) {
+        return join::run(&inputs, reporting, &process, redactor, done).await;
+    }
+    let mut front = Front { services: Arc::new(services), marks_lines: false, ..Front::empty() };
+    let jobs = tasks::jobs(&inputs, trigger.as_ref(), &trust, &mut front, &process);
+    if jobs.is_empty() && !front.diagnostics.has_errors() {
+        app::print("Nothing to do for this event.\n");
+        return ExitCode::Success;
+    }
+    reporting.about_jobs(&jobs);
+    let step = Step { inputs: &inputs, process: &process, redactor };
+    run_jobs(jobs, front, reporting, &step, done).await
+}
+
+/// What the step was started with.
+struct Step<'a> {
+    inputs: &'a Inputs,
+    process: &'a Process,
+    redactor: &'a Redactor,
+}
+
+/// Plans every job, tells all mistakes, and runs what is to be built as one run.
+async fn run_jobs(
+    jobs: Vec<Job>,
+    mut front: Front,
+    mut reporting: Reporting,
+    step: &Step<'_>,
+    done: &mut Done,
+) -> ExitCode {
+    let Step { inputs, process, redactor } = step;
+    let (mut build, mut planned) = (Plan::default(), Vec::new());
+    let named = jobs.len() > 1 || inputs.entry.is_some();
+    let own = inputs.only.is_empty() && inputs.except.is_empty() && inputs.entry.is_none();
+    let builds = jobs.iter().any(|job| job.task == Task::Build);
+    for job in jobs {
+        let (task, asked, image) = (job.task, job.asked(), job.image().map(str::to_owned));
+        let Some(read) = job.chosen.read(asked, own, &mut front, process, redactor).await else { continue };
+        match task {
+            Task::Build => {
+                build.names.extend(read.plan.names);
+                build.builds.extend(read.plan.builds.into_iter().map(|mut build| {
+                    if let Some(image) = image.as_ref().filter(|_| named) {
+                        build.title.name = format!("{image}/{}", build.title.name);
+                    }
+                    build
+                }));
+            }
+            Task::Plan => planned.push(read),
+            Task::Validate => {}
+        }
+    }
+    if builds {
+        let selection = Selection::new(&inputs.only, &inputs.except, &mut front.diagnostics);
+        check_selection(&build, &selection, &mut front.diagnostics);
+    }
+    if inputs.command == Some(action::Command::Plan) {
+        let line = matrix_line(&planned, inputs.group, &mut front, redactor);
+        done.matrix = Some(line.trim().to_owned());
+    }
+    reporting.notes = front.notes(process, redactor);
+    let wrong = front.refuse(Style::Plain, process, redactor).is_some();
+    if wrong || !builds {
+        if !wrong && planned.is_empty() {
+            app::print("The configuration is valid.\n");
+        } else if !wrong {
+            app::print(&workflow_command::neutral(&redactor.redact(&table(&planned))));
+        }
+        let record = reporting.record_of_nothing(process.started);
+        let annotated = reporting.tell(&record, process, redactor).await;
+        done.take(record, inputs, annotated);
+        return if wrong { ExitCode::Failed } else { ExitCode::Success };
+    }
+    let args = tasks::build_arguments(inputs);
+    let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
+    let front = Front { plan: build, services: front.services, ..Front::empty() };
+    let (tally, view) = app::execute(front, &args, process, redactor, reporters).await;
+    done.cancelled = tally.cancelled > 0 || view.cancelled.is_some();
+    done.manifest.clone_from(&view.manifest);
+    let record = Record::of(&view, &reporting.about());
+    // What later steps read is written whatever GitHub does; the record before all else.
+    done.write_record(&record, process, redactor).await;
+    let annotated = reporting::finish(delivery).await;
+    done.take(record, inputs, annotated);
+    app::exit_code(tally)
+}
+
+/// The process in another folder: template, variable files and the options of components are relative to it.
+fn moved(process: &Process, folder: &Path) -> std::io::Result<Process> {
+    std::env::set_current_dir(process.cwd.join(folder))?;
+    Ok(Process { cwd: std::env::current_dir()?, environment: process.environment.clone(), started: process.started })
+}
+
+fn fail(text: &str) {
+    app::print(&(workflow_command::command("error", &[("title", Some("forge".to_owned()))], text) + "\n"));
+}
+
+fn warn(text: &str) {
+    app::print(&(workflow_command::command("warning", &[("title", Some("forge".to_owned()))], text) + "\n"));
+}

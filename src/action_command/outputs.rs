@@ -1,0 +1,139 @@
+//! What the step leaves: the record, first as a file and an artifact, then the summary, then the outputs.
+
+use std::path::PathBuf;
+
+use super::join::PREFIX;
+use super::reporting::artifacts;
+use super::warn;
+use crate::action::{Inputs, OutputFile};
+use crate::app::{self, Process};
+use crate::report::record::{Image, State};
+use crate::report::{self, Record};
+use crate::secret::Redactor;
+use crate::workflow_command::command;
+
+/// Name of the record's file.
+const RECORD: &str = "forge-record.json";
+/// Characters that a name of an artifact cannot have.
+const FORBIDDEN: &str = "\":<>|*?\\/\r\n";
+
+/// What the step tells the runner at its end.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub cancelled: bool,
+    pub manifest: Option<PathBuf>,
+    /// What the command `plan` made.
+    pub matrix: Option<String>,
+    record: Option<Record>,
+    /// Where the record was written.
+    written: Option<PathBuf>,
+    summary: Option<String>,
+}
+
+impl Done {
+    /// Takes the run's record. Lines that no check run marks are marked by the runner.
+    pub(super) fn take(&mut self, record: Record, inputs: &Inputs, annotated: bool) {
+        if !annotated {
+            app::print(&marks(&record));
+        }
+        self.summary = inputs.summary.then(|| report::summary(&record));
+        self.record = Some(record);
+    }
+
+    /// Writes the record and keeps it as an artifact of the workflow's run.
+    pub(super) async fn write_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) {
+        if let Err(error) = self.try_record(record, process, redactor).await {
+            warn(&format!("the record was not kept: {error}"));
+        }
+    }
+
+    async fn try_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) -> Result<(), String> {
+        let Some(temp) = process.var("RUNNER_TEMP") else { return Ok(()) };
+        let json = serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?;
+        let folder = process.cwd.join(temp).join(format!("forge-{}", record.run));
+        let path = folder.join(RECORD);
+        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &json));
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        self.written = Some(path);
+        let artifacts = artifacts(process, redactor)?.filter(|_| !record.is_joined());
+        let Some(artifacts) = artifacts else { return Ok(()) };
+        artifacts.keep(&artifact_name(record), RECORD, &json).await.map_err(|error| error.to_string())
+    }
+
+    /// Writes summary and outputs. A summary that cannot be written is a warning; outputs are what later steps need.
+    pub(super) async fn publish(
+        &mut self,
+        result: &str,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> std::io::Result<()> {
+        if let Some(record) = self.record.take_if(|_| self.written.is_none()) {
+            self.write_record(&record, process, redactor).await;
+            self.record = Some(record);
+        }
+        if let (Some(summary), Some(path)) = (&self.summary, process.var("GITHUB_STEP_SUMMARY"))
+            && let Err(error) = OutputFile::new(process.cwd.join(path)).append(summary)
+        {
+            warn(&format!("the job summary could not be written: {error}"));
+        }
+        let Some(path) = process.var("GITHUB_OUTPUT") else { return Ok(()) };
+        let file = OutputFile::new(process.cwd.join(path));
+        let images: Vec<&Image> = self.record.iter().flat_map(Record::images).collect();
+        if let Some(first) = images.first() {
+            file.set("image-id", &first.id)?;
+        }
+        file.set("images", &serde_json::to_string(&images)?)?;
+        for (name, path) in [("manifest", &self.manifest), ("record", &self.written)] {
+            if let Some(path) = path {
+                file.set(name, &path.to_string_lossy())?;
+            }
+        }
+        if let Some(matrix) = self.matrix.as_ref().filter(|matrix| !matrix.is_empty()) {
+            file.set("matrix", matrix)?;
+            file.set("count", &entries(matrix).to_string())?;
+        }
+        file.set("result", result)
+    }
+}
+
+/// How many jobs a matrix makes.
+fn entries(matrix: &str) -> usize {
+    let matrix: Option<serde_json::Value> = serde_json::from_str(matrix).ok();
+    matrix.and_then(|matrix| matrix["include"].as_array().map(Vec::len)).unwrap_or_default()
+}
+
+/// One for each job of each run and attempt: a name can be used once.
+pub(super) fn artifact_name(record: &Record) -> String {
+    let (job, attempt) = record.workflow.as_ref().map_or(("", 0), |workflow| (workflow.job.as_str(), workflow.attempt));
+    let cell = record.inputs.entry.as_deref().unwrap_or(job);
+    let part = record.run.get(record.run.len().saturating_sub(8)..).unwrap_or_default();
+    let name = format!("{PREFIX}{cell}-{attempt}-{part}");
+    name.chars().map(|c| if FORBIDDEN.contains(c) { '_' } else { c }).take(200).collect()
+}
+
+/// Workflow commands that mark the lines of mistakes and of steps that failed.
+fn marks(record: &Record) -> String {
+    let mut text = String::new();
+    for note in &record.notes {
+        let name = if note.error { "error" } else { "warning" };
+        let at = note.place.as_ref();
+        let columns = at.filter(|at| at.line == at.end_line);
+        let properties = [
+            ("file", at.map(|at| at.path.clone())),
+            ("line", at.map(|at| at.line.to_string())),
+            ("endLine", at.map(|at| at.end_line.to_string())),
+            ("col", columns.map(|at| at.column.to_string())),
+            ("endColumn", columns.map(|at| at.end_column.to_string())),
+        ];
+        let said = [Some(note.summary.as_str()), note.detail.as_deref()];
+        text += &(command(name, &properties, &said.into_iter().flatten().collect::<Vec<_>>().join("\n")) + "\n");
+    }
+    for build in record.builds.iter().filter(|build| build.state == State::Failed) {
+        let place = build.failed_step().and_then(|step| step.place.as_deref()?.rsplit_once(':'));
+        let Some((file, line)) = place else { continue };
+        let title = format!("Build {} failed", build.name);
+        let properties = [("file", Some(file.to_owned())), ("line", Some(line.to_owned())), ("title", Some(title))];
+        text += &(command("error", &properties, build.error.as_deref().unwrap_or("failed")) + "\n");
+    }
+    text
+}

@@ -1,0 +1,169 @@
+//! How the run is reported: where on GitHub, as whom, and what the record says besides what happened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::tasks::Job;
+use super::warn;
+use crate::action::{Code, Command, Head, Inputs, Pull, Trigger, Trust};
+use crate::app::Process;
+use crate::client::github::{Artifacts, Identity};
+use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
+use crate::report::record::{self, Note, Workflow};
+use crate::report::{About, Record, Reporter};
+use crate::secret::Redactor;
+
+/// What reports need to know before the run.
+pub(super) struct Reporting {
+    destination: Option<(Destination, Identity)>,
+    workflow: Option<Workflow>,
+    inputs: record::Inputs,
+    base: PathBuf,
+    /// The run that led to this one ran the code of a fork.
+    pub of_strangers: bool,
+    pub notes: Vec<Note>,
+}
+
+impl Reporting {
+    pub(super) fn new(inputs: &Inputs, trigger: Option<&Trigger>, trust: &Trust, process: &Process) -> Self {
+        let asked = trigger.filter(|_| inputs.check_run || inputs.pr_comment != github::CommentMode::Off);
+        let destination = asked.and_then(|trigger| {
+            let identity = inputs.identity.clone()?;
+            // Forks get a token that cannot write: asking would only give a notice on every one of their runs.
+            (*trust != Trust::Fork).then(|| (destination(inputs, trigger), identity))
+        });
+        let names =
+            |pairs: &[String]| pairs.iter().filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
+        Self {
+            destination,
+            workflow: trigger.map(workflow),
+            inputs: record::Inputs {
+                templates: Vec::new(),
+                only: inputs.only.clone(),
+                except: inputs.except.clone(),
+                variables: names(&inputs.vars),
+                entry: inputs.entry.as_ref().map(|entry| entry.id.clone()),
+            },
+            base: process.below_workspace(),
+            of_strangers: trigger.is_some_and(|trigger| trigger.event == "workflow_run" && trigger.code != Code::Own),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Names the templates.
+    pub(super) fn about_jobs(&mut self, jobs: &[Job]) {
+        let templates = jobs.iter().map(|job| job.chosen.args.template.display().to_string());
+        self.inputs.templates = templates.collect();
+    }
+
+    pub(super) fn workflow(&self) -> Option<Workflow> {
+        self.workflow.clone()
+    }
+
+    pub(super) fn about(&self) -> About {
+        About {
+            forge: env!("CARGO_PKG_VERSION").to_owned(),
+            workflow: self.workflow.clone(),
+            inputs: self.inputs.clone(),
+            notes: self.notes.clone(),
+            base: self.base.clone(),
+        }
+    }
+
+    /// A record of a run that built nothing.
+    pub(super) fn record_of_nothing(&self, started: SystemTime) -> Record {
+        let mut view = crate::report::RunView { started: Some(started), ..crate::report::RunView::default() };
+        view.run = crate::run::id::time_ordered();
+        view.took = Some(started.elapsed().unwrap_or_default());
+        Record::of(&view, &self.about())
+    }
+
+    /// Reporters for a run, console first.
+    pub(super) fn start(
+        &self,
+        console: Box<dyn Reporter + Send>,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> (Vec<Box<dyn Reporter + Send>>, Option<Delivery>) {
+        let Some((destination, identity)) = self.destination.clone() else { return (vec![console], None) };
+        let about = Arc::new(self.about());
+        let (reporter, delivery) = github::start(destination, identity, about, &process.state_folder(), redactor);
+        (vec![console, reporter], Some(delivery))
+    }
+
+    /// Reports what is over. Whether check runs mark the lines.
+    pub(super) async fn tell(&self, record: &Record, process: &Process, redactor: &Redactor) -> bool {
+        let Some((destination, identity)) = self.destination.clone() else { return false };
+        let delivery = github::tell(destination, identity, record.clone(), &process.state_folder(), redactor);
+        finish(Some(delivery)).await
+    }
+}
+
+/// Waits for GitHub, not long. Whether check runs mark the lines of the template.
+pub(super) async fn finish(delivery: Option<Delivery>) -> bool {
+    let Some(delivery) = delivery else { return false };
+    let Delivered { notices, annotated, handed_over } = delivery.finish().await;
+    notices.iter().for_each(|notice| warn(notice));
+    if handed_over {
+        crate::app::print("GitHub is slow: the post step reports the rest.\n");
+    }
+    annotated
+}
+
+fn destination(inputs: &Inputs, trigger: &Trigger) -> Destination {
+    let (owner, name) = trigger.repository.split_once('/').unwrap_or_default();
+    Destination {
+        api: trigger.api_url.clone(),
+        owner: owner.to_owned(),
+        name: name.to_owned(),
+        sha: sha(trigger),
+        pull: match (&trigger.pull, &trigger.head) {
+            (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),
+            (Pull::OfCommit(sha), _) => PullOf::Commit(sha.clone()),
+            (Pull::OfBranch { owner, branch, sha }, _) => {
+                PullOf::Branch { owner: owner.clone(), branch: branch.clone(), sha: sha.clone() }
+            }
+            (Pull::None, _) => PullOf::None,
+        },
+        checks: inputs.check_run,
+        comment: inputs.pr_comment,
+        // A plan and the report of its jobs share a comment.
+        key: matches!(inputs.command, Some(Command::Plan | Command::Report)).then(|| "*".to_owned()),
+        silent_if_good: inputs.command == Some(Command::Plan),
+    }
+}
+
+fn sha(trigger: &Trigger) -> Option<String> {
+    match &trigger.head {
+        Head::Sha(sha) => Some(sha.clone()),
+        Head::OfPull(_) | Head::Unknown => None,
+    }
+}
+
+fn workflow(trigger: &Trigger) -> Workflow {
+    Workflow {
+        repository: trigger.repository.clone(),
+        event: trigger.event.clone(),
+        sha: sha(trigger),
+        pull_request: match trigger.pull {
+            Pull::Number(number) => Some(number),
+            _ => None,
+        },
+        reference: Some(trigger.ref_name.clone()),
+        workflow: trigger.run.workflow.clone(),
+        job: trigger.run.job.clone(),
+        run_id: trigger.run.id,
+        attempt: trigger.run.attempt,
+        url: trigger.run.url.clone(),
+    }
+}
+
+/// The artifacts of this run, where the runner gives a token for them.
+pub(super) fn artifacts(process: &Process, redactor: &Redactor) -> Result<Option<Artifacts>, String> {
+    let (Some(address), Some(token)) = (process.var("ACTIONS_RESULTS_URL"), process.var("ACTIONS_RUNTIME_TOKEN"))
+    else {
+        return Ok(None);
+    };
+    Artifacts::of(address, token, redactor).map(Some).map_err(|error| error.to_string())
+}

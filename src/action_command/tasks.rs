@@ -1,0 +1,175 @@
+//! What the action is to do: the images of `.github/forge.yml` or the template of the inputs, and what the event means
+//! for each.
+
+use crate::action::{Command, Inputs, Trigger, Trust};
+use crate::app::Process;
+use crate::cli::{BuildArgs, OnErrorArg, PlanArgs, TemplateArgs};
+use crate::config::{Do, EventClass};
+use crate::front::{Asked, Front};
+use crate::plan_command::{Chosen, choose};
+
+/// What is done with a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Build,
+    Validate,
+    Plan,
+}
+
+/// One template and what is done with it.
+pub(super) struct Job {
+    pub chosen: Chosen,
+    pub task: Task,
+    /// Nothing of the template's own is run, and nothing that needs a secret.
+    pub untrusted: bool,
+}
+
+impl Job {
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            warn_undeclared: true,
+            syntax_only: false,
+            read_data: self.task == Task::Build && !self.untrusted,
+            ask_services: !self.untrusted,
+        }
+    }
+
+    pub(super) fn image(&self) -> Option<&str> {
+        self.chosen.image.as_ref().map(|image| image.name.as_str())
+    }
+}
+
+/// The jobs of this run; mistakes of inputs and file are in `front`.
+pub(super) fn jobs(
+    inputs: &Inputs,
+    trigger: Option<&Trigger>,
+    trust: &Trust,
+    front: &mut Front,
+    process: &Process,
+) -> Vec<Job> {
+    let class = trigger.map(|trigger| trigger.class);
+    let untrusted = *trust == Trust::Fork;
+    let mut jobs = Vec::new();
+    for chosen in choose(&arguments(inputs), front, process) {
+        let by_event = class.map(|class| by_event(class, &chosen));
+        let task = match (inputs.command, by_event) {
+            // A matrix is of what the event is to build.
+            (Some(Command::Plan), Some(event)) if chosen.image.is_some() && event != Do::Build => Some(Task::Validate),
+            (Some(Command::Plan | Command::Report), _) | (None, Some(Do::Plan)) => Some(Task::Plan),
+            (Some(Command::Validate), _) | (None, Some(Do::Validate)) => Some(Task::Validate),
+            (Some(Command::Build), _) | (None, Some(Do::Build) | None) => Some(Task::Build),
+            (None, Some(Do::Skip)) => None,
+        };
+        let task = match task {
+            Some(Task::Build | Task::Plan) if untrusted => Some(Task::Validate),
+            task => task,
+        };
+        jobs.extend(task.map(|task| Job { chosen, task, untrusted }));
+    }
+    if untrusted && inputs.command == Some(Command::Build) {
+        super::warn(
+            "this pull request comes from a fork: its template is validated, and nothing of it is run. A maintainer can \
+             build it after a review, see docs/github.md",
+        );
+    }
+    jobs
+}
+
+/// What the file says of the event, else what it means by itself.
+fn by_event(class: crate::action::EventClass, chosen: &Chosen) -> Do {
+    use crate::action::EventClass as Seen;
+    let class = match class {
+        Seen::PullRequest => EventClass::PullRequest,
+        // What is not known may hold the code of others.
+        Seen::Fork | Seen::Other => EventClass::Fork,
+        Seen::Push => EventClass::Push,
+        Seen::Branch => EventClass::Branch,
+        Seen::Tag => EventClass::Tag,
+        Seen::Release => EventClass::Release,
+        Seen::MergeGroup => EventClass::MergeGroup,
+        Seen::Schedule => EventClass::Schedule,
+        Seen::Manual => EventClass::Manual,
+        Seen::Comment => EventClass::Comment,
+        Seen::Completed => EventClass::Completed,
+        Seen::Deleted => return Do::Skip,
+    };
+    chosen.image.as_ref().map_or_else(|| class.default(), |image| image.on(class))
+}
+
+/// Which templates are meant.
+fn arguments(inputs: &Inputs) -> PlanArgs {
+    let entry = inputs.entry.clone().unwrap_or_default();
+    let only: Vec<String> = entry.only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let by_image = entry.image.is_some();
+    PlanArgs {
+        template: entry.template.filter(|_| !by_image).map(Into::into).or_else(|| inputs.template.clone()),
+        config: inputs.config.clone(),
+        image: entry.image.map_or_else(|| inputs.images.clone(), |image| vec![image]),
+        group: None,
+        var: inputs.vars.clone(),
+        var_file: inputs.var_files.clone(),
+        only: if only.is_empty() { inputs.only.clone() } else { only },
+        except: inputs.except.clone(),
+        ..PlanArgs::default()
+    }
+}
+
+/// How what is built is built: the rest of the inputs as the flags of a build.
+pub(super) fn build_arguments(inputs: &Inputs) -> BuildArgs {
+    let on_error = match inputs.on_error.as_str() {
+        "abort" => OnErrorArg::Abort,
+        "run-cleanup-provisioner" => OnErrorArg::RunCleanupProvisioner,
+        _ => OnErrorArg::Cleanup,
+    };
+    BuildArgs {
+        template: TemplateArgs::default(),
+        force: inputs.force,
+        on_error,
+        parallel_builds: inputs.parallel_builds,
+        color: false,
+        timestamp_ui: false,
+        warn_on_undeclared_var: true,
+        machine_readable: false,
+        aws: inputs.aws.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Diagnostics;
+
+    fn inputs(given: &[(&str, &str)]) -> Inputs {
+        let environment: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Inputs::read(&environment, &mut Diagnostics::new()).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_lost_on_the_way_from_inputs_to_arguments() {
+        let inputs = inputs(&[
+            ("INPUT_TEMPLATE", "images"),
+            ("INPUT_VARS", "a=1"),
+            ("INPUT_ON-ERROR", "abort"),
+            ("INPUT_EXCEPT", "x"),
+            ("INPUT_FORCE", "true"),
+            ("INPUT_PARALLEL-BUILDS", "2"),
+        ]);
+        let args = arguments(&inputs);
+        assert_eq!(args.template.as_deref().and_then(std::path::Path::to_str), Some("images"));
+        assert_eq!((args.var.as_slice(), args.except.as_slice()), (&["a=1".to_owned()][..], &["x".to_owned()][..]));
+        let args = build_arguments(&inputs);
+        assert_eq!((args.on_error, args.parallel_builds, args.force), (OnErrorArg::Abort, 2, true));
+    }
+
+    #[test]
+    fn an_entry_of_a_matrix_says_which_builds_are_meant() {
+        let entry = r#"{"id":"w","image":"web","template":"images/web","only":"a,b"}"#;
+        let args = arguments(&inputs(&[("INPUT_ENTRY", entry), ("INPUT_ONLY", "x")]));
+        assert_eq!(
+            (args.image, args.only, args.template),
+            (vec!["web".to_owned()], vec!["a".to_owned(), "b".to_owned()], None)
+        );
+        let args = arguments(&inputs(&[("INPUT_ENTRY", r#"{"id":"w","template":"t","only":"a"}"#)]));
+        assert_eq!(args.template.as_deref().and_then(std::path::Path::to_str), Some("t"));
+    }
+}
