@@ -132,7 +132,7 @@ fn project() -> PathBuf {
 }
 
 /// Starts `dist/main.js` or `dist/post.js` as the runner does.
-fn entry(workspace: &Workspace, script: &str, state: &[(String, String)]) -> Command {
+pub(crate) fn entry(workspace: &Workspace, script: &str, state: &[(String, String)]) -> Command {
     let template = workspace.command(&[]);
     let mut command = Command::new("node");
     command.arg(project().join("dist").join(script)).current_dir(workspace.path()).env_clear().stdin(Stdio::null());
@@ -150,16 +150,16 @@ fn entry(workspace: &Workspace, script: &str, state: &[(String, String)]) -> Com
     command
 }
 
-fn saved_state(workspace: &Workspace) -> Vec<(String, String)> {
+pub(crate) fn saved_state(workspace: &Workspace) -> Vec<(String, String)> {
     entries(&workspace.read(".runner/GITHUB_STATE"))
 }
 
 /// Names of the containers that carry this test's marker.
-fn containers_with(marker: &str) -> String {
+pub(crate) fn containers_with(marker: &str) -> String {
     docker(&["ps", "-a", "--filter", &format!("label={marker}"), "--format", "{{.Names}}"])
 }
 
-fn cancellable(marker: &str) -> Workspace {
+pub(crate) fn cancellable(marker: &str) -> Workspace {
     runner(&format!(
         "source \"docker\" \"web\" {{\n image = \"BUSYBOX\"\n pull = false\n discard = true\n run_command = [\"-d\", \"-i\", \"-t\", \"--label\", \"{marker}\", \"--entrypoint=/bin/sh\", \"--\", \"{{{{.Image}}}}\"]\n}}\nbuild {{\n sources = [\"docker.web\"]\n provisioner \"shell\" {{ inline = [\"echo provisioning\", \"sleep 120\"] }}\n}}"
     ))
@@ -205,19 +205,25 @@ fn killed_at_once_as_act_does_it() {
     assert_eq!(containers_with(&marker), "");
 }
 
-/// Copies the files that git knows, so that act sees a checkout of its own.
-fn checkout(to: &Path) {
+/// Copies the files that git knows, so that act sees a checkout of its own, and adds some.
+pub(crate) fn checkout(to: &Path, repository: &str, more: &[(&str, &str)]) {
     let list = Command::new("git").args(["ls-files", "-z"]).current_dir(project()).output().unwrap();
     for name in String::from_utf8(list.stdout).unwrap().split('\0').filter(|n| !n.is_empty()) {
         let target = to.join(name);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(project().join(name), target).unwrap();
     }
+    for (name, content) in more {
+        let target = to.join(name);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::write(target, content).unwrap();
+    }
+    let remote = format!("https://github.com/{repository}");
     for args in [
         &["init", "-q", "-b", "main"][..],
         &["add", "-A"],
         &["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"],
-        &["remote", "add", "origin", "https://github.com/org/forge-action"],
+        &["remote", "add", "origin", &remote],
     ] {
         assert!(Command::new("git").args(args).current_dir(to).status().unwrap().success());
     }
@@ -227,7 +233,7 @@ fn checkout(to: &Path) {
 fn act_runs_the_example_workflow() {
     let act = setting("FORGE_TEST_ACT");
     let folder = tempfile::tempdir().unwrap();
-    checkout(folder.path());
+    checkout(folder.path(), "org/forge-action", &[]);
     let output = Command::new(act)
         .args([
             "push",

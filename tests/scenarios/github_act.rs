@@ -1,0 +1,97 @@
+//! The whole way: a workflow under act, with GitHub's server behind it.
+
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::action::checkout;
+use crate::support::github::Github;
+use crate::support::setting;
+
+const WORKFLOW: &str = r#"
+name: images
+on: pull_request
+permissions: {}
+jobs:
+  image:
+    runs-on: ubuntu-latest
+    permissions: { contents: read, checks: write, pull-requests: write }
+    steps:
+      - uses: actions/checkout@v6
+      - uses: ./
+        id: forge
+        with:
+          binary-path: ${{ vars.FORGE_BINARY }}
+          github-token: ${{ secrets.GITHUB_TOKEN }}
+"#;
+
+const FAILING: &str = "source \"null\" \"broken\" {\n  communicator = \"none\"\n}\nbuild {\n  sources = [\"null.broken\"]\n  provisioner \"shell-local\" {\n    inline = [\"echo out of luck\", \"exit 3\"]\n  }\n}\n";
+
+#[test]
+fn a_pull_request_shows_its_images_and_what_failed() {
+    let lab = Github::start();
+    let folder = tempfile::tempdir().unwrap();
+    let repository = format!("{}/forge-test/act-images", setting("FORGE_TEST_REGISTRY"));
+    let images = format!(
+        "images:\n  nginx:\n    template: examples/nginx\n    vars:\n      repository: {repository:?}\n      base_image: {:?}\n  broken:\n    template: images/broken\n",
+        setting("FORGE_TEST_BASE_IMAGE")
+    );
+    checkout(
+        folder.path(),
+        "octo/images",
+        &[
+            (".github/forge.yml", &images),
+            (".github/workflows/images.yml", WORKFLOW),
+            ("images/broken/broken.pkr.hcl", FAILING),
+        ],
+    );
+    let event = json!({
+        "action": "opened", "number": 7,
+        "pull_request": { "number": 7, "merged": false,
+            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 1, "full_name": "octo/images" } },
+            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
+        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+    });
+    let event_file = folder.path().join("event.json");
+    std::fs::write(&event_file, event.to_string()).unwrap();
+    let run = |number: &str| {
+        let output = Command::new(setting("FORGE_TEST_ACT"))
+            .args(["pull_request", "-W", ".github/workflows/images.yml", "-P", "ubuntu-latest=-self-hosted"])
+            .args(["--no-cache-server", "--pull=false", "-e", event_file.to_str().unwrap()])
+            .args(["--var", &format!("FORGE_BINARY={}", env!("CARGO_BIN_EXE_forge"))])
+            .args(["-s", &format!("GITHUB_TOKEN={}", lab.at("token"))])
+            .args(["--env", &format!("GITHUB_API_URL={}", lab.at("endpoint"))])
+            .args(["--env", &format!("GITHUB_RUN_ID={number}")])
+            .args(["--env", &format!("ACTIONS_RESULTS_URL={}", lab.at("results"))])
+            .args(["--env", &format!("ACTIONS_RUNTIME_TOKEN={}", lab.at("runtime_token"))])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let log = run("1");
+    let checks = lab.checks();
+    let of = |name: &str| {
+        let found =
+            checks.iter().find(|check| check["name"].as_str().unwrap().starts_with(&format!("forge / {name}/")));
+        found.unwrap_or_else(|| panic!("no check run of {name}\n{checks:#?}\n{log}"))
+    };
+    assert_eq!(of("nginx")["conclusion"], "success", "{log}");
+    let summary = of("nginx")["output"]["summary"].as_str().unwrap();
+    assert!(summary.contains(&repository) && summary.contains("sha256:"), "{summary}");
+    assert_eq!(of("broken")["conclusion"], "failure");
+    let marks = of("broken")["annotations"].as_array().unwrap();
+    assert_eq!(
+        (marks[0]["path"].as_str(), marks[0]["start_line"].as_u64()),
+        (Some("images/broken/broken.pkr.hcl"), Some(6))
+    );
+    assert!(marks[0]["raw_details"].as_str().unwrap().contains("out of luck"));
+    let first = lab.comment();
+    assert!(first.contains("❌ 1 of 2 builds failed") && first.contains(&repository), "{first}");
+    // Mended, and run again.
+    std::fs::write(folder.path().join("images/broken/broken.pkr.hcl"), FAILING.replace("exit 3", "exit 0")).unwrap();
+    let log = run("2");
+    assert!(lab.comment().contains("✅ 2 builds succeeded"), "{}\n{log}", lab.comment());
+    lab.took_everything();
+}

@@ -1,0 +1,226 @@
+//! What happens when GitHub does not let us say a thing: the next channel is taken, one notice tells which permission was
+//! missing, and no build fails for it.
+
+use serde_json::{Value, json};
+
+use crate::action::runner;
+use crate::github_reports::template;
+use crate::support::github::Github;
+use crate::support::{Ran, Workspace};
+
+fn pull_request(lab: &Github, names: &[&str], run: u64) -> Workspace {
+    lab.pull_request(runner(&template(names)), run)
+}
+
+fn warnings(ran: &Ran) -> usize {
+    ran.stdout.lines().filter(|line| line.starts_with("::warning")).count()
+}
+
+#[test]
+fn without_checks_the_runner_marks_the_lines() {
+    let lab = Github::start();
+    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "metadata": "read" }));
+    let ran = pull_request(&lab, &["good", "bad"], 100).run(&["action"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("::error file=t.pkr.hcl,line=13").says("`checks: write`");
+    assert_eq!(warnings(&ran), 1, "{}", ran.stdout);
+    assert!(lab.checks().is_empty());
+    assert!(lab.comment().contains("null.bad"));
+    lab.took_everything();
+}
+
+#[test]
+fn without_pull_requests_there_is_no_comment() {
+    let lab = Github::start();
+    lab.permit(&json!({ "contents": "read", "checks": "write", "metadata": "read", "pull-requests": "read" }));
+    let workspace = pull_request(&lab, &["good"], 100);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says("`pull-requests: write`");
+    assert_eq!(warnings(&ran), 1, "{}", ran.stdout);
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+    assert!(lab.comments().is_empty());
+    assert!(workspace.read(".runner/GITHUB_STEP_SUMMARY").contains("null.good"));
+}
+
+#[test]
+fn with_a_token_that_may_only_read_everything_is_in_the_summary() {
+    let lab = Github::start();
+    lab.permit(&json!({ "contents": "read", "metadata": "read" }));
+    let workspace = pull_request(&lab, &["good"], 100);
+    workspace.run(&["action"]).succeeded().says("`checks: write`").says("`pull-requests: write`");
+    assert!(workspace.read(".runner/GITHUB_STEP_SUMMARY").contains("null.good"));
+}
+
+#[test]
+fn a_token_that_is_wrong_or_missing_is_no_reason_to_fail() {
+    let lab = Github::start();
+    let workspace = pull_request(&lab, &["good"], 100).env("INPUT_GITHUB-TOKEN", "nonsense");
+    workspace.run(&["action"]).succeeded().says("::warning");
+    let workspace = pull_request(&lab, &["good"], 101).env("INPUT_GITHUB-TOKEN", "");
+    let ran = workspace.run(&["action"]);
+    ran.succeeded();
+    assert_eq!(warnings(&ran), 0, "{}", ran.stdout);
+    let workspace = pull_request(&lab, &["good"], 102).env("GITHUB_API_URL", "http://127.0.0.1:9");
+    workspace.run(&["action"]).succeeded();
+    workspace.run(&["sweep"]).succeeded().says("cannot be reached");
+}
+
+#[test]
+fn locked_and_deleted_pull_requests_have_check_runs_only() {
+    for (setting, status) in
+        [(json!({ "number": 7, "locked": true }), "locked"), (json!({ "number": 7, "deleted": 404 }), "gone")]
+    {
+        let lab = Github::start();
+        let pull = json!({ "head": "change", "head_sha": lab.at("head"), "base": "main" });
+        let pull: Value = [pull, setting].iter().flat_map(|part| part.as_object().unwrap().clone()).collect();
+        lab.ask("repository", &json!({ "pulls": [pull] }));
+        let ran = pull_request(&lab, &["good"], 100).run(&["action"]);
+        ran.succeeded();
+        assert_eq!(warnings(&ran), 1, "{status}: {}", ran.stdout);
+        assert_eq!(lab.check("forge / null.good")["conclusion"], "success", "{status}");
+    }
+}
+
+#[test]
+fn somebody_elses_comment_with_our_marker_is_left_alone() {
+    let lab = Github::start();
+    let marker = "<!-- forge-action:v1 key=images/. sha=x run=1 attempt=1 -->\nmine";
+    lab.ask("repository", &json!({ "comments": [{ "issue": 7, "body": marker, "author": "mallory" }] }));
+    pull_request(&lab, &["good"], 100).run(&["action"]).succeeded();
+    let comments = lab.comments();
+    assert_eq!(comments.len(), 2, "{comments:#?}");
+    assert_eq!(comments[0]["body"], marker);
+    lab.took_everything();
+}
+
+#[test]
+fn comments_are_recreated_appended_or_off() {
+    let lab = Github::start();
+    for (run, mode) in [(100, "recreate"), (101, "recreate"), (102, "append"), (103, "off")] {
+        pull_request(&lab, &["good"], run).env("INPUT_PR-COMMENT", mode).run(&["action"]).succeeded();
+    }
+    let comments = lab.comments();
+    assert_eq!(comments.len(), 3, "{comments:#?}");
+    let minimized =
+        |at: usize| comments[at]["minimized"].as_bool().unwrap_or_else(|| !comments[at]["minimized"].is_null());
+    assert_eq!([minimized(0), minimized(1), minimized(2)], [true, false, false], "{comments:#?}");
+    lab.took_everything();
+}
+
+#[test]
+fn a_push_finds_its_pull_request_and_a_schedule_has_none() {
+    let lab = Github::start();
+    let push = json!({
+        "ref": "refs/heads/change", "after": lab.at("head"), "before": lab.at("main"), "deleted": false,
+        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+    });
+    let workspace = lab.step(runner(&template(&["good"])), "push", &push, 100);
+    let workspace = workspace.env("GITHUB_SHA", lab.at("head")).env("GITHUB_REF", "refs/heads/change");
+    let workspace = workspace.env("INPUT_COMMAND", "build");
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(lab.check("forge / null.good")["head_sha"], lab.at("head"));
+    assert!(lab.comment().contains("null.good"));
+    let schedule = json!({ "schedule": "0 3 * * *", "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" } });
+    let workspace = lab.step(runner(&template(&["nightly"])), "schedule", &schedule, 101);
+    let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(lab.check("forge / null.nightly")["head_sha"], lab.at("main"));
+    assert_eq!(lab.comments().len(), 1);
+    lab.took_everything();
+}
+
+#[test]
+fn an_enterprise_server_and_an_app_are_reported_to() {
+    let lab = Github::start();
+    let key = tempfile::tempdir().unwrap();
+    let (private, public) = (key.path().join("key.pem"), key.path().join("public.pem"));
+    let openssl = |args: &[&str]| {
+        assert!(
+            std::process::Command::new("openssl")
+                .args(args)
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
+    openssl(&["genrsa", "-traditional", "-out", private.to_str().unwrap(), "2048"]);
+    openssl(&["rsa", "-in", private.to_str().unwrap(), "-pubout", "-out", public.to_str().unwrap()]);
+    let public = std::fs::read_to_string(public).unwrap();
+    let permissions = json!({ "checks": "write", "pull_requests": "write", "issues": "write", "contents": "read", "metadata": "read" });
+    lab.ask(
+        "apps",
+        &json!([{ "id": 77, "slug": "forge", "public_key": public,
+        "installations": [{ "id": 5, "repositories": ["octo/images"], "permissions": permissions }] }]),
+    );
+    let workspace = pull_request(&lab, &["good"], 100)
+        .env("GITHUB_API_URL", lab.at("enterprise"))
+        .env("INPUT_GITHUB-APP-ID", "77")
+        .env("INPUT_GITHUB-APP-KEY", std::fs::read_to_string(private).unwrap());
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says_not("BEGIN RSA");
+    assert_eq!(warnings(&ran), 0, "{}", ran.stdout);
+    assert_eq!(lab.check("forge / null.good")["app"], "forge");
+    assert_eq!(lab.comments()[0]["author"], "forge[bot]", "{:#?}", lab.comments());
+    lab.took_everything();
+}
+
+#[test]
+fn of_a_fork_nothing_is_run_and_nobody_is_asked() {
+    let lab = Github::start();
+    let event = json!({
+        "action": "opened", "number": 7,
+        "pull_request": { "number": 7, "merged": false,
+            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 2, "full_name": "mallory/images" } },
+            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
+        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+    });
+    let text =
+        "data \"http\" \"x\" {\n  url = \"http://127.0.0.1:9/\"\n}\nlocals { y = vault(\"secret/data/a\", \"b\") }\n"
+            .to_owned()
+            + &template(&["good"]).replace("echo working", "touch ran; echo ${data.http.x.body} ${local.y}");
+    let workspace = lab.step(runner(&text), "pull_request", &event, 100);
+    let workspace = workspace.env("GITHUB_SHA", lab.at("merge")).env("GITHUB_REF", "refs/pull/7/merge");
+    for command in ["", "build"] {
+        let ran = runner_again(&workspace, command);
+        ran.succeeded().says("valid");
+        assert!(!workspace.path().join("ran").exists());
+    }
+    assert!(lab.calls().is_empty(), "{:#?}", lab.calls());
+}
+
+fn runner_again(workspace: &Workspace, command: &str) -> Ran {
+    let begun = std::time::Instant::now();
+    let output = workspace.command(&["action"]).env("INPUT_COMMAND", command).output().unwrap();
+    Ran::new(output, begun.elapsed())
+}
+
+#[test]
+fn code_of_others_beside_secrets_is_refused() {
+    let lab = Github::start();
+    let event = json!({
+        "action": "opened", "number": 7,
+        "pull_request": { "number": 7, "merged": false,
+            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 2, "full_name": "mallory/images" } },
+            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
+        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+    });
+    let workspace = lab.step(runner(&template(&["good"])), "pull_request_target", &event, 100);
+    let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
+    // The workflow checked out the fork's commit.
+    workspace.file(".git/HEAD", lab.at("head"));
+    workspace.file(".git/objects/x", "");
+    workspace.file(".git/refs/x", "");
+    let ran = workspace.run(&["action"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    ran.says("::error").says("trusted-head");
+    // A maintainer has read that very commit.
+    let ran = runner_approved(&workspace, lab.at("head"));
+    ran.succeeded();
+}
+
+fn runner_approved(workspace: &Workspace, sha: &str) -> Ran {
+    let begun = std::time::Instant::now();
+    let output = workspace.command(&["action"]).env("INPUT_TRUSTED-HEAD", sha).output().unwrap();
+    Ran::new(output, begun.elapsed())
+}

@@ -1,0 +1,178 @@
+//! A GitHub that fails, limits, is slow or loses answers, and runs that are cancelled or killed while they report.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::action::{cancellable, containers_with, entry, runner, saved_state};
+use crate::github_reports::template;
+use crate::support::github::Github;
+use crate::support::{Workspace, wait};
+
+fn pull_request(lab: &Github, names: &[&str], run: u64) -> Workspace {
+    lab.pull_request(runner(&template(names)), run)
+}
+
+#[test]
+fn faults_that_pass_leave_no_trace() {
+    let lab = Github::start();
+    lab.rules(&json!([
+        { "method": "POST", "path": "/check-runs$", "times": 1, "status": 502 },
+        { "method": "PATCH", "path": "/check-runs/", "times": 2, "status": 503 },
+        { "method": "GET", "path": "/comments$", "times": 1, "reset": true },
+        { "method": "POST", "path": "/comments$", "times": 1, "status": 500 },
+    ]));
+    let ran = pull_request(&lab, &["good", "bad"], 100).run(&["action"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says_not("::warning");
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+    assert_eq!(lab.check("forge / null.bad")["annotations"].as_array().unwrap().len(), 1);
+    assert!(lab.comment().contains("null.bad"));
+}
+
+#[test]
+fn an_answer_that_is_lost_makes_nothing_twice() {
+    let lab = Github::start();
+    lab.rules(&json!([
+        { "method": "POST", "path": "/check-runs$", "times": 1, "reset": true, "after": true },
+        { "method": "PATCH", "path": "/check-runs/", "times": 1, "reset": true, "after": true },
+        { "method": "POST", "path": "/comments$", "times": 1, "reset": true, "after": true },
+    ]));
+    let ran = pull_request(&lab, &["bad"], 100).run(&["action"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(lab.checks().len(), 1, "{:#?}", lab.checks());
+    assert_eq!(lab.check("forge / null.bad")["annotations"].as_array().unwrap().len(), 1);
+    assert!(lab.comment().contains("null.bad"));
+}
+
+#[test]
+fn limits_are_waited_out_as_github_says() {
+    let lab = Github::start();
+    lab.rules(&json!([
+        { "method": "POST", "path": "/check-runs$", "times": 1, "status": 403, "headers": { "retry-after": "1" },
+          "message": "You have exceeded a secondary rate limit" },
+        { "method": "POST", "path": "/comments$", "times": 1, "status": 429, "headers": { "retry-after": "1" }, "message": "slow down" },
+    ]));
+    let workspace = pull_request(&lab, &["good"], 100);
+    workspace.run(&["action"]).succeeded().says_not("::warning");
+    post(&workspace);
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+    assert!(lab.comment().contains("null.good"));
+    lab.took_everything();
+}
+
+/// Runs the post step's sweep.
+fn post(workspace: &Workspace) {
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(workspace.journals(), 0);
+}
+
+#[test]
+fn a_slow_github_holds_no_build_up_and_is_told_all_in_the_end() {
+    let names: Vec<String> = (0..10).map(|n| format!("b{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let text = template(&names).replace("echo working", "sleep 1");
+    let lab = Github::start();
+    let quick = lab.pull_request(runner(&text), 100).env("INPUT_CHECK-RUN", "false").env("INPUT_PR-COMMENT", "off");
+    let alone = quick.run(&["action"]);
+    alone.succeeded();
+    lab.rules(&json!([{ "path": "/repos/", "latency_ms": 10_000 }]));
+    let workspace = lab.pull_request(runner(&text), 101);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded();
+    // Not one answer was waited for. What it is on a quiet machine is in docs/github.md.
+    assert!(ran.took < alone.took + Duration::from_secs(8), "{:?} beside {:?}", ran.took, alone.took);
+    lab.rules(&json!([]));
+    post(&workspace);
+    assert_eq!(lab.checks().len(), 10);
+    assert!(lab.checks().iter().all(|check| check["conclusion"] == "success"), "{:#?}", lab.checks());
+    assert!(lab.comment().contains("✅ 10 builds succeeded"));
+    lab.took_everything();
+}
+
+fn long(lab: &Github) -> Workspace {
+    let text = template(&["long"]).replace("echo working", "touch started; exec sleep 60");
+    lab.pull_request(runner(&text), 100)
+}
+
+#[test]
+fn a_cancelled_run_says_so() {
+    let lab = Github::start();
+    let marker = format!("told{}", std::process::id());
+    let workspace = lab.pull_request(cancellable(&marker), 100);
+    let mut main = entry(&workspace, "main.js", &[]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the container", || !containers_with(&marker).is_empty());
+    wait("the check run", || !lab.checks().is_empty());
+    Command::new("kill").args(["-INT", &main.id().to_string()]).status().unwrap();
+    main.wait().unwrap();
+    let post = entry(&workspace, "post.js", &saved_state(&workspace)).output().unwrap();
+    assert!(post.status.success(), "{}", String::from_utf8_lossy(&post.stdout));
+    assert_eq!(containers_with(&marker), "");
+    assert_eq!(lab.check("forge / docker.web")["conclusion"], "cancelled");
+    let comment = lab.comment();
+    assert!(comment.contains("⚪ Cancelled") && comment.contains("docker.web"), "{comment}");
+    lab.took_everything();
+}
+
+#[test]
+fn the_post_step_completes_what_a_killed_run_began() {
+    let lab = Github::start();
+    let workspace = long(&lab);
+    let mut child = workspace.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the check run", || !lab.checks().is_empty() && workspace.path().join("started").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(lab.check("forge / null.long")["status"], "in_progress");
+    workspace.run(&["sweep"]).succeeded().says("reported");
+    let check = lab.check("forge / null.long");
+    assert_eq!(check["conclusion"], "cancelled", "{check:#}");
+    assert!(lab.comment().contains("⚪ Cancelled"));
+    assert_eq!(workspace.journals(), 0);
+    workspace.run(&["sweep"]).succeeded().says("Nothing to sweep");
+    lab.took_everything();
+}
+
+#[test]
+fn without_a_token_the_sweep_says_what_it_could_not_tell() {
+    let lab = Github::start();
+    let workspace = long(&lab);
+    let mut child = workspace.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the check run", || !lab.checks().is_empty() && workspace.path().join("started").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = workspace.command(&["sweep"]).env_remove("INPUT_GITHUB-TOKEN").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("no token of GitHub was given"), "{text}");
+    workspace.run(&["sweep"]).succeeded().says("reported");
+}
+
+#[test]
+fn two_runs_at_once_leave_one_comment() {
+    let lab = Github::start();
+    // Both have looked before either has written.
+    lab.rules(&json!([{ "method": "GET", "path": "/comments$", "times": 2, "latency_ms": 1500 }]));
+    let workspaces = [pull_request(&lab, &["good"], 100), pull_request(&lab, &["good"], 101)];
+    let children: Vec<_> =
+        workspaces.iter().map(|w| w.command(&["action"]).stdout(Stdio::null()).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    workspaces.iter().for_each(|workspace| drop(workspace.run(&["sweep"])));
+    assert!(lab.comment().contains("run 101"), "the newer one stays: {}", lab.comment());
+    lab.took_everything();
+}
+
+#[test]
+fn a_log_of_200_megabytes_is_not_reported() {
+    let lab = Github::start();
+    let text = template(&["loud"])
+        .replace("echo working", "head -c 200000000 /dev/zero | tr '\\\\0' 'x' | fold -w 1000; exit 9");
+    let workspace = lab.pull_request(runner(&text), 100);
+    let output = workspace.command(&["action"]).stdout(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let check = lab.check("forge / null.loud");
+    assert_eq!(check["conclusion"], "failure");
+    assert!(check["output"]["text"].as_str().unwrap().len() < 65_536);
+    lab.took_everything();
+}

@@ -1,0 +1,152 @@
+//! GitHub for one test: `tests/lab/github.py`, which refuses what GitHub's own description refuses.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{Workspace, setting};
+
+/// A GitHub of its own. Ends when it is dropped.
+pub(crate) struct Github {
+    process: Child,
+    _stdin: ChildStdin,
+    place: Value,
+}
+
+impl Drop for Github {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl Github {
+    pub(crate) fn start() -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/github.py");
+        let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
+        command.arg(script).env("FORGE_TEST_GITHUB_API", setting("FORGE_TEST_GITHUB_API"));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let place = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the lab said {line:?}: {error}"));
+        Self { _stdin: process.stdin.take().unwrap(), process, place }
+    }
+
+    pub(crate) fn at(&self, name: &str) -> &str {
+        self.place[name].as_str().unwrap()
+    }
+
+    /// Asks at one of the lab's own doors.
+    pub(crate) fn ask(&self, door: &str, body: &Value) -> Value {
+        let url = format!("{}/_lab/{door}", self.at("endpoint"));
+        let output = Command::new("curl").args(["-sS", "-X", "POST", &url, "-d", &body.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{door}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{door}: {error}: {}", String::from_utf8_lossy(&output.stdout)))
+    }
+
+    /// A step of a pull request's run. `run` tells its id.
+    pub(crate) fn pull_request(&self, workspace: Workspace, run: u64) -> Workspace {
+        let event = json!({
+            "action": "synchronize",
+            "number": 7,
+            "pull_request": {
+                "number": 7,
+                "title": "@everyone <img src=x onerror=y> ::error::z \u{202e}",
+                "merged": false,
+                "head": { "sha": self.at("head"), "ref": "change", "repo": { "id": 1, "full_name": "octo/images" } },
+                "base": { "sha": self.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } },
+            },
+            "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+        });
+        let workspace = self.step(workspace, "pull_request", &event, run);
+        workspace
+            .env("GITHUB_REF", "refs/pull/7/merge")
+            .env("GITHUB_REF_NAME", "7/merge")
+            .env("GITHUB_HEAD_REF", "change")
+            .env("GITHUB_BASE_REF", "main")
+            .env("GITHUB_SHA", self.at("merge"))
+    }
+
+    /// What a runner tells a step of any event.
+    pub(crate) fn step(&self, workspace: Workspace, event: &str, payload: &Value, run: u64) -> Workspace {
+        let path = workspace.file(".runner/event.json", payload.to_string());
+        workspace
+            .env("GITHUB_EVENT_NAME", event)
+            .env("GITHUB_EVENT_PATH", path.to_str().unwrap())
+            .env("GITHUB_REPOSITORY", "octo/images")
+            .env("GITHUB_REPOSITORY_ID", "1")
+            .env("GITHUB_RUN_ID", run.to_string())
+            .env("GITHUB_RUN_ATTEMPT", "1")
+            .env("GITHUB_RUN_NUMBER", "1")
+            .env("GITHUB_JOB", "image")
+            .env("GITHUB_WORKFLOW", "images")
+            .env("GITHUB_ACTOR", "octocat")
+            .env("GITHUB_SERVER_URL", "https://github.com")
+            .env("GITHUB_API_URL", self.at("endpoint"))
+            .env("GITHUB_GRAPHQL_URL", self.at("graphql"))
+            .env("ACTIONS_RESULTS_URL", self.at("results"))
+            .env("ACTIONS_RUNTIME_TOKEN", self.at("runtime_token"))
+            .env("INPUT_GITHUB-TOKEN", self.at("token"))
+    }
+
+    pub(crate) fn rules(&self, rules: &Value) {
+        self.ask("rules", rules);
+    }
+
+    /// Takes permissions from the workflow's token.
+    pub(crate) fn permit(&self, permissions: &Value) {
+        let token = json!([{ "token": "lab-token", "login": "github-actions[bot]", "permissions": permissions,
+            "app": { "id": 15368, "slug": "github-actions", "name": "GitHub Actions" } }]);
+        self.ask("tokens", &token);
+    }
+
+    fn state(&self, part: &str) -> Vec<Value> {
+        let state = self.ask("state", &Value::Null);
+        state[part].as_array().unwrap_or_else(|| panic!("no {part} in {state}")).clone()
+    }
+
+    pub(crate) fn checks(&self) -> Vec<Value> {
+        self.state("check_runs")
+    }
+
+    /// The check run of that name; there is only one.
+    #[track_caller]
+    pub(crate) fn check(&self, name: &str) -> Value {
+        let mut found = self.checks();
+        let all = format!("{found:#?}");
+        found.retain(|check| check["name"] == name);
+        assert_eq!(found.len(), 1, "check runs named {name:?} in {all}");
+        found.remove(0)
+    }
+
+    pub(crate) fn comments(&self) -> Vec<Value> {
+        self.state("comments")
+    }
+
+    /// The only comment there is.
+    #[track_caller]
+    pub(crate) fn comment(&self) -> String {
+        let comments = self.comments();
+        assert_eq!(comments.len(), 1, "{comments:#?}");
+        comments[0]["body"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn artifacts(&self) -> Vec<Value> {
+        self.state("artifacts")
+    }
+
+    /// Calls of the API, as `METHOD path`.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = self.ask("calls", &Value::Null);
+        let text = |call: &Value| format!("{} {}", call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
+        calls.as_array().unwrap().iter().map(text).filter(|call| call.contains("/repos/")).collect()
+    }
+
+    /// Nothing was sent that GitHub would have refused for its form.
+    #[track_caller]
+    pub(crate) fn took_everything(&self) {
+        assert_eq!(self.ask("invalid", &Value::Null), json!([]));
+    }
+}
