@@ -10,7 +10,7 @@ mod source;
 use std::collections::BTreeSet;
 
 pub(crate) use json::json;
-pub(crate) use render::{Style, annotation, render};
+pub(crate) use render::{Style, annotation, from_base, render};
 pub(crate) use source::{FileId, Part, SourceMap, Span};
 
 /// How much a diagnostic matters: only errors stop a run.

@@ -104,7 +104,7 @@ pub(crate) fn annotation(diagnostic: &Diagnostic, sources: &SourceMap, base: &Pa
 }
 
 /// Without the `.` parts, which the runner takes for folders.
-fn from_base(base: &Path, path: &Path) -> String {
+pub(crate) fn from_base(base: &Path, path: &Path) -> String {
     let plain = |part: &Component<'_>| *part != Component::CurDir;
     base.join(path).components().filter(plain).collect::<PathBuf>().to_string_lossy().into_owned()
 }
