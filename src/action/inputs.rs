@@ -61,6 +61,8 @@ pub(crate) struct Inputs {
     pub trusted_head: Option<String>,
     /// The entry of a matrix that this job is, by its `id`.
     pub entry: Option<Entry>,
+    /// Number of this job in a matrix that has several.
+    pub cell: Option<String>,
     /// The entries of the whole matrix, as JSON.
     pub expect: Option<String>,
     /// Where the records to join are, instead of the run's artifacts.
@@ -123,6 +125,7 @@ impl Inputs {
             identity: reader.identity(),
             trusted_head: reader.given("trusted-head"),
             entry: reader.entry(),
+            cell: reader.cell(),
             expect: reader.given("expect"),
             records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
             config: reader.given("config").map(PathBuf::from),
@@ -212,6 +215,13 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// From `INDEX/TOTAL`, which the runner fills in.
+    fn cell(&mut self) -> Option<String> {
+        let text = self.given("cell")?;
+        let (index, total) = text.split_once('/')?;
+        (total.trim().parse::<u32>().is_ok_and(|total| total > 1)).then(|| index.trim().to_owned())
     }
 
     fn entry(&mut self) -> Option<Entry> {

@@ -5,10 +5,10 @@ mod outputs;
 mod reporting;
 mod tasks;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::action::{self, Inputs, Trust};
+use crate::action::{self, Inputs, Trigger, Trust};
 use crate::app::{self, Process};
 use crate::client::Services;
 use crate::diagnostic::Style;
@@ -66,15 +66,15 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
             return ExitCode::Failed;
         }
     };
-    let folder = process.cwd.join(inputs.template.as_deref().unwrap_or(Path::new(".")));
-    let folder = if folder.is_dir() { folder.as_path() } else { folder.parent().unwrap_or(Path::new(".")) };
-    let approved = inputs.trusted_head.as_deref();
-    let trust =
-        trigger.as_ref().map_or(Trust::Own, |trigger| action::trust(trigger, &action::commit(folder), approved));
-    if let Trust::Refused { reason, help } = &trust {
-        fail(&format!("{reason}\n{help}"));
-        return ExitCode::Failed;
-    }
+    let mut places = Places { process: &process, trigger: trigger.as_ref(), approved: inputs.trusted_head.as_deref() };
+    let first = inputs.config.iter().chain(&inputs.template).map(PathBuf::as_path);
+    let trust = match places.judge(first.chain([Path::new(".")]).take(1)) {
+        Ok(trust) => trust,
+        Err(refusal) => {
+            fail(&refusal);
+            return ExitCode::Failed;
+        }
+    };
     let services = Services::default();
     if let Err(mistake) = app::take_role(&services, &inputs.aws, &process, redactor) {
         fail(&mistake);
@@ -86,6 +86,15 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     }
     let mut front = Front { services: Arc::new(services), marks_lines: false, ..Front::empty() };
     let jobs = tasks::jobs(&inputs, trigger.as_ref(), &trust, &mut front, &process);
+    let files = jobs.iter().flat_map(|job| {
+        let args = &job.chosen.args;
+        args.var_file.iter().chain([&args.template]).map(PathBuf::as_path)
+    });
+    if let Err(refusal) = places.judge(files.chain(inputs.config.as_deref())) {
+        fail(&refusal);
+        return ExitCode::Failed;
+    }
+    reporting.checked_out(places.commit(Path::new(".")));
     if jobs.is_empty() && !front.diagnostics.has_errors() {
         app::print("Nothing to do for this event.\n");
         return ExitCode::Success;
@@ -93,6 +102,38 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     reporting.about_jobs(&jobs);
     let step = Step { inputs: &inputs, process: &process, redactor };
     run_jobs(jobs, front, reporting, &step, done).await
+}
+
+/// Whose code the files are that the run is about.
+struct Places<'a> {
+    process: &'a Process,
+    trigger: Option<&'a Trigger>,
+    approved: Option<&'a str>,
+}
+
+impl Places<'_> {
+    /// Whether all of the files may meet the run's secrets; the text of the refusal if not.
+    fn judge<'p>(&mut self, files: impl Iterator<Item = &'p Path>) -> Result<Trust, String> {
+        let Some(trigger) = self.trigger else { return Ok(Trust::Own) };
+        let mut judged = Trust::Own;
+        for file in files {
+            match action::trust(trigger, &action::commit(&self.folder(file)), self.approved) {
+                Trust::Refused { reason, help } => return Err(format!("{}: {reason}\n{help}", file.display())),
+                trust => judged = trust,
+            }
+        }
+        Ok(judged)
+    }
+
+    /// The commit that is checked out around a file.
+    fn commit(&self, file: &Path) -> Option<String> {
+        action::commit(&self.folder(file)).ok()
+    }
+
+    fn folder(&self, file: &Path) -> PathBuf {
+        let path = self.process.cwd.join(file);
+        if path.is_dir() { path } else { path.parent().map(Path::to_owned).unwrap_or(path) }
+    }
 }
 
 /// What the step was started with.
@@ -112,7 +153,6 @@ async fn run_jobs(
 ) -> ExitCode {
     let Step { inputs, process, redactor } = step;
     let (mut build, mut planned) = (Plan::default(), Vec::new());
-    let named = jobs.len() > 1 || inputs.entry.is_some();
     let own = inputs.only.is_empty() && inputs.except.is_empty() && inputs.entry.is_none();
     let builds = jobs.iter().any(|job| job.task == Task::Build);
     for job in jobs {
@@ -122,7 +162,7 @@ async fn run_jobs(
             Task::Build => {
                 build.names.extend(read.plan.names);
                 build.builds.extend(read.plan.builds.into_iter().map(|mut build| {
-                    if let Some(image) = image.as_ref().filter(|_| named) {
+                    if let Some(image) = &image {
                         build.title.name = format!("{image}/{}", build.title.name);
                     }
                     build

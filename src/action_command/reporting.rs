@@ -1,6 +1,6 @@
 //! How the run is reported: where on GitHub, as whom, and what the record says besides what happened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -31,7 +31,7 @@ impl Reporting {
         let destination = asked.and_then(|trigger| {
             let identity = inputs.identity.clone()?;
             // Forks get a token that cannot write: asking would only give a notice on every one of their runs.
-            (*trust != Trust::Fork).then(|| (destination(inputs, trigger), identity))
+            (*trust != Trust::Fork).then(|| (destination(inputs, trigger, &process.below_workspace()), identity))
         });
         let names =
             |pairs: &[String]| pairs.iter().filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
@@ -48,6 +48,13 @@ impl Reporting {
             base: process.below_workspace(),
             of_strangers: trigger.is_some_and(|trigger| trigger.event == "workflow_run" && trigger.code != Code::Own),
             notes: Vec::new(),
+        }
+    }
+
+    /// The commit that is built, where the event does not name the one to report on.
+    pub(super) fn checked_out(&mut self, commit: Option<String>) {
+        if let Some((destination, _)) = &mut self.destination {
+            destination.checked_out = commit;
         }
     }
 
@@ -111,13 +118,15 @@ pub(super) async fn finish(delivery: Option<Delivery>) -> bool {
     annotated
 }
 
-fn destination(inputs: &Inputs, trigger: &Trigger) -> Destination {
+fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
     let (owner, name) = trigger.repository.split_once('/').unwrap_or_default();
     Destination {
         api: trigger.api_url.clone(),
         owner: owner.to_owned(),
         name: name.to_owned(),
-        sha: sha(trigger),
+        graphql: trigger.graphql_url.clone(),
+        sha: inputs.trusted_head.clone().or_else(|| sha(trigger)),
+        checked_out: None,
         pull: match (&trigger.pull, &trigger.head) {
             (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),
             (Pull::OfCommit(sha), _) => PullOf::Commit(sha.clone()),
@@ -128,10 +137,20 @@ fn destination(inputs: &Inputs, trigger: &Trigger) -> Destination {
         },
         checks: inputs.check_run,
         comment: inputs.pr_comment,
-        // A plan and the report of its jobs share a comment.
-        key: matches!(inputs.command, Some(Command::Plan | Command::Report)).then(|| "*".to_owned()),
+        key: Some(key(inputs, trigger, base)),
         silent_if_good: inputs.command == Some(Command::Plan),
     }
+}
+
+/// What the comment is about: the job's file of images or its template, in one of the jobs of a matrix. A plan and the
+/// report of its jobs share a comment.
+fn key(inputs: &Inputs, trigger: &Trigger, base: &Path) -> String {
+    if matches!(inputs.command, Some(Command::Plan | Command::Report)) {
+        return "all jobs".to_owned();
+    }
+    let what = inputs.config.as_ref().or(inputs.template.as_ref());
+    let what = base.join(what.map_or(Path::new("."), |path| path.as_path()));
+    format!("{}\0{}\0{}", trigger.run.job, inputs.cell.as_deref().unwrap_or_default(), what.display())
 }
 
 fn sha(trigger: &Trigger) -> Option<String> {

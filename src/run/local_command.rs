@@ -3,6 +3,7 @@
 //! Used by what runs the user's local scripts. The command inherits our environment without the runner's credentials.
 
 use std::process::{ExitStatus, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -13,6 +14,22 @@ use super::BuildContext;
 use super::cancel::Cancelled;
 use super::event::Stream;
 use super::lines::LineWriter;
+
+/// Between fork and exec a new process holds copies of all our open files, and a system does not execute a file that
+/// anybody has open for writing ("text file busy"). So nothing starts while a script is written.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Writes a file that is to be executed; it is closed when `write` returns.
+pub(crate) fn writing_executable<T>(write: impl FnOnce() -> T) -> T {
+    let _alone = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    write()
+}
+
+/// Starts a process.
+pub(crate) fn starting<T>(start: impl FnOnce() -> T) -> T {
+    let _together = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    start()
+}
 
 /// Time between asking a cancelled command to end and killing it. The runner leaves ten seconds for everything.
 const GRACE: Duration = Duration::from_secs(3);
@@ -121,8 +138,8 @@ impl Running {
         if cx.cancel.is_stopped() {
             return Err(Cancelled.into());
         }
-        let child =
-            command.spawn().map_err(|source| LocalCommandError::Start { program: program.to_owned(), source })?;
+        let child = starting(|| command.spawn())
+            .map_err(|source| LocalCommandError::Start { program: program.to_owned(), source })?;
         let group = Group::of(&child);
         Ok(Self { child, group, program: program.to_owned() })
     }

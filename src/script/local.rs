@@ -123,7 +123,7 @@ impl LocalScript {
     fn written(&self, lines: &[String]) -> Result<TempPath, LocalScriptError> {
         let shebang = self.options.inline_shebang.as_deref().unwrap_or("/bin/sh -e");
         let text = joined(lines, (!cfg!(windows)).then_some(shebang));
-        write_script(&text, &self.extension)
+        local_command::writing_executable(|| write_script(&text, &self.extension))
             .map_err(|error| LocalScriptError::Failed(format!("could not write the script to a file: {error}")))
     }
 }

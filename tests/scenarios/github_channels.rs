@@ -84,12 +84,36 @@ fn locked_and_deleted_pull_requests_have_check_runs_only() {
 #[test]
 fn somebody_elses_comment_with_our_marker_is_left_alone() {
     let lab = Github::start();
-    let marker = "<!-- forge-action:v1 key=images/. sha=x run=1 attempt=1 -->\nmine";
-    lab.ask("repository", &json!({ "comments": [{ "issue": 7, "body": marker, "author": "mallory" }] }));
     pull_request(&lab, &["good"], 100).run(&["action"]).succeeded();
+    let ours = lab.comment();
+    let lab = Github::start();
+    let newer = ours.replace("run=100", "run=99999999999999");
+    let helper = json!({ "id": 9, "slug": "helper", "name": "helper" });
+    lab.ask(
+        "repository",
+        &json!({ "comments": [
+        { "issue": 7, "body": ours, "author": "mallory" },
+        { "issue": 7, "body": newer, "author": "helper[bot]", "app": helper },
+    ] }),
+    );
+    for run in [101, 102] {
+        pull_request(&lab, &["good"], run).run(&["action"]).succeeded();
+    }
     let comments = lab.comments();
-    assert_eq!(comments.len(), 2, "{comments:#?}");
-    assert_eq!(comments[0]["body"], marker);
+    let bodies: Vec<&str> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
+    assert_eq!((bodies.len(), bodies[0], bodies[1]), (3, ours.as_str(), newer.as_str()), "{comments:#?}");
+    assert!(bodies[2].contains("run 102"), "{}", bodies[2]);
+    lab.took_everything();
+}
+
+#[test]
+fn jobs_and_cells_have_comments_of_their_own() {
+    let lab = Github::start();
+    for (job, cell) in [("web", "0/1"), ("db", "0/1"), ("web", "0/2"), ("web", "1/2"), ("web", "0/1")] {
+        let workspace = pull_request(&lab, &["good"], 100).env("GITHUB_JOB", job).env("INPUT_CELL", cell);
+        workspace.run(&["action"]).succeeded();
+    }
+    assert_eq!(lab.comments().len(), 4, "{:#?}", lab.comments());
     lab.took_everything();
 }
 
@@ -211,16 +235,41 @@ fn code_of_others_beside_secrets_is_refused() {
     workspace.file(".git/HEAD", lab.at("head"));
     workspace.file(".git/objects/x", "");
     workspace.file(".git/refs/x", "");
-    let ran = workspace.run(&["action"]);
+    let ran = runner_again(&workspace, "build");
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     ran.says("::error").says("trusted-head");
-    // A maintainer has read that very commit.
+    // Wherever the template is named.
+    let base = workspace.file(".git/HEAD", lab.at("main"));
+    for name in [".git/HEAD", ".git/objects/x", ".git/refs/x"] {
+        workspace.file(&format!("pr/{name}"), lab.at("head"));
+    }
+    let evil = template(&["good"]).replace("echo working", "touch /tmp/forge-evil-ran");
+    workspace.file("pr/t.pkr.hcl", evil);
+    workspace.file("pr/.github/forge.yml", "images:\n  a:\n    template: pr/t.pkr.hcl\n");
+    workspace.file("images.yml", "images:\n  a:\n    template: pr/t.pkr.hcl\n");
+    for (name, value) in [
+        ("INPUT_TEMPLATE", "pr/t.pkr.hcl"),
+        ("INPUT_CONFIG", "pr/.github/forge.yml"),
+        ("INPUT_CONFIG", "images.yml"),
+        ("INPUT_ENTRY", r#"{"id":"x","template":"pr/t.pkr.hcl","only":"null.good"}"#),
+    ] {
+        let output = workspace.command(&["action"]).env("INPUT_COMMAND", "build").env(name, value).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains("trusted-head"), "{name}={value}: {said}");
+    }
+    assert!(!std::path::Path::new("/tmp/forge-evil-ran").exists());
+    std::fs::write(base, lab.at("head")).unwrap();
+    // A maintainer has read that very commit; it is what the check run is about, wherever the branch is by then.
+    let moved = json!({ "number": 7, "head": "change", "head_sha": lab.at("merge"), "base": "main" });
+    lab.ask("repository", &json!({ "pulls": [moved] }));
     let ran = runner_approved(&workspace, lab.at("head"));
     ran.succeeded();
+    assert_eq!(lab.check("forge / null.good")["head_sha"], lab.at("head"));
 }
 
 fn runner_approved(workspace: &Workspace, sha: &str) -> Ran {
     let begun = std::time::Instant::now();
-    let output = workspace.command(&["action"]).env("INPUT_TRUSTED-HEAD", sha).output().unwrap();
+    let command = &mut workspace.command(&["action"]);
+    let output = command.env("INPUT_TRUSTED-HEAD", sha).env("INPUT_COMMAND", "build").output().unwrap();
     Ran::new(output, begun.elapsed())
 }

@@ -47,6 +47,89 @@ fn an_answer_that_is_lost_makes_nothing_twice() {
 }
 
 #[test]
+fn what_github_does_not_take_is_sent_once() {
+    for rules in [
+        json!([{ "method": "POST", "path": "/check-runs$", "nth": 2, "status": 422, "message": "no" }]),
+        json!([{ "method": "PATCH", "path": "/check-runs/", "status": 422, "message": "no" }]),
+        json!([{ "method": "PATCH", "path": "/check-runs/", "times": 1, "status": 422, "message": "no" }]),
+        json!([{ "method": "POST", "path": "/comments$", "status": 422, "message": "Body is too long" }]),
+    ] {
+        let lab = Github::start();
+        lab.rules(&rules);
+        let text = template(&["a", "b", "c"]).replace("echo working", "sleep 1");
+        let workspace = lab.pull_request(runner(&text), 100);
+        workspace.run(&["action"]).succeeded().says("::warning");
+        let calls = lab.calls();
+        assert!(calls.len() <= 3 * 3 + 6, "{rules}: {} calls: {calls:#?}", calls.len());
+        let good = lab.checks().iter().filter(|check| check["conclusion"] == "success").count();
+        let comments = lab.comments().len();
+        assert!(good >= 2 || comments == 1, "{rules}: the others are told: {:#?}", lab.checks());
+        assert_eq!(workspace.journals(), 0, "{rules}");
+    }
+}
+
+#[test]
+fn builds_of_one_name_are_told_apart() {
+    let lab = Github::start();
+    let block = "build {\n  sources = [\"null.a\"]\n  provisioner \"shell-local\" { inline = [\"sleep 0.2\"] }\n}\n";
+    let text = format!("source \"null\" \"a\" {{\n  communicator = \"none\"\n}}\n{block}{block}");
+    lab.pull_request(runner(&text), 100).run(&["action"]).succeeded();
+    assert_eq!(lab.check("forge / null.a")["conclusion"], "success");
+    assert_eq!(lab.check("forge / null.a (2)")["conclusion"], "success");
+    assert!(lab.calls().len() <= 3 * 2 + 6, "{:#?}", lab.calls());
+    lab.took_everything();
+}
+
+#[test]
+fn annotations_of_a_lost_answer_are_not_sent_again() {
+    let lab = Github::start();
+    lab.rules(&json!([{ "method": "PATCH", "path": "/check-runs/", "nth": 2, "reset": true, "after": true }]));
+    let mut text = template(&["good"]);
+    for number in 0..239 {
+        text += &format!(
+            "source \"null\" \"s{number}\" {{\n  comunicator = \"none\"\n}}\nbuild {{\n  sources = [\"null.s{number}\"]\n}}\n"
+        );
+    }
+    let workspace = lab.pull_request(runner(&text), 100);
+    assert_eq!(workspace.run(&["action"]).code, Some(1));
+    workspace.run(&["sweep"]);
+    let check = lab.check("forge / template");
+    let marks = check["annotations"].as_array().unwrap();
+    let distinct: std::collections::BTreeSet<String> = marks.iter().map(ToString::to_string).collect();
+    assert_eq!(marks.len(), distinct.len(), "none is there twice");
+    assert!(marks.len() >= 239);
+}
+
+#[test]
+fn an_older_run_looks_again_before_it_tries_again() {
+    let lab = Github::start();
+    pull_request(&lab, &["good"], 99).run(&["action"]).succeeded();
+    // The older run's first try fails, and the newer run writes before its second.
+    lab.rules(&json!([{ "method": "PATCH", "path": "/comments/", "times": 1, "status": 503 }]));
+    let older = pull_request(&lab, &["good"], 100);
+    let mut child = older.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    let tried = |call: &String| call.starts_with("PATCH") && call.contains("/comments/");
+    wait("the first try", || lab.calls().iter().any(tried));
+    pull_request(&lab, &["good"], 101).run(&["action"]).succeeded();
+    assert!(child.wait().unwrap().success());
+    older.run(&["sweep"]);
+    assert!(lab.comment().contains("run 101"), "{}", lab.comment());
+}
+
+#[test]
+fn a_mended_template_takes_its_red_check_back() {
+    let lab = Github::start();
+    let broken = template(&["good"]).replace("communicator", "comunicator");
+    assert_eq!(lab.pull_request(runner(&broken), 100).run(&["action"]).code, Some(1));
+    assert_eq!(lab.check("forge / template")["conclusion"], "failure");
+    let again = pull_request(&lab, &["good"], 100).env("GITHUB_RUN_ATTEMPT", "2");
+    again.run(&["action"]).succeeded();
+    assert_eq!(lab.check("forge / template")["conclusion"], "success");
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+    lab.took_everything();
+}
+
+#[test]
 fn limits_are_waited_out_as_github_says() {
     let lab = Github::start();
     lab.rules(&json!([
@@ -84,7 +167,10 @@ fn a_slow_github_holds_no_build_up_and_is_told_all_in_the_end() {
     // Not one answer was waited for. What it is on a quiet machine is in docs/github.md.
     assert!(ran.took < alone.took + Duration::from_secs(8), "{:?} beside {:?}", ran.took, alone.took);
     lab.rules(&json!([]));
+    let ended = std::time::Instant::now();
     post(&workspace);
+    // What was under way when the run ended has its effect late.
+    std::thread::sleep(Duration::from_secs(11).saturating_sub(ended.elapsed()));
     assert_eq!(lab.checks().len(), 10);
     assert!(lab.checks().iter().all(|check| check["conclusion"] == "success"), "{:#?}", lab.checks());
     assert!(lab.comment().contains("✅ 10 builds succeeded"));

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 
 use super::reference::{HUB, HUB_KEY};
+use crate::run::local_command;
 
 /// A helper that asks a key ring or a cloud should answer in seconds; one that waits for a person never will.
 const HELPER_LIMIT: Duration = Duration::from_secs(30);
@@ -168,14 +169,10 @@ struct HelperAnswer {
 async fn ask_helper(name: &str, server: &str) -> Result<Option<Credentials>, AuthError> {
     let program = format!("docker-credential-{name}");
     let error = |reason: String| AuthError::Helper { program: program.clone(), server: server.to_owned(), reason };
-    let mut child = tokio::process::Command::new(&program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| error(format!("could not start it: {e}")))?;
+    let mut command = tokio::process::Command::new(&program);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child =
+        local_command::starting(|| command.spawn()).map_err(|e| error(format!("could not start it: {e}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A helper that does not read has ended, and says why by itself.
         let _ = stdin.write_all(server.as_bytes()).await;

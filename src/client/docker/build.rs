@@ -17,6 +17,7 @@ use crate::client::archive::{ChunkWriter, archive};
 use crate::run::BuildContext;
 use crate::run::cleanup::Resource;
 use crate::run::event::Stream as Source;
+use crate::run::local_command;
 
 /// Name of the Dockerfile within the archive when it lies outside of the folder.
 const OUTSIDE: &str = ".forge.Dockerfile";
@@ -75,8 +76,8 @@ impl Docker {
             self.write_config(&work, login)?;
             command.env("DOCKER_CONFIG", &work);
         }
-        let spawned =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let spawned = local_command::starting(|| command.spawn());
         let outcome = match spawned {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(format!("could not start docker: {error}"))),

@@ -7,7 +7,7 @@ use octocrab::params::checks::{
 use serde::{Deserialize, Serialize};
 
 use super::retry::{Effect, patiently};
-use super::{GithubError, Repository};
+use super::{App, GithubError, Repository};
 
 /// Annotations that one request may carry.
 pub(crate) const ANNOTATIONS: usize = 50;
@@ -89,7 +89,11 @@ struct Answer {
     #[serde(default)]
     external_id: Option<String>,
     #[serde(default)]
+    conclusion: Option<String>,
+    #[serde(default)]
     output: Option<Output>,
+    #[serde(default)]
+    app: Option<App>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +109,7 @@ struct Answers {
 
 impl Repository {
     /// Creates a check run on a commit and yields its id. When nobody knows whether it was created, it is looked for
-    /// before it is created again.
+    /// before it is created again. The answer tells which App our token is of.
     pub(crate) async fn create_check(&self, sha: &str, check: &CheckRun) -> Result<u64, GithubError> {
         let first = self.send_new_check(sha, check).await;
         match first {
@@ -125,19 +129,37 @@ impl Repository {
             let body = body(check, Some(sha), 0);
             self.crab.post::<_, Answer>(&route, Some(&body)).await
         };
-        Ok(patiently(Effect::Another, call).await?.id)
+        let made = patiently(Effect::Another, call).await?;
+        if let Some(app) = made.app {
+            let _ = self.app.set(app);
+        }
+        Ok(made.id)
     }
 
-    async fn find_check(&self, sha: &str, check: &CheckRun) -> Result<Option<u64>, GithubError> {
-        let route = self.route(&format!("commits/{sha}/check-runs"));
-        let query = [("check_name", check.name.as_str()), ("filter", "all"), ("per_page", "100")];
-        let found: Answers = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
-        let own = found.check_runs.into_iter().find(|run| run.external_id.as_deref() == Some(&check.external_id));
+    /// A failed check run of ours of this name on the commit.
+    pub(crate) async fn failed_check(&self, sha: &str, name: &str) -> Result<Option<u64>, GithubError> {
+        let found = self.checks_named(sha, name).await?;
+        let ours = |run: &&Answer| run.external_id.as_deref().is_some_and(|id| id.starts_with("forge:"));
+        let failed = found.iter().filter(ours).find(|run| run.conclusion.as_deref() == Some("failure"));
+        Ok(failed.map(|run| run.id))
+    }
+
+    pub(crate) async fn find_check(&self, sha: &str, check: &CheckRun) -> Result<Option<u64>, GithubError> {
+        let found = self.checks_named(sha, &check.name).await?;
+        let own = found.into_iter().find(|run| run.external_id.as_deref() == Some(&check.external_id));
         Ok(own.map(|run| run.id))
     }
 
-    /// Changes a check run. Annotations before number `from` are there already; the next fifty go along.
-    pub(crate) async fn update_check(&self, id: u64, check: &CheckRun, from: usize) -> Result<(), GithubError> {
+    async fn checks_named(&self, sha: &str, name: &str) -> Result<Vec<Answer>, GithubError> {
+        let route = self.route(&format!("commits/{sha}/check-runs"));
+        let query = [("check_name", name), ("filter", "all"), ("per_page", "100")];
+        let found: Answers = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
+        Ok(found.check_runs)
+    }
+
+    /// Changes a check run. Annotations before number `from` are there already; the next fifty go along. Yields how many
+    /// are there then.
+    pub(crate) async fn update_check(&self, id: u64, check: &CheckRun, from: usize) -> Result<usize, GithubError> {
         let route = self.route(&format!("check-runs/{id}"));
         // The same annotation twice is two annotations, all else of the request is the same twice.
         let adds = check.annotations.len() > from;
@@ -146,6 +168,7 @@ impl Repository {
             let body = body(check, None, from);
             self.crab.patch::<Answer, _, _>(&route, Some(&body)).await
         };
+        let sent = |from: usize| from.saturating_add(ANNOTATIONS).min(check.annotations.len());
         match patiently(effect, call).await {
             Err(GithubError::Failing(_) | GithubError::Unreachable(_)) if adds => {
                 let there = self.annotations_of(id).await?;
@@ -154,16 +177,27 @@ impl Repository {
                     let body = body(check, None, from);
                     self.crab.patch::<Answer, _, _>(&route, Some(&body)).await
                 };
-                patiently(Effect::Another, call).await.map(drop)
+                patiently(Effect::Another, call).await.map(|_| sent(from))
             }
-            settled => settled.map(drop),
+            settled => settled.map(|_| sent(from)),
         }
     }
 
+    /// Learns from a check run of ours which App our token is of.
+    pub(crate) async fn recognise(&self, check: u64) -> Result<(), GithubError> {
+        if self.app.get().is_some() || self.login.is_some() {
+            return Ok(());
+        }
+        self.annotations_of(check).await.map(drop)
+    }
+
     /// How many annotations the check run has.
-    pub(crate) async fn annotations_of(&self, id: u64) -> Result<usize, GithubError> {
+    async fn annotations_of(&self, id: u64) -> Result<usize, GithubError> {
         let route = self.route(&format!("check-runs/{id}"));
         let found: Answer = patiently(Effect::None, || self.crab.get(&route, None::<&()>)).await?;
+        if let Some(app) = found.app {
+            let _ = self.app.set(app);
+        }
         Ok(found.output.map_or(0, |output| output.annotations_count))
     }
 }

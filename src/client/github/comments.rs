@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::retry::{Effect, patiently};
-use super::{GithubError, Repository};
+use super::{App, GithubError, Repository};
 
 /// A comment, as far as it matters who wrote what. octocrab's type leaves out the App.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -12,6 +12,7 @@ pub(crate) struct Comment {
     pub node_id: String,
     #[serde(default)]
     pub body: String,
+    pub created_at: String,
     user: Option<Author>,
     #[serde(default)]
     performed_via_github_app: Option<App>,
@@ -20,14 +21,10 @@ pub(crate) struct Comment {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Author {
     login: String,
-    #[serde(rename = "type", default)]
-    kind: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct App {
-    id: u64,
-}
+/// The login of a workflow's own token, where nothing tells which App a token is of.
+const ACTIONS: &str = "github-actions[bot]";
 
 #[derive(Serialize)]
 struct Minimize<'a> {
@@ -48,13 +45,14 @@ impl Comment {
 }
 
 impl Repository {
-    /// All comments of the pull request that may be ours: of our App, of our login if the token is a person's, else of
-    /// some bot, which nobody can write as, whatever the text says.
-    pub(crate) async fn own_comments(&self, pull: u64) -> Result<Vec<Comment>, GithubError> {
+    /// All comments of the pull request that are ours, whatever others write into theirs; `since` (RFC 3339) leaves out
+    /// those that have not changed since then.
+    pub(crate) async fn own_comments(&self, pull: u64, since: Option<&str>) -> Result<Vec<Comment>, GithubError> {
         let mut all: Vec<Comment> = Vec::new();
         for page in 1..=100 {
             let route = self.route(&format!("issues/{pull}/comments"));
-            let query = [("per_page", "100".to_owned()), ("page", page.to_string())];
+            let mut query = vec![("per_page", "100".to_owned()), ("page", page.to_string())];
+            query.extend(since.map(|since| ("since", since.to_owned())));
             let mut found: Vec<Comment> = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
             let last = found.len() < 100;
             all.append(&mut found);
@@ -62,12 +60,20 @@ impl Repository {
                 break;
             }
         }
-        all.retain(|comment| match (self.app, &self.login) {
-            (Some(app), _) => comment.performed_via_github_app.as_ref().is_some_and(|by| by.id == app),
-            (None, Some(login)) => comment.user.as_ref().is_some_and(|user| user.login == *login),
-            (None, None) => comment.user.as_ref().is_some_and(|user| user.kind == "Bot"),
-        });
+        all.retain(|comment| self.is_ours(comment));
         Ok(all)
+    }
+
+    fn is_ours(&self, comment: &Comment) -> bool {
+        let login = comment.user.as_ref().map(|user| user.login.as_str());
+        match (self.app.get(), &self.login) {
+            (_, Some(own)) => login == Some(own),
+            (Some(app), None) => match &comment.performed_via_github_app {
+                Some(by) => by.id == app.id,
+                None => login == Some(&format!("{}[bot]", app.slug)),
+            },
+            (None, None) => login == Some(ACTIONS),
+        }
     }
 
     pub(crate) async fn create_comment(&self, pull: u64, body: &str) -> Result<Comment, GithubError> {
@@ -77,11 +83,12 @@ impl Repository {
     }
 
     pub(crate) async fn update_comment(&self, id: u64, body: &str) -> Result<(), GithubError> {
-        // octocrab's own call is a POST, which is not what GitHub documents.
+        // octocrab's own call is a POST, which is not what GitHub documents. A newer run may have written by the time of a
+        // second try, so the caller looks again before it makes one.
         let route = self.route(&format!("issues/comments/{id}"));
         let body = serde_json::json!({ "body": body });
         let call = || self.crab.patch::<Comment, _, _>(&route, Some(&body));
-        patiently(Effect::None, call).await.map(drop)
+        patiently(Effect::Another, call).await.map(drop)
     }
 
     pub(crate) async fn delete_comment(&self, id: u64) -> Result<(), GithubError> {
@@ -94,6 +101,6 @@ impl Repository {
         let query = "mutation($id: ID!) { minimizeComment(input: {subjectId: $id, classifier: OUTDATED}) \
                      { minimizedComment { isMinimized } } }";
         let ask = Minimize { query, variables: Variables { id: &comment.node_id } };
-        patiently(Effect::None, || self.crab.graphql::<serde_json::Value>(&ask)).await.map(drop)
+        patiently(Effect::None, || self.graph.graphql::<serde_json::Value>(&ask)).await.map(drop)
     }
 }

@@ -24,6 +24,13 @@ pub(crate) enum GithubError {
     Settings(String),
 }
 
+impl GithubError {
+    /// Whether the same call will be refused again, whenever it is made.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self, Self::Limited(_) | Self::Failing(_) | Self::Unreachable(_))
+    }
+}
+
 impl From<Error> for GithubError {
     fn from(error: Error) -> Self {
         let source = match &error {

@@ -10,6 +10,7 @@ mod error;
 mod pulls;
 mod retry;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use octocrab::Octocrab;
@@ -18,7 +19,7 @@ use octocrab::service::middleware::cache::mem::InMemoryCache;
 use serde::Deserialize;
 
 pub(crate) use artifacts::Artifacts;
-pub(crate) use checks::{Annotation, CheckRun, CheckState, Level};
+pub(crate) use checks::{ANNOTATIONS, Annotation, CheckRun, CheckState, Level};
 pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;
 
@@ -53,6 +54,8 @@ impl std::fmt::Debug for Identity {
 pub(crate) struct Address {
     /// Such as `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise Server.
     pub api: String,
+    /// Such as `https://api.github.com/graphql`.
+    pub graphql: String,
     pub owner: String,
     pub name: String,
 }
@@ -61,8 +64,11 @@ pub(crate) struct Address {
 #[derive(Debug, Clone)]
 pub(crate) struct Repository {
     crab: Octocrab,
+    /// The same for GraphQL, which has a root of its own on an Enterprise Server.
+    graph: Octocrab,
     address: Address,
-    app: Option<u64>,
+    /// The App that our token is of, once it is known.
+    app: OnceLock<App>,
     /// Of a person's token; those of workflows and Apps do not tell.
     login: Option<String>,
 }
@@ -75,6 +81,16 @@ struct Login {
 #[derive(Deserialize)]
 struct Installation {
     id: u64,
+    #[serde(default)]
+    app_slug: String,
+}
+
+/// A GitHub App; what it writes is by the login `slug[bot]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct App {
+    id: u64,
+    #[serde(default)]
+    slug: String,
 }
 
 /// How tokens of people begin.
@@ -92,15 +108,19 @@ impl Repository {
             .timeout(ANSWER)
             .build()
             .map_err(|error| GithubError::Unreachable(error.to_string()))?;
-        let builder = Octocrab::builder()
-            .base_uri(address.api.as_str())
-            .map_err(|error| GithubError::Settings(format!("{}: {error}", address.api)))?
-            .cache(InMemoryCache::new());
-        let (crab, app, login) = match identity {
+        let builder = |root: &str| {
+            let builder = Octocrab::builder().base_uri(root);
+            builder.map_err(|error| GithubError::Settings(format!("{root}: {error}")))
+        };
+        let graphql = address.graphql.strip_suffix("/graphql").unwrap_or(&address.api).to_owned();
+        let known = OnceLock::new();
+        let (crab, graph, login) = match identity {
             Identity::Token(token) => {
                 redactor.add(&token);
                 let personal = PERSONAL.iter().any(|prefix| token.starts_with(prefix));
-                let crab = builder.personal_token(token).build_with_reqwest(client)?;
+                let cached = builder(&address.api)?.cache(InMemoryCache::new());
+                let crab = cached.personal_token(token.clone()).build_with_reqwest(client.clone())?;
+                let graph = builder(&graphql)?.personal_token(token).build_with_reqwest(client)?;
                 let login = match personal {
                     true => {
                         let user: Login = patiently(Effect::None, || crab.get("/user", None::<&()>)).await?;
@@ -108,19 +128,22 @@ impl Repository {
                     }
                     false => None,
                 };
-                (crab, None, login)
+                (crab, graph, login)
             }
             Identity::App { id, key } => {
                 redactor.add(&key);
                 let key = octocrab::EncodingKey::from_rsa_pem(key.as_bytes())
                     .map_err(|error| GithubError::Settings(format!("the private key of the GitHub App: {error}")))?;
-                let app = builder.app(AppId(id), key).build_with_reqwest(client)?;
+                let cached = builder(&address.api)?.cache(InMemoryCache::new());
+                let app = cached.app(AppId(id), key).build_with_reqwest(client)?;
                 let route = format!("/repos/{}/{}/installation", address.owner, address.name);
                 let found: Installation = patiently(Effect::None, || app.get(&route, None::<&()>)).await?;
-                (app.installation(found.id.into())?, Some(id), None)
+                let _ = known.set(App { id, slug: found.app_slug });
+                let crab = app.installation(found.id.into())?;
+                (crab.clone(), crab, None)
             }
         };
-        Ok(Self { crab, address, app, login })
+        Ok(Self { crab, graph, address, app: known, login })
     }
 
     fn route(&self, rest: &str) -> String {

@@ -15,7 +15,7 @@ const TITLE: usize = 250;
 const MESSAGE: usize = 60_000;
 
 /// The check run of one build.
-pub(super) fn of_build(record: &Record, build: &Build, notes: &[Note]) -> CheckRun {
+pub(super) fn of_build(record: &Record, build: &Build, label: &str, notes: &[Note]) -> CheckRun {
     let mut summary = Page::default();
     summary.add(Weight::Always, facts(build));
     summary.add(Weight::Detail, parts::steps(build));
@@ -31,7 +31,7 @@ pub(super) fn of_build(record: &Record, build: &Build, notes: &[Note]) -> CheckR
         summary: summary.render(LARGEST, REST),
         text: Some(text).filter(|text| !text.trim().is_empty()),
         annotations,
-        ..bare(record, &build.name, state(build.state), build.started, build.seconds)
+        ..bare(record, label, state(build.state), build.started, build.seconds)
     }
 }
 
@@ -40,14 +40,26 @@ pub(super) fn of_mistakes(record: &Record) -> CheckRun {
     let errors = record.notes.iter().filter(|note| note.error).count();
     let mut summary = Page::default();
     parts::mistakes(&mut summary, &record.notes);
-    let name = record.inputs.templates.first().map_or("template", String::as_str);
-    let name = if name == "." { "template" } else { name };
     CheckRun {
         title: format!("{} in the template; nothing was started", parts::counted(errors, "mistake")),
         summary: summary.render(LARGEST, REST),
         annotations: record.notes.iter().filter_map(of_note).collect(),
-        ..bare(record, name, CheckState::Failure, record.started, record.seconds.unwrap_or_default())
+        ..bare(record, about(record), CheckState::Failure, record.started, record.seconds.unwrap_or_default())
     }
+}
+
+/// What [`of_mistakes`] becomes once the template is mended.
+pub(super) fn stale(record: &Record) -> CheckRun {
+    CheckRun {
+        title: "The template is mended".to_owned(),
+        summary: "A later attempt found nothing wrong; its builds have check runs of their own.".to_owned(),
+        ..bare(record, about(record), CheckState::Success, record.started, 0.0)
+    }
+}
+
+fn about(record: &Record) -> &str {
+    let name = record.inputs.templates.first().map_or("template", String::as_str);
+    if name == "." { "template" } else { name }
 }
 
 /// The one check run of several jobs, which a branch can require whatever builds there are.
@@ -206,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_failed_step_is_marked_at_its_block() {
-        let check = of_build(&Record::default(), &failed(), &[]);
+        let check = of_build(&Record::default(), &failed(), "docker.web", &[]);
         assert_eq!((check.name.as_str(), check.title.as_str()), ("forge / docker.web", "shell failed after 12s"));
         assert_eq!(check.state, CheckState::Failure);
         let [mark] = &check.annotations[..] else { panic!("{check:?}") };
@@ -221,7 +233,7 @@ mod tests {
         build.steps[0].tail = vec!["ä".repeat(1000); 40];
         build.error = Some("e".repeat(70_000));
         build.steps[0].component = "x".repeat(300);
-        let check = of_build(&Record::default(), &build, &[]);
+        let check = of_build(&Record::default(), &build, "docker.web", &[]);
         assert!(check.title.len() <= 255 && check.summary.len() <= 65_535);
         assert!(check.text.unwrap().len() <= 65_535);
         assert!(check.annotations[0].title.len() <= 255);

@@ -1,28 +1,32 @@
 //! Brings GitHub from what it was told last to what it is to show: one call at a time, the newest state at each, and no
 //! more calls than a build has phases.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::check_run::{of_all, of_build, of_mistakes, title};
-use super::comment::{Marker, comment};
+use super::check_run::{of_all, of_build, of_mistakes, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
-use super::{CommentMode, Destination, PullOf};
-use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
-use crate::report::record::{Build, Note, Record, State};
+use super::{CommentMode, Destination, PullOf, sticky};
+use crate::client::github::{CheckRun, GithubError, Repository};
+use crate::report::record::{Build, Note, Record, Stamp, State};
 
 /// A check run that goes on changes no sooner than this after its last change.
 const QUIET: Duration = Duration::from_secs(15);
-/// Annotations in one request.
-const BATCH: usize = 50;
 /// Check runs of one run: a workflow's token has a thousand requests an hour for all workflows of a repository.
-const CHECKS: usize = 200;
+pub(super) const CHECKS: usize = 200;
+/// A call whose answer nobody waited for has had its effect by then.
+const LATE: Duration = Duration::from_secs(15);
 
 /// What is to be done next.
 #[derive(Debug)]
 enum Task {
     FindPull,
+    /// An earlier attempt found mistakes in the template that are mended.
+    Mend,
     Check(Box<CheckRun>),
-    Comment { last: bool },
+    Comment {
+        last: bool,
+    },
 }
 
 /// How one run is reported.
@@ -36,12 +40,17 @@ pub(super) struct Courier {
     pull: Option<Option<u64>>,
     checks_refused: bool,
     comment_refused: bool,
+    /// Check runs that GitHub did not take, by name.
+    refused: BTreeSet<String>,
+    /// Something was refused that may be taken later.
+    unfinished: bool,
+    mended: bool,
     began: Instant,
     /// When a check run was changed last.
-    changed: std::collections::BTreeMap<String, Instant>,
+    changed: BTreeMap<String, Instant>,
     interim: bool,
     /// What the person should know of channels that did not work.
-    pub notices: Vec<String>,
+    notices: Vec<String>,
 }
 
 impl Courier {
@@ -55,8 +64,11 @@ impl Courier {
             outbox,
             sent,
             pull: None,
+            refused: BTreeSet::new(),
+            unfinished: false,
+            mended: false,
             began: Instant::now(),
-            changed: std::collections::BTreeMap::new(),
+            changed: BTreeMap::new(),
             interim: false,
             notices: Vec::new(),
         }
@@ -72,17 +84,20 @@ impl Courier {
         self.outbox.record(record);
     }
 
-    /// Everything was told.
-    pub(super) fn finish(self) -> Vec<String> {
-        self.outbox.remove();
-        self.notices
+    /// What the person should know, and whether a later process is to try again. `last` when there will be none.
+    pub(super) fn finish(self, last: bool) -> (Vec<String>, bool) {
+        let left = self.unfinished && !last;
+        if !left {
+            self.outbox.remove();
+        }
+        (self.notices, left)
     }
 
     /// Makes the next call, if there is one to make. Nothing when GitHub shows the record.
     pub(super) async fn step(&mut self, record: &Record) -> Option<()> {
-        let task = self.next(record)?;
-        match task {
+        match self.next(record)? {
             Task::FindPull => self.find_pull().await,
+            Task::Mend => self.mend(record).await,
             Task::Check(check) => self.send_check(*check).await,
             Task::Comment { last } => self.send_comment(record, last).await,
         }
@@ -104,6 +119,9 @@ impl Courier {
             {
                 return Some(Task::Check(Box::new(check)));
             }
+            if self.sha.is_some() && !self.mended && record.is_mended() {
+                return Some(Task::Mend);
+            }
         }
         self.next_comment(record)
     }
@@ -118,10 +136,11 @@ impl Courier {
             return wanted.then(|| of_mistakes(record)).filter(|check| self.is_news(check));
         }
         let mut of_first: &[Note] = &record.notes;
-        for build in record.builds.iter().take(CHECKS) {
+        let labels = record.labels();
+        for (build, label) in record.builds.iter().zip(&labels).take(CHECKS) {
             let notes = std::mem::take(&mut of_first);
-            if self.is_due(build) {
-                let check = of_build(record, build, notes);
+            if self.is_due(build, label) {
+                let check = of_build(record, build, label, notes);
                 if self.is_news(&check) {
                     return Some(check);
                 }
@@ -131,8 +150,8 @@ impl Courier {
     }
 
     /// Without making its text: a run has many builds, and most of them have not changed.
-    fn is_due(&self, build: &Build) -> bool {
-        let name = format!("forge / {}", build.name);
+    fn is_due(&self, build: &Build, label: &str) -> bool {
+        let name = format!("forge / {label}");
         match (self.sent.checks.get(&name), build.state) {
             (_, State::Waiting | State::Missing) => false,
             (Some(sent), State::Running) => {
@@ -144,9 +163,10 @@ impl Courier {
     }
 
     fn is_news(&self, check: &CheckRun) -> bool {
-        self.sent.checks.get(&check.name).is_none_or(|sent| {
-            sent.state != check.state || sent.title != check.title || sent.annotations < check.annotations.len()
-        })
+        !self.refused.contains(&check.name)
+            && self.sent.checks.get(&check.name).is_none_or(|sent| {
+                sent.state != check.state || sent.title != check.title || sent.annotations < check.annotations.len()
+            })
     }
 
     fn next_comment(&self, record: &Record) -> Option<Task> {
@@ -177,61 +197,105 @@ impl Courier {
         };
         let found = match (found, &self.sha) {
             (Ok(Some(number)), None) => self.repository.pull(number).await.map(|pull| {
-                self.sha = Some(pull.sha().to_owned());
+                self.take_head(pull.sha());
                 Some(pull.number)
             }),
             (found, _) => found,
         };
         self.pull = Some(found.unwrap_or_else(|error| {
-            self.notices.push(format!(
-                "no pull request was looked for any more: {error}{}",
-                wants(&error, "pull-requests: read")
-            ));
+            self.notices
+                .push(format!("the pull request was not found: {error}{}", wants(&error, "pull-requests: read")));
             None
         }));
+    }
+
+    /// The head is what is reported on if it is what was checked out: it may have moved on since.
+    fn take_head(&mut self, head: &str) {
+        match &self.destination.checked_out {
+            Some(built) if built != head => self.notices.push(format!(
+                "no check runs were made: the head of the pull request is {head}, and {built} is checked out"
+            )),
+            _ => self.sha = Some(head.to_owned()),
+        }
+    }
+
+    /// What an earlier attempt said of the template holds no more.
+    async fn mend(&mut self, record: &Record) {
+        self.mended = true;
+        let Some(sha) = &self.sha else { return };
+        let check = stale(record);
+        if let Ok(Some(id)) = self.repository.failed_check(sha, &check.name).await {
+            let _ = self.repository.update_check(id, &check, 0).await;
+        }
     }
 
     async fn send_check(&mut self, check: CheckRun) {
         let Some(sha) = self.sha.clone() else { return };
         let sent = self.sent.checks.get(&check.name).cloned();
-        let from = sent.as_ref().map_or(0, |sent| sent.annotations);
         let told = match &sent {
-            None => self.repository.create_check(&sha, &check).await,
-            Some(sent) => self.repository.update_check(sent.id, &check, from).await.map(|()| sent.id),
+            None => self.create_check(&sha, &check).await,
+            Some(sent) => {
+                let there = self.repository.update_check(sent.id, &check, sent.annotations).await;
+                there.map(|annotations| (sent.id, annotations))
+            }
         };
         self.changed.insert(check.name.clone(), Instant::now());
         match told {
-            Ok(id) => {
-                let annotations = (from + BATCH).min(check.annotations.len());
+            Ok((id, annotations)) => {
                 let now = SentCheck { id, state: check.state, title: check.title, annotations };
                 self.outbox.sent(&check.name, &now);
                 self.sent.checks.insert(check.name, now);
             }
-            Err(error) => self.refuse_check(&check.name, check.state, &error),
+            Err(error) => self.refuse_check(check.name, &error),
         }
     }
 
+    /// Id and number of annotations. One that an earlier process was about to make may be there, or come late.
+    async fn create_check(&mut self, sha: &str, check: &CheckRun) -> Result<(u64, usize), GithubError> {
+        if let Some(at) = self.sent.creating.remove(&check.name) {
+            let found = match self.repository.find_check(sha, check).await? {
+                None => {
+                    wait_until_late(at).await;
+                    self.repository.find_check(sha, check).await?
+                }
+                found => found,
+            };
+            if let Some(id) = found {
+                return Ok((id, self.repository.update_check(id, check, 0).await?));
+            }
+        }
+        self.outbox.creating(&check.name);
+        let id = self.repository.create_check(sha, check).await?;
+        Ok((id, check.annotations.len().min(crate::client::github::ANNOTATIONS)))
+    }
+
     /// A channel that is refused stays closed; one check run that GitHub does not take is only that one.
-    fn refuse_check(&mut self, name: &str, state: CheckState, error: &GithubError) {
-        let closed =
-            matches!(error, GithubError::Unauthorized(_) | GithubError::Forbidden(_) | GithubError::Missing(_))
-                || self.sent.checks.is_empty();
-        if closed && self.sent.checks.is_empty() {
+    fn refuse_check(&mut self, name: String, error: &GithubError) {
+        if !error.is_final() {
+            self.unfinished = true;
+        }
+        let all = matches!(error, GithubError::Unauthorized(_) | GithubError::Forbidden(_) | GithubError::Missing(_));
+        if self.sent.checks.is_empty() && (all || !error.is_final()) {
             self.checks_refused = true;
             self.notices.push(format!("no check runs were made: {error}{}", wants(error, "checks: write")));
             return;
         }
         self.notices.push(format!("the check run {name:?} could not be brought up to date: {error}"));
-        // It is not tried again: what GitHub refuses once it refuses always, and what fails has been tried.
-        let id = self.sent.checks.get(name).map_or(0, |sent| sent.id);
-        let done = SentCheck { id, state, title: String::new(), annotations: usize::MAX };
-        self.sent.checks.insert(name.to_owned(), done);
+        self.refused.insert(name);
     }
 
     async fn send_comment(&mut self, record: &Record, last: bool) {
         let Some(Some(pull)) = self.pull else { return };
         self.interim = true;
-        match self.write_comment(pull, record).await {
+        if let Some(at) = self.sent.commenting.take() {
+            wait_until_late(at).await;
+        }
+        if let Some(check) = self.sent.checks.values().next() {
+            // Comments are ours by the App of our token; where that is not known they are a workflow's own.
+            let _ = self.repository.recognise(check.id).await;
+        }
+        self.outbox.commenting();
+        match sticky::write(&self.repository, &self.destination, pull, record).await {
             Ok(()) if last => {
                 self.outbox.commented();
                 self.sent.commented = true;
@@ -239,77 +303,17 @@ impl Courier {
             Ok(()) => {}
             Err(error) => {
                 self.comment_refused = true;
+                self.unfinished |= !error.is_final();
                 let what = format!("no comment was written on pull request {pull}: {error}");
                 self.notices.push(what + &wants(&error, "pull-requests: write"));
             }
         }
     }
+}
 
-    /// One comment for all runs: the newest run's.
-    async fn write_comment(&self, pull: u64, record: &Record) -> Result<(), GithubError> {
-        let marker = Marker::of(record, self.destination.key.as_deref());
-        let text = comment(record, &marker);
-        if self.destination.comment == CommentMode::Append && !record.says_nothing() {
-            return self.repository.create_comment(pull, &text).await.map(drop);
-        }
-        let of_key = |found: Vec<crate::client::github::Comment>| {
-            let with_marker = found.into_iter().filter_map(|comment| Some((Marker::read(&comment.body)?, comment)));
-            with_marker.filter(|(found, _)| found.key == marker.key).collect::<Vec<_>>()
-        };
-        let there = of_key(self.repository.own_comments(pull).await?);
-        if there.iter().any(|(found, _)| found.is_newer_than(&marker)) {
-            return Ok(());
-        }
-        let own_run = |found: &Marker| (found.run, found.attempt) == (marker.run, marker.attempt);
-        let recreate = self.destination.comment == CommentMode::Recreate;
-        let old = there.iter().find(|(found, _)| !recreate || own_run(found));
-        if let Some((_, old)) = old {
-            if old.body == text {
-                return Ok(());
-            }
-            match self.repository.update_comment(old.id, &text).await {
-                // Somebody else's after all, or deleted in the meantime.
-                Err(GithubError::Forbidden(_) | GithubError::Missing(_)) => {}
-                settled => return settled,
-            }
-        }
-        if record.says_nothing() {
-            return Ok(());
-        }
-        let made = match self.repository.create_comment(pull, &text).await {
-            Ok(made) => made,
-            // Nobody knows whether it is there: look again, once.
-            Err(GithubError::Failing(_) | GithubError::Unreachable(_)) => {
-                let there = of_key(self.repository.own_comments(pull).await?);
-                match there.into_iter().find(|(found, _)| own_run(found)) {
-                    Some((_, made)) => made,
-                    None => self.repository.create_comment(pull, &text).await?,
-                }
-            }
-            Err(error) => return Err(error),
-        };
-        if recreate {
-            for (_, old) in there.iter().filter(|(found, old)| !own_run(found) && old.has_author_of(&made)) {
-                self.repository.minimize_comment(old).await?;
-            }
-            return Ok(());
-        }
-        // Another run may have made one at the same time: the first of them stays, the newest text wins.
-        let mut all = of_key(self.repository.own_comments(pull).await?);
-        all.retain(|(_, comment)| comment.has_author_of(&made));
-        all.sort_by_key(|(_, comment)| comment.id);
-        let newest = all.iter().map(|(found, _)| (found.run, found.attempt)).max();
-        let newest = all.iter().find(|(found, _)| Some((found.run, found.attempt)) == newest);
-        if let (Some((_, first)), Some((_, newest))) = (all.first(), newest) {
-            if first.id != newest.id {
-                self.repository.update_comment(first.id, &newest.body).await?;
-            }
-            for (_, double) in &all[1..] {
-                self.repository.delete_comment(double.id).await?;
-            }
-        }
-        Ok(())
-    }
+async fn wait_until_late(at: Stamp) {
+    let passed = at.0.elapsed().unwrap_or(LATE);
+    tokio::time::sleep(LATE.saturating_sub(passed)).await;
 }
 
 /// Which permission would have helped.

@@ -5,6 +5,7 @@ mod check_run;
 mod comment;
 mod courier;
 mod outbox;
+mod sticky;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,8 +40,12 @@ pub(crate) struct Destination {
     pub api: String,
     pub owner: String,
     pub name: String,
+    /// Of GraphQL.
+    pub graphql: String,
     /// The commit for check runs; nothing if only the pull request tells it.
     pub sha: Option<String>,
+    /// What is built, where that need not be the head of the pull request.
+    pub checked_out: Option<String>,
     pub pull: PullOf,
     pub checks: bool,
     pub comment: CommentMode,
@@ -217,14 +222,20 @@ async fn deliver(
             // The run is over and everything is told.
             Ok(Err(_)) => {
                 let annotated = courier.shows_annotations();
-                return Delivered { annotated, notices: courier.finish(), handed_over: false };
+                let (notices, handed_over) = courier.finish(false);
+                return Delivered { notices, annotated, handed_over };
             }
         }
     }
 }
 
 fn address(destination: &Destination) -> Address {
-    Address { api: destination.api.clone(), owner: destination.owner.clone(), name: destination.name.clone() }
+    Address {
+        api: destination.api.clone(),
+        graphql: destination.graphql.clone(),
+        owner: destination.owner.clone(),
+        name: destination.name.clone(),
+    }
 }
 
 impl Delivery {
@@ -286,7 +297,7 @@ pub(crate) async fn deliver_left(folder: &Path, identity: Option<&Identity>, red
             lines.push(format!("unsent    reports of run {run}: GitHub is too slow"));
             continue;
         }
-        let notices = courier.finish();
+        let (notices, _) = courier.finish(true);
         lines.push(match notices.is_empty() {
             true => format!("reported  run {run} on GitHub"),
             false => format!("partly    reports of run {run}, as far as GitHub took them:"),

@@ -7,12 +7,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::Destination;
 use crate::client::github::CheckState;
-use crate::report::record::Record;
+use crate::report::record::{Record, Stamp};
 use crate::run::id;
 
 const EXTENSION: &str = "reports";
@@ -28,9 +29,18 @@ enum Line {
     Record {
         record: Box<Record>,
     },
+    /// A check run is about to be made; GitHub may make it long after we have stopped to wait for its answer.
+    Creating {
+        name: String,
+        at: Stamp,
+    },
     Sent {
         name: String,
         check: SentCheck,
+    },
+    /// The same for the comment.
+    Commenting {
+        at: Stamp,
     },
     Commented,
 }
@@ -50,6 +60,9 @@ pub(super) struct SentCheck {
 pub(super) struct Sent {
     /// By name of the check run.
     pub checks: BTreeMap<String, SentCheck>,
+    /// Those that may be there without our knowing their id, and since when.
+    pub creating: BTreeMap<String, Stamp>,
+    pub commenting: Option<Stamp>,
     /// The last comment is there.
     pub commented: bool,
 }
@@ -87,6 +100,14 @@ impl Outbox {
 
     pub(super) fn record(&self, record: &Record) {
         self.write(&Line::Record { record: Box::new(record.clone()) });
+    }
+
+    pub(super) fn creating(&self, name: &str) {
+        self.write(&Line::Creating { name: name.to_owned(), at: Stamp(SystemTime::now()) });
+    }
+
+    pub(super) fn commenting(&self) {
+        self.write(&Line::Commenting { at: Stamp(SystemTime::now()) });
     }
 
     pub(super) fn sent(&self, name: &str, check: &SentCheck) {
@@ -157,7 +178,12 @@ fn read(path: &Path) -> std::io::Result<Option<Left>> {
         match serde_json::from_slice(line) {
             Ok(Line::To { destination: to }) => destination = Some(to),
             Ok(Line::Record { record: newer }) => record = Some(*newer),
-            Ok(Line::Sent { name, check }) => drop(sent.checks.insert(name, check)),
+            Ok(Line::Creating { name, at }) => drop(sent.creating.insert(name, at)),
+            Ok(Line::Commenting { at }) => sent.commenting = Some(at),
+            Ok(Line::Sent { name, check }) => {
+                sent.creating.remove(&name);
+                sent.checks.insert(name, check);
+            }
             Ok(Line::Commented) => sent.commented = true,
             Err(_) => {}
         }

@@ -258,6 +258,27 @@ impl Record {
         }
     }
 
+    /// Names of the builds, told apart where two have the same.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let label = |build: &Build, number: usize| match number {
+            1 => build.name.clone(),
+            number => format!("{} ({number})", build.name),
+        };
+        let mut labels = Vec::new();
+        for build in &self.builds {
+            let number = seen.entry(&build.name).or_default();
+            *number += 1;
+            labels.push(label(build, *number));
+        }
+        labels
+    }
+
+    /// A later attempt of a run whose template may have had mistakes has begun to build.
+    pub(crate) fn is_mended(&self) -> bool {
+        !self.builds.is_empty() && !self.is_joined() && self.workflow.as_ref().is_some_and(|run| run.attempt > 1)
+    }
+
     /// Whether it is the record of several jobs.
     pub(crate) fn is_joined(&self) -> bool {
         self.inputs.templates == ["*"]

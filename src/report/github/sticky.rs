@@ -1,0 +1,121 @@
+//! The comment of a pull request, found again by its marker: never two, never an older run's over a newer one's.
+
+use std::time::Duration;
+
+use super::comment::{Marker, comment};
+use super::{CommentMode, Destination};
+use crate::client::github::{Comment, GithubError, Repository};
+use crate::report::record::Record;
+
+/// Tries to write; before each the comments are looked at again.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes the comment of this run.
+pub(super) async fn write(
+    repository: &Repository,
+    destination: &Destination,
+    pull: u64,
+    record: &Record,
+) -> Result<(), GithubError> {
+    let marker = Marker::of(record, destination.key.as_deref());
+    let sticky = Sticky { repository, mode: destination.comment, pull, text: comment(record, &marker), marker };
+    let mut attempt = 1;
+    loop {
+        match sticky.write_once(record.says_nothing()).await {
+            Err(error @ (GithubError::Failing(_) | GithubError::Unreachable(_))) if attempt < ATTEMPTS => {
+                tracing::debug!(attempt, "the comment is tried again: {error}");
+                tokio::time::sleep(PAUSE * attempt).await;
+                attempt += 1;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+struct Sticky<'a> {
+    repository: &'a Repository,
+    mode: CommentMode,
+    pull: u64,
+    text: String,
+    marker: Marker,
+}
+
+type Found = Vec<(Marker, Comment)>;
+
+impl Sticky<'_> {
+    /// `quiet` when there is nothing to say: then only what was said before is corrected.
+    async fn write_once(&self, quiet: bool) -> Result<(), GithubError> {
+        let there = self.look(None).await?;
+        let own = there.iter().find(|(found, _)| self.is_of_this_run(found));
+        if there.iter().any(|(found, _)| found.is_newer_than(&self.marker)) {
+            return Ok(());
+        }
+        let old = match self.mode {
+            CommentMode::Update => own.or(there.last()),
+            _ => own,
+        };
+        if let Some((found, old)) = old {
+            if old.body == self.text {
+                return Ok(());
+            }
+            match self.repository.update_comment(old.id, &self.text).await {
+                // Deleted in the meantime, or somebody else's after all.
+                Err(GithubError::Forbidden(_) | GithubError::Missing(_)) if !quiet => {}
+                Ok(()) if !self.is_of_this_run(found) => return self.settle(&old.created_at).await,
+                settled => return settled,
+            }
+        }
+        if quiet {
+            return Ok(());
+        }
+        let made = self.repository.create_comment(self.pull, &self.text).await?;
+        match self.mode {
+            CommentMode::Update => self.settle(&made.created_at).await,
+            CommentMode::Recreate => {
+                // The one before; those before it are folded already. What cannot be folded stays as it is.
+                if let Some((_, old)) = there.iter().rfind(|(_, old)| old.has_author_of(&made))
+                    && let Err(error) = self.repository.minimize_comment(old).await
+                {
+                    tracing::warn!("the old comment was not folded: {error}");
+                }
+                Ok(())
+            }
+            CommentMode::Append | CommentMode::Off => Ok(()),
+        }
+    }
+
+    /// Another run may have written at the same time: the first comment stays, with the newest run's text.
+    async fn settle(&self, since: &str) -> Result<(), GithubError> {
+        let all = self.look(Some(since)).await?;
+        let newest = all.iter().max_by_key(|(found, _)| (found.run, found.attempt));
+        let (Some((_, first)), Some((newest, shown))) = (all.first(), newest) else { return Ok(()) };
+        if self.marker.is_newer_than(newest) {
+            return self.repository.update_comment(first.id, &self.text).await;
+        }
+        if first.id != shown.id {
+            self.repository.update_comment(first.id, &shown.body).await?;
+        }
+        for (_, double) in &all[1..] {
+            match self.repository.delete_comment(double.id).await {
+                // The other run is as tidy.
+                Err(GithubError::Missing(_)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Our comments with this key, oldest first; `since` leaves out those that have not changed since then.
+    async fn look(&self, since: Option<&str>) -> Result<Found, GithubError> {
+        let comments = self.repository.own_comments(self.pull, since).await?;
+        let with_marker = comments.into_iter().filter_map(|comment| Some((Marker::read(&comment.body)?, comment)));
+        let mut found: Found = with_marker.filter(|(found, _)| found.key == self.marker.key).collect();
+        found.sort_by_key(|(_, comment)| comment.id);
+        Ok(found)
+    }
+
+    fn is_of_this_run(&self, found: &Marker) -> bool {
+        (found.run, found.attempt) == (self.marker.run, self.marker.attempt)
+    }
+}
