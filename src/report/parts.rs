@@ -180,22 +180,19 @@ pub(crate) fn mistakes(page: &mut Page, notes: &[Note]) {
     if notes.is_empty() {
         return;
     }
-    let mut text = "\n#### In the template\n\n".to_owned();
+    // Each is a part of its own: as many as fit are shown.
+    page.add(Weight::Detail, "\n#### In the template\n\n");
     for note in notes.iter().take(MISTAKES) {
         let place = note.place.as_ref().map(|at| format!("{}: ", code(&format!("{}:{}", at.path, at.line))));
         let detail =
             note.detail.as_deref().map(|detail| format!("<br>{}", escape(&cut(detail, MISTAKE)))).unwrap_or_default();
         let mark = if note.error { "❌" } else { "⚠️" };
-        text.push_str(&format!(
-            "- {mark} {}{}{detail}\n",
-            place.unwrap_or_default(),
-            escape(&cut(&note.summary, MISTAKE))
-        ));
+        let summary = escape(&cut(&note.summary, MISTAKE));
+        page.add(Weight::Detail, format!("- {mark} {}{summary}{detail}\n", place.unwrap_or_default()));
     }
     if notes.len() > MISTAKES {
-        text.push_str(&format!("- and {} more\n", notes.len() - MISTAKES));
+        page.add(Weight::Detail, format!("- and {} more\n", notes.len() - MISTAKES));
     }
-    page.add(Weight::Detail, text);
 }
 
 /// What could not be released.
@@ -203,7 +200,9 @@ pub(crate) fn leftovers(page: &mut Page, record: &Record) {
     if record.leftovers.is_empty() {
         return;
     }
-    let lines: String =
-        record.leftovers.iter().map(|left| format!("- {}: {}\n", code(&left.resource), escape(&left.error))).collect();
-    page.add(Weight::Detail, format!("\n#### Left behind\n\nThese could not be removed:\n\n{lines}"));
+    page.add(Weight::Detail, "\n#### Left behind\n\nThese could not be removed:\n\n");
+    for left in &record.leftovers {
+        let error = escape(&cut(&left.error, MISTAKE));
+        page.add(Weight::Detail, format!("- {}: {error}\n", code(&left.resource)));
+    }
 }

@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use regex::Regex;
 
-use super::{Build, Image, Inputs, Leftover, Note, Place, Record, Source, State, Step, Workflow};
+use super::{Build, Image, Inputs, Leftover, Note, Place, Record, Source, Stamp, State, Step, Workflow};
 use crate::run::event::StepKind;
 
 /// What people, guests and attackers write.
@@ -111,7 +111,7 @@ fn step(rng: &mut StdRng) -> Step {
         name: some(rng),
         place: some(rng),
         state: state(rng),
-        started: None,
+        started: rng.random_bool(0.5).then(|| Stamp(std::time::UNIX_EPOCH + std::time::Duration::from_secs(86_400))),
         seconds: rng.random_range(0.0..1e5),
         error: some(rng),
         tail: (0..rng.random_range(0..40)).map(|_| text(rng)).collect(),
