@@ -2,12 +2,14 @@
 
 mod checkout;
 mod event;
+mod hidden;
 mod inputs;
 mod output_file;
 mod trust;
 
 pub(crate) use checkout::commit;
 pub(crate) use event::{Code, EventClass, Head, Pull, Trigger, read};
+pub(crate) use hidden::hidden;
 pub(crate) use inputs::{Command, Inputs};
 pub(crate) use output_file::OutputFile;
 pub(crate) use trust::{Trust, trust};

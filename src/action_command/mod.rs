@@ -80,7 +80,7 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
         fail(&mistake);
         return ExitCode::Failed;
     }
-    let mut reporting = Reporting::new(&inputs, trigger.as_ref(), &trust, &process);
+    let mut reporting = Reporting::new(&inputs, trigger.as_ref(), &trust, &process, done.notices.clone());
     if inputs.command == Some(action::Command::Report) {
         return join::run(&inputs, reporting, &process, redactor, done).await;
     }
@@ -202,7 +202,7 @@ async fn run_jobs(
     let record = Record::of(&view, &reporting.about());
     // What later steps read is written whatever GitHub does; the record before all else.
     done.write_record(&record, process, redactor).await;
-    let annotated = reporting::finish(delivery).await;
+    let annotated = reporting.finish(delivery).await;
     done.take(record, inputs, annotated);
     app::exit_code(tally)
 }

@@ -1,6 +1,7 @@
 //! What the step leaves: the record, first as a file and an artifact, then the summary, then the outputs.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::join::PREFIX;
 use super::reporting::artifacts;
@@ -17,6 +18,20 @@ const RECORD: &str = "forge-record.json";
 /// Characters that a name of an artifact cannot have.
 const FORBIDDEN: &str = "\":<>|*?\\/\r\n";
 
+/// What could not be shown on GitHub, and why: collected by whoever reports, told in the summary.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    pub(super) fn extend(&self, notices: impl IntoIterator<Item = String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// What the step tells the runner at its end.
 #[derive(Debug, Default)]
 pub(super) struct Done {
@@ -24,6 +39,7 @@ pub(super) struct Done {
     pub manifest: Option<PathBuf>,
     /// What the command `plan` made.
     pub matrix: Option<String>,
+    pub notices: Notices,
     record: Option<Record>,
     /// Where the record was written.
     written: Option<PathBuf>,
@@ -71,8 +87,9 @@ impl Done {
             self.write_record(&record, process, redactor).await;
             self.record = Some(record);
         }
-        if let (Some(summary), Some(path)) = (&self.summary, process.var("GITHUB_STEP_SUMMARY"))
-            && let Err(error) = OutputFile::new(process.cwd.join(path)).append(summary)
+        let summary = self.summary.as_ref().map(|summary| format!("{summary}{}", report::unsaid(&self.notices.all())));
+        if let (Some(summary), Some(path)) = (summary, process.var("GITHUB_STEP_SUMMARY"))
+            && let Err(error) = OutputFile::new(process.cwd.join(path)).append(&summary)
         {
             warn(&format!("the job summary could not be written: {error}"));
         }

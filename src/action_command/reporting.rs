@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::outputs::Notices;
 use super::tasks::Job;
 use super::warn;
-use crate::action::{Code, Command, Head, Inputs, Pull, Trigger, Trust};
+use crate::action::{self, Code, Command, Head, Inputs, Pull, Trigger, Trust};
 use crate::app::Process;
 use crate::client::github::{Artifacts, Identity};
 use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
 use crate::report::record::{self, Note, Workflow};
 use crate::report::{About, Record, Reporter};
 use crate::secret::Redactor;
+
+const LATER: &str = "GitHub is slow: the post step reports the rest.";
 
 /// What reports need to know before the run.
 pub(super) struct Reporting {
@@ -23,10 +26,18 @@ pub(super) struct Reporting {
     /// The run that led to this one ran the code of a fork.
     pub of_strangers: bool,
     pub notes: Vec<Note>,
+    hidden: Redactor,
+    notices: Notices,
 }
 
 impl Reporting {
-    pub(super) fn new(inputs: &Inputs, trigger: Option<&Trigger>, trust: &Trust, process: &Process) -> Self {
+    pub(super) fn new(
+        inputs: &Inputs,
+        trigger: Option<&Trigger>,
+        trust: &Trust,
+        process: &Process,
+        notices: Notices,
+    ) -> Self {
         let asked = trigger.filter(|_| inputs.check_run || inputs.pr_comment != github::CommentMode::Off);
         let destination = asked.and_then(|trigger| {
             let identity = inputs.identity.clone()?;
@@ -48,6 +59,8 @@ impl Reporting {
             base: process.below_workspace(),
             of_strangers: trigger.is_some_and(|trigger| trigger.event == "workflow_run" && trigger.code != Code::Own),
             notes: Vec::new(),
+            hidden: action::hidden(&process.environment, &inputs.vars),
+            notices,
         }
     }
 
@@ -75,6 +88,7 @@ impl Reporting {
             inputs: self.inputs.clone(),
             notes: self.notes.clone(),
             base: self.base.clone(),
+            hidden: self.hidden.clone(),
         }
     }
 
@@ -103,19 +117,21 @@ impl Reporting {
     pub(super) async fn tell(&self, record: &Record, process: &Process, redactor: &Redactor) -> bool {
         let Some((destination, identity)) = self.destination.clone() else { return false };
         let delivery = github::tell(destination, identity, record.clone(), &process.state_folder(), redactor);
-        finish(Some(delivery)).await
+        self.finish(Some(delivery)).await
     }
-}
 
-/// Waits for GitHub, not long. Whether check runs mark the lines of the template.
-pub(super) async fn finish(delivery: Option<Delivery>) -> bool {
-    let Some(delivery) = delivery else { return false };
-    let Delivered { notices, annotated, handed_over } = delivery.finish().await;
-    notices.iter().for_each(|notice| warn(notice));
-    if handed_over {
-        crate::app::print("GitHub is slow: the post step reports the rest.\n");
+    /// Waits for GitHub, not long. Whether check runs mark the lines of the template.
+    pub(super) async fn finish(&self, delivery: Option<Delivery>) -> bool {
+        let Some(delivery) = delivery else { return false };
+        let Delivered { notices, annotated, handed_over } = delivery.finish().await;
+        notices.iter().for_each(|notice| warn(notice));
+        self.notices.extend(notices);
+        if handed_over {
+            crate::app::print(&format!("{LATER}\n"));
+            self.notices.extend([LATER.to_owned()]);
+        }
+        annotated
     }
-    annotated
 }
 
 fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {

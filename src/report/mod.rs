@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use join::{Expected, join};
 pub(crate) use record::{About, Record};
-pub(crate) use summary::summary;
+pub(crate) use summary::{summary, unsaid};
 pub(crate) use view::RunView;
 
 use crate::run::event::{Event, EventReceiver};

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use super::duration;
-use super::markdown::{Page, Weight, code, escape, fenced, folded};
+use super::markdown::{Page, Weight, code, cut, escape, fenced, folded};
 use super::record::{Build, Image, Note, Record, State, Step};
 
 /// Rows of the table that always show.
 const ROWS: usize = 50;
 /// Mistakes that are shown in words; annotations have them all.
 const MISTAKES: usize = 20;
+/// Images of a build that are shown in its row; the check run has them all.
+const IMAGES: usize = 6;
+/// Bytes of a foreign text: of a name, of a mistake, of an error.
+const NAME: usize = 200;
+const MISTAKE: usize = 2000;
+const ERROR: usize = 10_000;
 
 /// The run in a sentence, with a mark in front.
 pub(crate) fn headline(record: &Record) -> String {
@@ -70,13 +76,13 @@ pub(crate) fn table(page: &mut Page, record: &Record) {
     for (number, build) in builds.iter().enumerate() {
         let row = format!(
             "| {} | {} | {} | {} | {} |\n",
-            code(&build.name),
+            code(&cut(&build.name, NAME)),
             result(build.state),
             images(build),
             if build.seconds > 0.0 { short(build.seconds) } else { String::new() },
             progress(build)
         );
-        page.add(if number < ROWS { Weight::Always } else { Weight::Row }, row);
+        page.add(if number < ROWS { Weight::First } else { Weight::Row }, row);
     }
 }
 
@@ -87,21 +93,27 @@ fn images(build: &Build) -> String {
     let elsewhere = |image: &&Image| !image.digests.is_empty() || image.location.is_some();
     for image in build.images.iter().filter(elsewhere) {
         for (tag, digest) in &image.digests {
-            shown.push(format!("{}<br>{}", code(tag), code(short_id(digest))));
+            shown.push(format!("{}<br>{}", code(&cut(tag, NAME)), code(&cut(short_id(digest), NAME))));
         }
         if let (Some(place), true) = (&image.location, image.digests.is_empty()) {
-            shown.push(format!("{} {}", escape(place), code(short_id(&image.id))));
+            shown.push(format!("{} {}", escape(&cut(place, NAME)), code(&cut(short_id(&image.id), NAME))));
         }
     }
     if shown.is_empty() {
-        let tags = build.images.iter().flat_map(|image| &image.tags).map(|tag| code(tag));
+        let tags = build.images.iter().flat_map(|image| &image.tags).map(|tag| code(&cut(tag, NAME)));
         shown.extend(tags);
     }
     if shown.is_empty() {
-        shown.extend(build.images.iter().map(|image| code(short_id(&image.id))));
+        shown.extend(build.images.iter().map(|image| code(&cut(short_id(&image.id), NAME))));
     }
     let mut seen = std::collections::BTreeSet::new();
     shown.retain(|text| seen.insert(text.clone()));
+    let more = shown.len().saturating_sub(IMAGES);
+    // Naming how many there are takes as much room as the one.
+    if more > 1 {
+        shown.truncate(IMAGES);
+        shown.push(format!("and {more} more"));
+    }
     shown.join("<br>")
 }
 
@@ -112,7 +124,7 @@ fn short_id(id: &str) -> &str {
 
 fn progress(build: &Build) -> String {
     let (done, all) = (build.steps.iter().filter(|step| step.state == State::Succeeded).count(), build.steps.len());
-    let failed = build.failed_step().map(|step| format!(", ❌ {}", escape(&step.shown()))).unwrap_or_default();
+    let failed = build.failed_step().map(|step| format!(", ❌ {}", named(step))).unwrap_or_default();
     if all == 0 { String::new() } else { format!("{done} of {all}{failed}") }
 }
 
@@ -126,9 +138,13 @@ pub(crate) fn steps(build: &Build) -> String {
         let place = step.place.as_deref().map(code).unwrap_or_default();
         let took = if step.started.is_some() { short(step.seconds) } else { String::new() };
         let word = if step.state == State::Waiting && is_over(build) { "– not reached" } else { result(step.state) };
-        text.push_str(&format!("| {} | {word} | {took} | {place} |\n", escape(&step.shown())));
+        text.push_str(&format!("| {} | {word} | {took} | {place} |\n", named(step)));
     }
     text
+}
+
+fn named(step: &Step) -> String {
+    escape(&cut(&step.shown(), NAME))
 }
 
 fn is_over(build: &Build) -> bool {
@@ -141,14 +157,15 @@ pub(crate) fn failure(page: &mut Page, build: &Build, fold: bool) {
     let step = build.failed_step();
     let within = step.map(|step| {
         let place = step.place.as_deref().map(|place| format!(", {}", code(place))).unwrap_or_default();
-        format!(" in {}{place}", escape(&step.shown()))
+        format!(" in {}{place}", named(step))
     });
-    let title = format!("{} failed{}", code(&build.name), within.unwrap_or_default());
+    let title = format!("{} failed{}", code(&cut(&build.name, NAME)), within.unwrap_or_default());
     let output = tail(build, step);
+    let error = cut(error, ERROR);
     if fold {
-        page.add(Weight::Detail, folded(&title, &format!("{}{output}", fenced(error))));
+        page.add(Weight::Detail, folded(&title, &format!("{}{output}", fenced(&error))));
     } else {
-        page.add(Weight::Detail, format!("\n#### {title}\n{}", fenced(error)));
+        page.add(Weight::Detail, format!("\n#### {title}\n{}", fenced(&error)));
         page.add(Weight::Extra, output);
     }
 }
@@ -163,17 +180,19 @@ pub(crate) fn mistakes(page: &mut Page, notes: &[Note]) {
     if notes.is_empty() {
         return;
     }
-    let mut text = "\n#### In the template\n\n".to_owned();
+    // Each is a part of its own: as many as fit are shown.
+    page.add(Weight::Detail, "\n#### In the template\n\n");
     for note in notes.iter().take(MISTAKES) {
         let place = note.place.as_ref().map(|at| format!("{}: ", code(&format!("{}:{}", at.path, at.line))));
-        let detail = note.detail.as_deref().map(|detail| format!("<br>{}", escape(detail))).unwrap_or_default();
+        let detail =
+            note.detail.as_deref().map(|detail| format!("<br>{}", escape(&cut(detail, MISTAKE)))).unwrap_or_default();
         let mark = if note.error { "❌" } else { "⚠️" };
-        text.push_str(&format!("- {mark} {}{}{detail}\n", place.unwrap_or_default(), escape(&note.summary)));
+        let summary = escape(&cut(&note.summary, MISTAKE));
+        page.add(Weight::Detail, format!("- {mark} {}{summary}{detail}\n", place.unwrap_or_default()));
     }
     if notes.len() > MISTAKES {
-        text.push_str(&format!("- and {} more\n", notes.len() - MISTAKES));
+        page.add(Weight::Detail, format!("- and {} more\n", notes.len() - MISTAKES));
     }
-    page.add(Weight::Detail, text);
 }
 
 /// What could not be released.
@@ -181,7 +200,9 @@ pub(crate) fn leftovers(page: &mut Page, record: &Record) {
     if record.leftovers.is_empty() {
         return;
     }
-    let lines: String =
-        record.leftovers.iter().map(|left| format!("- {}: {}\n", code(&left.resource), escape(&left.error))).collect();
-    page.add(Weight::Detail, format!("\n#### Left behind\n\nThese could not be removed:\n\n{lines}"));
+    page.add(Weight::Detail, "\n#### Left behind\n\nThese could not be removed:\n\n");
+    for left in &record.leftovers {
+        let error = escape(&cut(&left.error, MISTAKE));
+        page.add(Weight::Detail, format!("- {}: {error}\n", code(&left.resource)));
+    }
 }

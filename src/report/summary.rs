@@ -1,7 +1,7 @@
 //! The job summary: verdict, table of builds, failures with the last output of their step, the plan, the chart.
 
 use super::gantt::gantt;
-use super::markdown::{Page, Weight, code, escape, folded};
+use super::markdown::{Page, Weight, code, cut, escape, folded};
 use super::parts;
 use super::record::Record;
 
@@ -10,6 +10,9 @@ const LARGEST: usize = 1000 << 10;
 const REST: &str = "\n_The rest did not fit into the summary; the log has it._\n";
 /// Builds whose plan is shown.
 const PLANS: usize = 100;
+/// What could not be shown elsewhere: how many, and how long each. The runner's limit has room for them.
+const NOTICES: usize = 10;
+const NOTICE: usize = 500;
 
 /// The run as Markdown; ends with a blank line, for what other steps append.
 pub(crate) fn summary(record: &Record) -> String {
@@ -24,6 +27,19 @@ pub(crate) fn summary(record: &Record) -> String {
     page.add(Weight::Extra, gantt(record));
     page.add(Weight::Extra, plan(record));
     page.render(LARGEST, REST) + "\n"
+}
+
+/// The end of the summary: what could not be shown elsewhere, and why. Empty when all could.
+pub(crate) fn unsaid(notices: &[String]) -> String {
+    if notices.is_empty() {
+        return String::new();
+    }
+    let line = |notice: &String| format!("- {}\n", escape(&cut(notice, NOTICE)));
+    let mut text: String = notices.iter().take(NOTICES).map(line).collect();
+    if notices.len() > NOTICES {
+        text.push_str(&format!("- and {} more\n", notices.len() - NOTICES));
+    }
+    format!("#### Not shown on GitHub\n\n{text}\n")
 }
 
 /// What each build was to do.
@@ -114,9 +130,28 @@ mod tests {
     }
 
     #[test]
+    fn whatever_stands_in_it_it_is_whole_and_has_the_verdict() {
+        for seed in 0..25 {
+            let record = crate::report::record::random::record(seed);
+            let text = summary(&record);
+            crate::report::record::random::assert_whole(&text, LARGEST + 1);
+            assert!(text.starts_with(&format!("### {}\n", parts::headline(&record))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_shown_elsewhere_is_a_short_list() {
+        assert_eq!(unsaid(&[]), "");
+        let text = unsaid(&vec!["no `checks: write` | @x".to_owned(); 12]);
+        assert!(text.starts_with("#### Not shown on GitHub\n\n- no &#96;checks: write&#96; &#124; &#64;"), "{text}");
+        assert!(text.ends_with("- and 2 more\n\n"), "{text}");
+    }
+
+    #[test]
     fn it_never_grows_beyond_what_the_runner_takes() {
         let build = Build { state: State::Failed, error: Some("e".repeat(LARGEST)), ..Build::default() };
-        let text = summary(&record(build));
+        let builds = vec![build.clone(); 200];
+        let text = summary(&Record { builds, ..record(build) });
         assert!(text.len() <= LARGEST + 1 && text.contains(REST.trim()));
     }
 }

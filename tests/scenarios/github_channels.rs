@@ -48,7 +48,10 @@ fn with_a_token_that_may_only_read_everything_is_in_the_summary() {
     lab.permit(&json!({ "contents": "read", "metadata": "read" }));
     let workspace = pull_request(&lab, &["good"], 100);
     workspace.run(&["action"]).succeeded().says("`checks: write`").says("`pull-requests: write`");
-    assert!(workspace.read(".runner/GITHUB_STEP_SUMMARY").contains("null.good"));
+    let summary = workspace.read(".runner/GITHUB_STEP_SUMMARY");
+    let (shown, unsaid) = summary.split_once("#### Not shown on GitHub\n").unwrap_or_else(|| panic!("{summary}"));
+    assert!(shown.contains("null.good"), "{summary}");
+    assert!(unsaid.contains("checks: write") && unsaid.contains("pull-requests: write"), "{summary}");
 }
 
 #[test]

@@ -51,6 +51,7 @@ mod fmt;
 mod functions;
 mod github_act;
 mod github_channels;
+mod github_events;
 mod github_fan_out;
 mod github_faults;
 mod github_reports;

@@ -366,3 +366,27 @@ fn files_that_are_not_there_are_told_where_they_were_named() {
     let lines: Vec<usize> = diagnostics.iter().map(|d| sources.position(d.span.unwrap()).line).collect();
     assert_eq!(lines, [1, 4], "that of both images is told once");
 }
+
+/// Key and what is done by default, of the rows of the table that begins so.
+fn defaults_in(file: &str, head: &str, key: usize, what: usize) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows = text.split_once(head).unwrap().1.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let quoted = |row: &str, column: usize| row.split('|').nth(column).unwrap().split('`').nth(1).unwrap().to_owned();
+    rows.map(|row| (quoted(row, key), quoted(row, what))).collect()
+}
+
+#[test]
+fn the_tables_of_events_say_what_is_done() {
+    let mut expected: Vec<_> =
+        EventClass::ALL.iter().map(|class| (class.name().to_owned(), class.default().name().to_owned())).collect();
+    expected.sort();
+    for (file, head, key, what) in [
+        ("docs/github.md", "| event | key | what is done |", 2, 3),
+        ("docs/configuration.md", "| key | event | default |", 1, 3),
+    ] {
+        let mut told = defaults_in(file, head, key, what);
+        told.sort();
+        assert_eq!(told, expected, "{file}");
+    }
+}

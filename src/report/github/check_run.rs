@@ -240,6 +240,48 @@ mod tests {
     }
 
     #[test]
+    fn whatever_stands_in_them_texts_are_whole() {
+        use crate::report::record::random::{assert_whole, record};
+        for seed in 0..25 {
+            let record = record(seed);
+            let builds = record.builds.iter().take(5).map(|build| of_build(&record, build, &record.notes));
+            for check in builds.chain([of_all(&record), of_mistakes(&record)]) {
+                assert_whole(&check.summary, LARGEST);
+                assert_whole(check.text.as_deref().unwrap_or_default(), LARGEST);
+                assert!(check.title.chars().count() <= 255, "{}", check.title);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_names_the_first_images_and_how_many_there_are() {
+        let mut record = record_of_images(31);
+        let text = of_all(&record).summary;
+        assert!(text.contains("region-5 <code>ami-5</code><br>and 25 more |"), "{text}");
+        assert!(!text.contains("ami-6"), "{text}");
+        // Fifty such builds and more are one comment, and none is lost without a word.
+        record.builds = vec![record.builds[0].clone(); 2000];
+        let text = of_all(&record).summary;
+        assert!(text.len() <= LARGEST && text.contains("\n| and ") && text.ends_with(REST), "{}", text.len());
+        // The check run of the build has all ids.
+        assert!(of_build(&record, &record.builds[0], &[]).summary.contains("ami-30"));
+    }
+
+    fn record_of_images(count: usize) -> Record {
+        let image = |number: usize| crate::report::record::Image {
+            build: String::new(),
+            builder: String::new(),
+            id: format!("ami-{number}"),
+            location: Some(format!("region-{number}")),
+            tags: Vec::new(),
+            digest: None,
+            digests: std::collections::BTreeMap::new(),
+        };
+        let build = Build { images: (0..count).map(image).collect(), ..failed() };
+        Record { builds: vec![build], ..Record::default() }
+    }
+
+    #[test]
     fn mistakes_become_marks_with_columns_in_one_line_only() {
         let place = |end_line| Place { path: "a".to_owned(), line: 2, end_line, column: 3, end_column: 8 };
         let note = |end_line| Note {

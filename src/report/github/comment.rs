@@ -82,7 +82,7 @@ fn footer(record: &Record) -> String {
     let Some(workflow) = &record.workflow else { return String::new() };
     let commit =
         workflow.sha.as_deref().map(|sha| format!("{}, ", code(sha.get(..7).unwrap_or(sha)))).unwrap_or_default();
-    let url = escape(&workflow.url).replace("&#8203;", "");
+    let url = escape(&workflow.url).replace("&#8203;", "").replace('"', "&quot;");
     format!(
         "\n<sub>{commit}<a href=\"{url}\">run {}, attempt {}</a>, {} on {}, forge {}</sub>\n",
         workflow.run_id,
@@ -122,6 +122,17 @@ mod tests {
         }
         let older = Marker { attempt: 1, ..marker.clone() };
         assert!(marker.is_newer_than(&older) && !older.is_newer_than(&marker));
+    }
+
+    #[test]
+    fn whatever_stands_in_it_it_is_whole_and_has_marker_and_verdict() {
+        for seed in 0..25 {
+            let record = crate::report::record::random::record(seed);
+            let text = comment(&record, &Marker::of(&record, Some("k")));
+            crate::report::record::random::assert_whole(&text, LARGEST);
+            assert!(Marker::read(&text).is_some(), "{text}");
+            assert!(text.contains(&format!("\n### {}\n", parts::headline(&record))), "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! job that joins fifty others) reports as the run itself would have.
 
 mod of_view;
+#[cfg(test)]
+pub(crate) mod random;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

@@ -6,6 +6,7 @@ use super::{Build, Image, Inputs, Note, Record, SCHEMA, Stage, Stamp, State, Ste
 use crate::report::view::{BuildView, PhaseView, RunView, StepView};
 use crate::run::artifact::Artifact;
 use crate::run::event::{BuildTitle, Outcome, StepTitle};
+use crate::secret::Redactor;
 
 /// What a record says besides what the view knows.
 #[derive(Debug, Clone, Default)]
@@ -16,12 +17,14 @@ pub(crate) struct About {
     pub notes: Vec<Note>,
     /// The folder that the places of steps are in, seen from the checkout.
     pub base: PathBuf,
+    /// What the record must not say.
+    pub hidden: Redactor,
 }
 
 impl Record {
     /// The view so far.
     pub(crate) fn of(view: &RunView, about: &About) -> Self {
-        Self {
+        let mut record = Self {
             schema: SCHEMA,
             forge: about.forge.clone(),
             run: view.run.clone(),
@@ -33,7 +36,9 @@ impl Record {
             builds: view.builds.iter().map(|build| Build::of(build, &about.base)).collect(),
             notes: about.notes.clone(),
             leftovers: view.leftovers.clone(),
-        }
+        };
+        record.redact(&about.hidden);
+        record
     }
 }
 
