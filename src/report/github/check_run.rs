@@ -244,7 +244,7 @@ mod tests {
         use crate::report::record::random::{assert_whole, record};
         for seed in 0..25 {
             let record = record(seed);
-            let builds = record.builds.iter().take(5).map(|build| of_build(&record, build, &record.notes));
+            let builds = record.builds.iter().take(5).map(|build| of_build(&record, build, &build.name, &record.notes));
             for check in builds.chain([of_all(&record), of_mistakes(&record)]) {
                 assert_whole(&check.summary, LARGEST);
                 assert_whole(check.text.as_deref().unwrap_or_default(), LARGEST);
@@ -264,7 +264,7 @@ mod tests {
         let text = of_all(&record).summary;
         assert!(text.len() <= LARGEST && text.contains("\n| and ") && text.ends_with(REST), "{}", text.len());
         // The check run of the build has all ids.
-        assert!(of_build(&record, &record.builds[0], &[]).summary.contains("ami-30"));
+        assert!(of_build(&record, &record.builds[0], "a", &[]).summary.contains("ami-30"));
     }
 
     fn record_of_images(count: usize) -> Record {
