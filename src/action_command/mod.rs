@@ -16,7 +16,7 @@ use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::plan::{Plan, Selection, check_selection};
 use crate::plan_command::{matrix_line, table};
-use crate::report::Record;
+use crate::report::{Matrix, Record};
 use crate::secret::Redactor;
 use crate::workflow_command;
 
@@ -33,7 +33,7 @@ pub(crate) async fn run(process: &Process, redactor: &Redactor) -> ExitCode {
         _ if done.cancelled => "cancelled",
         _ => "failure",
     };
-    match done.publish(result, process, redactor).await {
+    match done.publish(result, process) {
         Ok(()) => code,
         Err(error) => {
             fail(&format!("the outputs could not be written, so later steps will not see them: {error}"));
@@ -148,8 +148,11 @@ async fn run_jobs(
         } else if !wrong {
             app::print(&workflow_command::neutral(&redactor.redact(&table(&planned))));
         }
-        let record = reporting.record_of_nothing(process.started);
-        let annotated = reporting.tell(&record, process, redactor).await;
+        let titles = if wrong { Vec::new() } else { tasks::titles(&planned, redactor) };
+        let mut record = reporting.record_of_plan(titles, process.started);
+        record.matrix = done.matrix.as_deref().and_then(|matrix| Matrix::read(matrix).ok());
+        let keeping = done.write_record(&record, process, redactor);
+        let (annotated, ()) = tokio::join!(reporting.tell(&record, process, redactor), outputs::keep(keeping));
         done.take(record, inputs, annotated);
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
     }
@@ -161,8 +164,8 @@ async fn run_jobs(
     done.manifest.clone_from(&view.manifest);
     let record = Record::of(&view, &reporting.about());
     // What later steps read is written whatever GitHub does; the record before all else.
-    done.write_record(&record, process, redactor).await;
-    let annotated = reporting::finish(delivery).await;
+    let keeping = done.write_record(&record, process, redactor);
+    let (annotated, ()) = tokio::join!(reporting::finish(delivery), outputs::keep(keeping));
     done.take(record, inputs, annotated);
     app::exit_code(tally)
 }
