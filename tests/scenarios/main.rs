@@ -52,6 +52,7 @@ mod functions;
 mod github_act;
 mod github_channels;
 mod github_fan_out;
+mod github_fan_out_records;
 mod github_faults;
 mod github_reports;
 mod gotchas;
