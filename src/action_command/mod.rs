@@ -142,6 +142,8 @@ async fn run_jobs(
     }
     reporting.notes = front.notes(process, redactor);
     let wrong = front.refuse(Style::Plain, process, redactor).is_some();
+    // That of some of the templates would pass for that of all; and its names may be what is wrong.
+    done.matrix.take_if(|_| wrong);
     if wrong || !builds {
         if !wrong && planned.is_empty() {
             app::print("The configuration is valid.\n");
