@@ -6,16 +6,20 @@ use crate::app::{Process, print};
 use crate::cli::ReportArgs;
 use crate::exit_code::ExitCode;
 use crate::report::record::{SCHEMA, State};
-use crate::report::{self, Expected, Record};
+use crate::report::{self, Jobs, Matrix, Record};
+use crate::workflow_command::neutral;
 
 /// Prints the joined record. Fails when a build failed or left no record.
 pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
     let expected = match &args.expect {
-        None => Ok(Expected::default()),
+        None => Ok(None),
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| format!("{}: {error}", path.display()))
-            .and_then(|text| Expected::read(&text).map_err(|error| format!("{}: {error}", path.display()))),
+            .and_then(|text| Matrix::read(&text).map_err(|error| format!("{}: {error}", path.display())))
+            .map(Some),
     };
+    // What guests printed is in it, and GitHub's runner obeys some lines.
+    let print = |text: &str| print(&if process.on_actions() { neutral(text) } else { text.to_owned() });
     let paths: Vec<PathBuf> = args.records.iter().map(|path| process.cwd.join(path)).collect();
     let (expected, records) = match expected.and_then(|expected| Ok((expected, read(&paths)?))) {
         Ok(read) => read,
@@ -24,7 +28,11 @@ pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
             return ExitCode::Failed;
         }
     };
-    let joined = report::join(records, &expected, None);
+    if records.is_empty() && expected.is_none() {
+        print("Error: there is no record in what was named, and no --expect says what should be there\n");
+        return ExitCode::Failed;
+    }
+    let joined = report::join(records, Jobs { expected, ..Jobs::default() });
     if args.json {
         print(&(serde_json::to_string_pretty(&joined).unwrap_or_default() + "\n"));
     } else {

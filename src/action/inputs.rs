@@ -65,6 +65,10 @@ pub(crate) struct Inputs {
     pub cell: Option<String>,
     /// The entries of the whole matrix, as JSON.
     pub expect: Option<String>,
+    /// For `report`, whether jobs of the workflow were cancelled.
+    pub cancelled: bool,
+    /// Number of the job among those of its matrix.
+    pub job_index: Option<u64>,
     /// Where the records to join are, instead of the run's artifacts.
     pub records: Vec<PathBuf>,
     pub config: Option<PathBuf>,
@@ -127,6 +131,8 @@ impl Inputs {
             entry: reader.entry(),
             cell: reader.cell(),
             expect: reader.given("expect"),
+            cancelled: reader.flag("cancelled"),
+            job_index: reader.given("job-index").and_then(|text| text.parse().ok()),
             records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
             config: reader.given("config").map(PathBuf::from),
             images: reader.lines("image", true),

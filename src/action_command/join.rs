@@ -6,7 +6,7 @@ use crate::action::Inputs;
 use crate::app::{self, Process};
 use crate::client::github::Artifacts;
 use crate::exit_code::ExitCode;
-use crate::report::{self, Expected, Record};
+use crate::report::{self, Jobs, Matrix, Record};
 use crate::report_command;
 use crate::secret::Redactor;
 
@@ -24,15 +24,20 @@ pub(super) async fn run(
     redactor: &Redactor,
     done: &mut Done,
 ) -> ExitCode {
-    let expected = match inputs.expect.as_deref().map_or(Ok(Expected::default()), Expected::read) {
+    let expected = match inputs.expect.as_deref().map(Matrix::read).transpose() {
         Ok(expected) => expected,
         Err(error) => {
             fail(&format!("input \"expect\" is no matrix that forge made: {error}"));
             return ExitCode::Failed;
         }
     };
-    let records = match gather(inputs, process, redactor).await {
-        Ok(records) if reporting.of_strangers => records.into_iter().map(only_mistakes).collect(),
+    let gathered = gather(inputs, process, redactor).await.and_then(|mut gathered| {
+        if reporting.of_strangers {
+            gathered.records = gathered.records.into_iter().map(only_mistakes).collect();
+        }
+        if expected.is_some() { Ok(gathered.records) } else { gathered.whole() }
+    });
+    let records = match gathered {
         Ok(records) => records,
         Err(error) => {
             fail(&error);
@@ -40,7 +45,15 @@ pub(super) async fn run(
         }
     };
     app::print(&format!("Joining {} records\n", records.len()));
-    let joined = report::join(records, &expected, reporting.workflow());
+    done.cancelled = inputs.cancelled || records.iter().any(|record| record.cancelled.is_some());
+    let jobs = Jobs {
+        expected,
+        cancelled: inputs.cancelled,
+        workflow: reporting.workflow(),
+        strangers: reporting.of_strangers,
+    };
+    let joined = report::join(records, jobs);
+    done.write_record(&joined, process, redactor);
     let annotated = reporting.tell(&joined, process, redactor).await;
     let code = report_command::verdict(&joined);
     // Each job has marked its own lines.
@@ -59,29 +72,59 @@ fn only_mistakes(record: Record) -> Record {
     Record { schema: record.schema, seconds: Some(0.0), notes, ..Record::default() }
 }
 
+/// What was found.
+#[derive(Default)]
+struct Gathered {
+    records: Vec<Record>,
+    /// Some that are there could not be read.
+    unread: bool,
+}
+
+impl Gathered {
+    /// The records, where nothing but they say what should be there: without the plan's own a job that left none would
+    /// not be told, and the report be good.
+    fn whole(self) -> Result<Vec<Record>, String> {
+        let Self { records, unread } = self;
+        let planned = records.iter().any(|record| record.matrix.is_some());
+        let of_matrix = records.iter().any(|record| record.inputs.entry.is_some());
+        match (records.is_empty(), planned) {
+            (true, _) => Err("there is no record to report: no job of this run has left one".to_owned()),
+            (false, false) if of_matrix || unread => {
+                Err("the record of the plan is missing, so nobody knows whether the others are all there: run the job \
+                     with `command: plan` again, or give its output `matrix` as the input `expect`"
+                    .to_owned())
+            }
+            _ => Ok(records),
+        }
+    }
+}
+
 /// From where the input says, else from the artifacts of this run.
-async fn gather(inputs: &Inputs, process: &Process, redactor: &Redactor) -> Result<Vec<Record>, String> {
+async fn gather(inputs: &Inputs, process: &Process, redactor: &Redactor) -> Result<Gathered, String> {
     if !inputs.records.is_empty() {
         let paths: Vec<_> = inputs.records.iter().map(|path| process.cwd.join(path)).collect();
-        return report_command::read(&paths);
+        return Ok(Gathered { records: report_command::read(&paths)?, unread: false });
     }
     let artifacts = reporting::artifacts(process, redactor)?
         .ok_or("no records: the runner gives no artifacts here, name files in the input \"records\"")?;
     read(&artifacts).await
 }
 
-async fn read(artifacts: &Artifacts) -> Result<Vec<Record>, String> {
-    let mut records = Vec::new();
+async fn read(artifacts: &Artifacts) -> Result<Gathered, String> {
+    let mut gathered = Gathered::default();
     for kept in artifacts.list().await.map_err(|error| error.to_string())? {
         if !kept.name.starts_with(PREFIX) {
             continue;
         }
         let read = artifacts.read(&kept).await.map_err(|error| error.to_string());
         match read.and_then(|bytes| report_command::parse(&bytes)) {
-            Ok(record) => records.push(record),
+            Ok(record) => gathered.records.push(record),
             // The others are worth a report; its build is told as missing.
-            Err(error) => warn(&format!("{}: {error}", kept.name)),
+            Err(error) => {
+                gathered.unread = true;
+                warn(&format!("{}: {error}", kept.name));
+            }
         }
     }
-    Ok(records)
+    Ok(gathered)
 }

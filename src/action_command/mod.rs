@@ -16,7 +16,7 @@ use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::plan::{Plan, Selection, check_selection};
 use crate::plan_command::{matrix_line, table};
-use crate::report::Record;
+use crate::report::{Matrix, Record};
 use crate::secret::Redactor;
 use crate::workflow_command;
 
@@ -33,7 +33,7 @@ pub(crate) async fn run(process: &Process, redactor: &Redactor) -> ExitCode {
         _ if done.cancelled => "cancelled",
         _ => "failure",
     };
-    match done.publish(result, process, redactor).await {
+    match done.publish(result, process) {
         Ok(()) => code,
         Err(error) => {
             fail(&format!("the outputs could not be written, so later steps will not see them: {error}"));
@@ -182,14 +182,19 @@ async fn run_jobs(
     }
     reporting.notes = front.notes(process, redactor);
     let wrong = front.refuse(Style::Plain, process, redactor).is_some();
+    // That of some of the templates would pass for that of all; and its names may be what is wrong.
+    done.matrix.take_if(|_| wrong);
     if wrong || !builds {
         if !wrong && planned.is_empty() {
             app::print("The configuration is valid.\n");
         } else if !wrong {
             app::print(&workflow_command::neutral(&redactor.redact(&table(&planned))));
         }
-        let record = reporting.record_of_nothing(process.started);
-        let annotated = reporting.tell(&record, process, redactor).await;
+        let titles = if wrong { Vec::new() } else { tasks::titles(&planned, redactor) };
+        let mut record = reporting.record_of_plan(titles, process.started);
+        record.matrix = done.matrix.as_deref().and_then(|matrix| Matrix::read(matrix).ok());
+        let keeping = done.write_record(&record, process, redactor);
+        let (annotated, ()) = tokio::join!(reporting.tell(&record, process, redactor), outputs::keep(keeping));
         done.take(record, inputs, annotated);
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
     }
@@ -201,8 +206,8 @@ async fn run_jobs(
     done.manifest.clone_from(&view.manifest);
     let record = Record::of(&view, &reporting.about());
     // What later steps read is written whatever GitHub does; the record before all else.
-    done.write_record(&record, process, redactor).await;
-    let annotated = reporting.finish(delivery).await;
+    let keeping = done.write_record(&record, process, redactor);
+    let (annotated, ()) = tokio::join!(reporting.finish(delivery), outputs::keep(keeping));
     done.take(record, inputs, annotated);
     app::exit_code(tally)
 }

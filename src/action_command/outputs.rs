@@ -8,6 +8,7 @@ use super::reporting::artifacts;
 use super::warn;
 use crate::action::{Inputs, OutputFile};
 use crate::app::{self, Process};
+use crate::client::github::Artifacts;
 use crate::report::record::{Image, State};
 use crate::report::{self, Record};
 use crate::secret::Redactor;
@@ -46,6 +47,21 @@ pub(super) struct Done {
     summary: Option<String>,
 }
 
+/// A record that is to become an artifact.
+pub(super) struct Keeping {
+    artifacts: Artifacts,
+    name: String,
+    json: Vec<u8>,
+}
+
+/// Keeps a record as an artifact of the workflow's run. It takes a while, in which GitHub can be told.
+pub(super) async fn keep(keeping: Option<Keeping>) {
+    let Some(Keeping { artifacts, name, json }) = keeping else { return };
+    if let Err(error) = artifacts.keep(&name, RECORD, &json).await {
+        warn(&format!("the record was not kept: {error}"));
+    }
+}
+
 impl Done {
     /// Takes the run's record. Lines that no check run marks are marked by the runner.
     pub(super) fn take(&mut self, record: Record, inputs: &Inputs, annotated: bool) {
@@ -56,15 +72,22 @@ impl Done {
         self.record = Some(record);
     }
 
-    /// Writes the record and keeps it as an artifact of the workflow's run.
-    pub(super) async fn write_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) {
-        if let Err(error) = self.try_record(record, process, redactor).await {
+    /// Writes the record as a file. What is left is to [`keep`] it.
+    pub(super) fn write_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) -> Option<Keeping> {
+        let tried = self.try_record(record, process, redactor);
+        tried.unwrap_or_else(|error| {
             warn(&format!("the record was not kept: {error}"));
-        }
+            None
+        })
     }
 
-    async fn try_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) -> Result<(), String> {
-        let Some(temp) = process.var("RUNNER_TEMP") else { return Ok(()) };
+    fn try_record(
+        &mut self,
+        record: &Record,
+        process: &Process,
+        redactor: &Redactor,
+    ) -> Result<Option<Keeping>, String> {
+        let Some(temp) = process.var("RUNNER_TEMP") else { return Ok(None) };
         let json = serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?;
         let folder = process.cwd.join(temp).join(format!("forge-{}", record.run));
         let path = folder.join(RECORD);
@@ -72,21 +95,11 @@ impl Done {
         written.map_err(|error| format!("{}: {error}", path.display()))?;
         self.written = Some(path);
         let artifacts = artifacts(process, redactor)?.filter(|_| !record.is_joined());
-        let Some(artifacts) = artifacts else { return Ok(()) };
-        artifacts.keep(&artifact_name(record), RECORD, &json).await.map_err(|error| error.to_string())
+        Ok(artifacts.map(|artifacts| Keeping { artifacts, name: artifact_name(record), json }))
     }
 
     /// Writes summary and outputs. A summary that cannot be written is a warning; outputs are what later steps need.
-    pub(super) async fn publish(
-        &mut self,
-        result: &str,
-        process: &Process,
-        redactor: &Redactor,
-    ) -> std::io::Result<()> {
-        if let Some(record) = self.record.take_if(|_| self.written.is_none()) {
-            self.write_record(&record, process, redactor).await;
-            self.record = Some(record);
-        }
+    pub(super) fn publish(&mut self, result: &str, process: &Process) -> std::io::Result<()> {
         let summary = self.summary.as_ref().map(|summary| format!("{summary}{}", report::unsaid(&self.notices.all())));
         if let (Some(summary), Some(path)) = (summary, process.var("GITHUB_STEP_SUMMARY"))
             && let Err(error) = OutputFile::new(process.cwd.join(path)).append(&summary)

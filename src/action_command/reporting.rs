@@ -12,7 +12,8 @@ use crate::app::Process;
 use crate::client::github::{Artifacts, Identity};
 use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
 use crate::report::record::{self, Note, Workflow};
-use crate::report::{About, Record, Reporter};
+use crate::report::{About, Record, Reporter, RunView};
+use crate::run::event::BuildTitle;
 use crate::secret::Redactor;
 
 const LATER: &str = "GitHub is slow: the post step reports the rest.";
@@ -48,7 +49,7 @@ impl Reporting {
             |pairs: &[String]| pairs.iter().filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
         Self {
             destination,
-            workflow: trigger.map(workflow),
+            workflow: trigger.map(|trigger| workflow(trigger, inputs, process)),
             inputs: record::Inputs {
                 templates: Vec::new(),
                 only: inputs.only.clone(),
@@ -92,9 +93,9 @@ impl Reporting {
         }
     }
 
-    /// A record of a run that built nothing.
-    pub(super) fn record_of_nothing(&self, started: SystemTime) -> Record {
-        let mut view = crate::report::RunView { started: Some(started), ..crate::report::RunView::default() };
+    /// A record of a run that built nothing, of what it planned.
+    pub(super) fn record_of_plan(&self, builds: Vec<BuildTitle>, started: SystemTime) -> Record {
+        let mut view = RunView { started: Some(started), ..RunView::planned(builds) };
         view.run = crate::run::id::time_ordered();
         view.took = Some(started.elapsed().unwrap_or_default());
         Record::of(&view, &self.about())
@@ -176,7 +177,7 @@ fn sha(trigger: &Trigger) -> Option<String> {
     }
 }
 
-fn workflow(trigger: &Trigger) -> Workflow {
+fn workflow(trigger: &Trigger, inputs: &Inputs, process: &Process) -> Workflow {
     Workflow {
         repository: trigger.repository.clone(),
         event: trigger.event.clone(),
@@ -188,6 +189,8 @@ fn workflow(trigger: &Trigger) -> Workflow {
         reference: Some(trigger.ref_name.clone()),
         workflow: trigger.run.workflow.clone(),
         job: trigger.run.job.clone(),
+        index: inputs.job_index,
+        step: process.var("GITHUB_ACTION").filter(|id| !id.is_empty()).map(str::to_owned),
         run_id: trigger.run.id,
         attempt: trigger.run.attempt,
         url: trigger.run.url.clone(),

@@ -6,7 +6,9 @@ use crate::app::Process;
 use crate::cli::{BuildArgs, OnErrorArg, PlanArgs, TemplateArgs};
 use crate::config::{Do, EventClass};
 use crate::front::{Asked, Front};
-use crate::plan_command::{Chosen, choose};
+use crate::plan_command::{Chosen, PlannedImage, choose};
+use crate::run::event::BuildTitle;
+use crate::secret::Redactor;
 
 /// What is done with a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,24 @@ fn arguments(inputs: &Inputs) -> PlanArgs {
         except: inputs.except.clone(),
         ..PlanArgs::default()
     }
+}
+
+/// What is planned, by the names that its builds have in the jobs of a matrix. A title passes no event, so secrets are
+/// taken out here.
+pub(super) fn titles(planned: &[PlannedImage], redactor: &Redactor) -> Vec<BuildTitle> {
+    let mut titles = Vec::new();
+    for image in planned {
+        for build in &image.plan.builds {
+            let mut title = build.title.clone();
+            if let Some(image) = &image.image {
+                title.name = format!("{}/{}", image.name, title.name);
+            }
+            title.name = redactor.redact(&title.name);
+            title.steps.iter_mut().flat_map(|step| &mut step.name).for_each(|name| *name = redactor.redact(name));
+            titles.push(title);
+        }
+    }
+    titles
 }
 
 /// How what is built is built: the rest of the inputs as the flags of a build.

@@ -55,6 +55,8 @@ impl Repository {
         assert!(entries.len() <= 256);
         for entry in &entries {
             assert!(entry.to_string().encode_utf16().count() < 2_000);
+            // As a job gets it, by `toJSON(matrix)`: an environment variable of Windows has 32,767 units.
+            assert!(serde_json::to_string_pretty(entry).unwrap().encode_utf16().count() < 4_000);
         }
         Ok(entries)
     }

@@ -9,6 +9,7 @@ mod gantt;
 pub(crate) mod github;
 mod join;
 mod markdown;
+mod outcome;
 mod parts;
 pub(crate) mod record;
 mod summary;
@@ -17,8 +18,8 @@ mod view;
 use std::time::Duration;
 
 pub(crate) use console::{ConsoleOptions, console, machine_line};
-pub(crate) use join::{Expected, join};
-pub(crate) use record::{About, Record};
+pub(crate) use join::{Jobs, join};
+pub(crate) use record::{About, Matrix, Record};
 pub(crate) use summary::{summary, unsaid};
 pub(crate) use view::RunView;
 

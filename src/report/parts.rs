@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::duration;
 use super::markdown::{Page, Weight, code, cut, escape, fenced, folded};
 use super::record::{Build, Image, Note, Record, State, Step};
+use super::{duration, outcome};
 
 /// Rows of the table that always show.
 const ROWS: usize = 50;
@@ -25,6 +25,7 @@ pub(crate) fn headline(record: &Record) -> String {
     let good = record.count(State::Succeeded);
     let cancelled = record.cancelled.is_some() || record.count(State::Cancelled) > 0;
     match total {
+        _ if outcome::of_jobs(record).is_some() => outcome::of_jobs(record).unwrap_or_default(),
         0 if record.has_mistakes() => "❌ The template has mistakes; nothing was started".to_owned(),
         0 if record.cancelled.is_some() => "⚪ Cancelled before any build began".to_owned(),
         0 => "✅ The template is valid; nothing was built".to_owned(),

@@ -108,6 +108,11 @@ impl Tail {
 }
 
 impl RunView {
+    /// A run that is planned and no more.
+    pub(crate) fn planned(builds: Vec<BuildTitle>) -> Self {
+        Self { builds: builds.into_iter().map(BuildView::new).collect(), ..Self::default() }
+    }
+
     /// Takes the next event in.
     pub(crate) fn apply(&mut self, event: &Event) {
         match &event.kind {

@@ -1,22 +1,22 @@
 //! Many builds on many runners: a plan, a job for each entry, and one answer.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::action::{output, runner};
 use crate::github_reports::template;
 use crate::support::github::Github;
-use crate::support::{Ran, Workspace};
+use crate::support::{Ran, Workspace, wait};
 
 fn fifty() -> String {
     let names: Vec<String> = (0..50).map(|n| if n == 7 { "bad7".to_owned() } else { format!("b{n}") }).collect();
     template(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn job(lab: &Github, name: &str) -> Workspace {
+pub(crate) fn job(lab: &Github, name: &str) -> Workspace {
     lab.pull_request(runner(&fifty()), 100).env("GITHUB_JOB", name)
 }
 
-fn plan(lab: &Github) -> Value {
+pub(crate) fn plan(lab: &Github) -> Value {
     let workspace = job(lab, "plan").env("INPUT_COMMAND", "plan").env("INPUT_GROUP", "10");
     workspace.run(&["action"]).succeeded();
     let matrix: Value = serde_json::from_str(&output(&workspace, "matrix")).unwrap();
@@ -24,13 +24,13 @@ fn plan(lab: &Github) -> Value {
     matrix
 }
 
-fn cell(lab: &Github, entry: &Value) -> Ran {
+pub(crate) fn cell(lab: &Github, entry: &Value) -> Ran {
     let workspace = job(lab, "build").env("INPUT_COMMAND", "build").env("INPUT_ENTRY", entry.to_string());
     workspace.run(&["action"])
 }
 
-fn report(lab: &Github, matrix: &Value) -> (Workspace, Ran) {
-    let workspace = job(lab, "report").env("INPUT_COMMAND", "report").env("INPUT_EXPECT", matrix.to_string());
+pub(crate) fn report(lab: &Github) -> (Workspace, Ran) {
+    let workspace = job(lab, "report").env("INPUT_COMMAND", "report");
     let ran = workspace.run(&["action"]);
     (workspace, ran)
 }
@@ -45,7 +45,7 @@ fn fifty_builds_of_five_jobs_are_one_comment_and_one_summary() {
     assert_eq!(failed, 1);
     assert!(lab.comments().is_empty(), "jobs of a matrix do not comment");
     assert_eq!(lab.checks().len(), 50);
-    let (workspace, ran) = report(&lab, &matrix);
+    let (workspace, ran) = report(&lab);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     let comment = lab.comment();
     assert!(comment.contains("❌ 1 of 50 builds failed"), "{comment}");
@@ -70,7 +70,7 @@ fn a_job_that_left_no_record_is_told() {
     let lab = Github::start();
     let matrix = plan(&lab);
     cell(&lab, &matrix["include"][1]).succeeded();
-    let (_, ran) = report(&lab, &matrix);
+    let (_, ran) = report(&lab);
     assert_eq!(ran.code, Some(1));
     let comment = lab.comment();
     assert!(comment.contains("40 left no record") && comment.contains("❓ no record"), "{comment}");
@@ -109,41 +109,69 @@ fn records_in_files_are_joined_without_github() {
 }
 
 #[test]
-fn of_a_forks_record_only_mistakes_are_told() {
+fn what_is_planned_is_in_the_summary_with_its_steps() {
     let lab = Github::start();
-    let run = json!({
-        "action": "completed",
-        "workflow_run": {
-            "id": 99, "event": "pull_request", "head_sha": lab.at("head"), "head_branch": "change", "conclusion": "failure",
-            "head_repository": { "id": 2, "full_name": "mallory/images", "owner": { "login": "mallory" } },
-            "repository": { "id": 1, "full_name": "octo/images" }, "pull_requests": [],
-        },
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
-    });
-    lab.ask("repository", &json!({ "pulls": [{ "number": 8, "head": "change", "head_sha": lab.at("head"), "head_repo": "mallory/images", "base": "main" }] }));
-    let workspace = lab.step(runner(""), "workflow_run", &run, 100);
-    let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
-    workspace.file(".git/HEAD", lab.at("main"));
-    workspace.file(".git/objects/x", "");
-    workspace.file(".git/refs/x", "");
-    let record = json!({
-        "schema": 1, "forge": "0", "run": "r", "seconds": 1.0,
-        "builds": [{ "name": "evil", "builder": "docker", "state": "succeeded", "images": [{ "build": "evil", "builder": "docker", "id": "ami-evil" }] }],
-        "notes": [{ "error": true, "summary": "<img src=x> @everyone unknown option",
-            "place": { "path": "t.pkr.hcl", "line": 3, "end_line": 3, "column": 1, "end_column": 4 } }],
-    });
-    workspace.file("records/forge-record.json", record.to_string());
-    let workspace = workspace.env("INPUT_COMMAND", "report").env("INPUT_RECORDS", "records");
+    let workspace = job(&lab, "plan").env("INPUT_COMMAND", "plan");
+    workspace.run(&["action"]).succeeded();
+    let summary = workspace.read(".runner/GITHUB_STEP_SUMMARY");
+    for part in
+        ["### 📋 50 builds planned\n", "<code>null.b49</code>", "⚪ waiting", "install (shell-local)", "t.pkr.hcl:"]
+    {
+        assert!(summary.contains(part), "{part} is missing in:\n{summary}");
+    }
+    assert_eq!((lab.checks().len(), lab.comments().len()), (0, 0), "the jobs have more to say");
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(output(&workspace, "record")).unwrap()).unwrap();
+    assert_eq!(record["matrix"], serde_json::from_str::<Value>(&output(&workspace, "matrix")).unwrap());
+    assert_eq!(record["builds"][0]["state"], "waiting");
+    lab.took_everything();
+}
+
+#[test]
+fn what_was_cancelled_is_told_as_cancelled() {
+    let lab = Github::start();
+    let slow = template(&["a", "b", "c"]).replace("echo working", "echo working; sleep 60");
+    let job = |name: &str| lab.pull_request(runner(&slow), 100).env("GITHUB_JOB", name);
+    let planned = job("plan").env("INPUT_COMMAND", "plan");
+    planned.run(&["action"]).succeeded();
+    let matrix: Value = serde_json::from_str(&output(&planned, "matrix")).unwrap();
+    let workspace = job("build").env("INPUT_COMMAND", "build").env("INPUT_ENTRY", matrix["include"][0].to_string());
+    let log = std::fs::File::create(workspace.path().join("cancelled.log")).unwrap();
+    let mut child = workspace.command(&["action"]).stdout(log).spawn().unwrap();
+    wait("the build", || workspace.read("cancelled.log").contains("working"));
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    // One was cancelled in mid-build; two never got a runner.
+    let workspace = job("report").env("INPUT_COMMAND", "report").env("INPUT_CANCELLED", "true");
     let ran = workspace.run(&["action"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let comments = lab.comments();
-    assert_eq!((comments.len(), comments[0]["issue"].as_u64()), (1, Some(8)), "{comments:#?}");
-    let text = lab.comment();
-    assert!(text.contains("unknown option") && !text.contains("evil") && !text.contains("<img"), "{text}");
-    let check = lab.check("forge");
-    assert_eq!(
-        (check["head_sha"].as_str(), check["annotations"][0]["start_line"].as_u64()),
-        (Some(lab.at("head")), Some(3))
-    );
+    let comment = lab.comment();
+    assert!(comment.contains("### ⚪ Cancelled in ") && comment.contains(": 0 of 3 builds finished"), "{comment}");
+    assert!(comment.matches("⚪ cancelled").count() == 3 && !comment.contains("no record"), "{comment}");
+    assert_eq!(lab.check("forge")["conclusion"], "cancelled");
+    assert_eq!(output(&workspace, "result"), "cancelled");
     lab.took_everything();
+}
+
+#[test]
+fn a_workflow_that_was_cancelled_before_any_job_ran_is_told_as_cancelled() {
+    let lab = Github::start();
+    plan(&lab);
+    let workspace = job(&lab, "report").env("INPUT_COMMAND", "report").env("INPUT_CANCELLED", "true");
+    assert_eq!(workspace.run(&["action"]).code, Some(1));
+    assert!(lab.comment().contains("0 of 50 builds finished"), "{}", lab.comment());
+    assert_eq!(lab.check("forge")["conclusion"], "cancelled");
+}
+
+#[test]
+fn labels_of_runners_of_ones_own_are_in_the_matrix() {
+    let workspace = Workspace::new("");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/arc/forge.yml");
+    workspace.file(".github/forge.yml", std::fs::read(folder).unwrap());
+    for image in ["web", "base"] {
+        workspace.file(&format!("images/{image}/image.pkr.hcl"), template(&["x"]));
+    }
+    let matrix: Value = serde_json::from_str(&workspace.run(&["plan", "-matrix"]).succeeded().stdout).unwrap();
+    let labels: Vec<&Value> = matrix["include"].as_array().unwrap().iter().map(|entry| &entry["runs-on"]).collect();
+    assert_eq!(labels, ["arc-docker", "arc-large"]);
 }

@@ -53,6 +53,7 @@ mod github_act;
 mod github_channels;
 mod github_events;
 mod github_fan_out;
+mod github_fan_out_records;
 mod github_faults;
 mod github_reports;
 mod gotchas;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,8 +15,14 @@ use sha2::{Digest as _, Sha256};
 use crate::secret::Redactor;
 
 const SERVICE: &str = "twirp/github.actions.results.api.v1.ArtifactService";
+/// Nobody waits for what a report reads.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The end of a build waits for its record to be kept: so long for an answer, and so long in all.
+const SOON: Duration = Duration::from_secs(3);
+const LONGEST: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
+/// Names that are tried for one artifact.
+const NAMES: u32 = 3;
 /// The format of artifacts that the service keeps now.
 const VERSION: u32 = 4;
 /// Largest file that is read out of an artifact, in bytes.
@@ -24,8 +30,18 @@ const LARGEST: u64 = 64 << 20;
 
 /// Why an artifact could not be kept or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct RuntimeError(String);
+#[error("{text}")]
+pub(crate) struct RuntimeError {
+    text: String,
+    /// With which the service refused.
+    status: Option<StatusCode>,
+}
+
+impl RuntimeError {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), status: None }
+    }
+}
 
 /// The artifacts of this run.
 #[derive(Debug)]
@@ -91,7 +107,7 @@ impl Artifacts {
     /// From the runner's `ACTIONS_RESULTS_URL` and `ACTIONS_RUNTIME_TOKEN`, whose scope names run and job.
     pub(crate) fn of(address: &str, token: &str, redactor: &Redactor) -> Result<Self, RuntimeError> {
         redactor.add(token);
-        let wrong = || RuntimeError("ACTIONS_RUNTIME_TOKEN names no run".to_owned());
+        let wrong = || RuntimeError::new("ACTIONS_RUNTIME_TOKEN names no run".to_owned());
         let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok());
         let claims: Claims = claims.and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(wrong)?;
         let scope = claims.scp.split(' ').find_map(|scope| scope.strip_prefix("Actions.Results:")).ok_or_else(wrong)?;
@@ -99,7 +115,7 @@ impl Artifacts {
         let job = job.split(':').next().unwrap_or_default();
         let client = Client::builder().timeout(ANSWER).build();
         Ok(Self {
-            client: client.map_err(|error| RuntimeError(error.to_string()))?,
+            client: client.map_err(|error| RuntimeError::new(error.to_string()))?,
             address: address.trim_end_matches('/').to_owned(),
             token: token.to_owned(),
             run: run.to_owned(),
@@ -107,25 +123,54 @@ impl Artifacts {
         })
     }
 
-    /// Keeps one file as an artifact.
+    /// Keeps one file as an artifact, under the name or one that begins with it.
     pub(crate) async fn keep(&self, name: &str, file: &str, content: &[u8]) -> Result<(), RuntimeError> {
-        let archive = zipped(file, content).map_err(|error| RuntimeError(format!("{name}: {error}")))?;
-        let about = serde_json::json!({ "name": name, "version": VERSION });
-        let created: Created = self.call("CreateArtifact", &about).await?;
-        if !created.ok {
-            return Err(RuntimeError(format!("the artifact {name} was not taken")));
-        }
-        self.upload(&created.signed_upload_url, &archive).await?;
+        let archive = zipped(file, content).map_err(|error| RuntimeError::new(format!("{name}: {error}")))?;
+        let slow = |_| {
+            let seconds = LONGEST.as_secs();
+            RuntimeError::new(format!("the artifact service has not taken it within {seconds} seconds"))
+        };
+        tokio::time::timeout(LONGEST, self.keep_archive(name, &archive)).await.map_err(slow)?
+    }
+
+    async fn keep_archive(&self, name: &str, archive: &[u8]) -> Result<(), RuntimeError> {
+        let (name, address) = self.create(name).await?;
+        self.upload(&address, archive).await?;
         let size = archive.len().to_string();
-        let hash = format!("sha256:{:x}", Sha256::digest(&archive));
+        let hash = format!("sha256:{:x}", Sha256::digest(archive));
         let about = serde_json::json!({ "name": name, "size": size, "hash": hash });
-        let finalized: Finalized = self.call("FinalizeArtifact", &about).await?;
-        if finalized.ok { Ok(()) } else { Err(RuntimeError(format!("the artifact {name} was not kept"))) }
+        match self.call("FinalizeArtifact", &about, SOON).await {
+            Ok(Finalized { ok: true }) => Ok(()),
+            Ok(Finalized { ok: false }) => Err(RuntimeError::new(format!("the artifact {name} was not kept"))),
+            // It does not know an artifact for a second time, when the answer to the first was lost.
+            Err(error) => match self.list().await {
+                Ok(kept) if kept.iter().any(|kept| kept.name == name) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// A name and where to upload. A name that is taken already is so by a call of ours whose answer was lost, and with
+    /// it the address: another name is as good.
+    async fn create(&self, name: &str) -> Result<(String, String), RuntimeError> {
+        let mut number = 1;
+        loop {
+            let name = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+            let about = serde_json::json!({ "name": name, "version": VERSION });
+            match self.call("CreateArtifact", &about, SOON).await {
+                Ok(Created { ok: true, signed_upload_url }) => return Ok((name, signed_upload_url)),
+                Ok(Created { ok: false, .. }) => {
+                    return Err(RuntimeError::new(format!("the artifact {name} was not taken")));
+                }
+                Err(error) if error.status == Some(StatusCode::CONFLICT) && number < NAMES => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// What the jobs of this run have kept so far.
     pub(crate) async fn list(&self) -> Result<Vec<Kept>, RuntimeError> {
-        let listed: Listed = self.call("ListArtifacts", &serde_json::json!({})).await?;
+        let listed: Listed = self.call("ListArtifacts", &serde_json::json!({}), ANSWER).await?;
         Ok(listed.artifacts)
     }
 
@@ -136,17 +181,15 @@ impl Artifacts {
             workflow_job_run_backend_id: &kept.workflow_job_run_backend_id,
             rest: serde_json::json!({ "name": kept.name }),
         };
-        let signed: Signed = self.post("GetSignedArtifactURL", &about).await?;
-        let asked = self.client.get(&signed.signed_url).send().await.and_then(reqwest::Response::error_for_status);
-        // The address carries a signature: it is not shown.
-        let failed = |error: reqwest::Error| RuntimeError(format!("artifact {}: {}", kept.name, error.without_url()));
-        let archive = asked.map_err(failed)?.bytes().await.map_err(failed)?;
-        unzipped(&archive).map_err(|error| RuntimeError(format!("artifact {}: {error}", kept.name)))
+        let signed: Signed = self.post("GetSignedArtifactURL", &about, ANSWER).await?;
+        let archive = sent("its download", || self.client.get(&signed.signed_url)).await;
+        let archive =
+            archive.map_err(|error| RuntimeError { text: format!("artifact {}: {error}", kept.name), ..error })?;
+        unzipped(&archive).map_err(|error| RuntimeError::new(format!("artifact {}: {error}", kept.name)))
     }
 
     /// A block and the list of blocks, as Azure's storage takes them.
     async fn upload(&self, address: &str, archive: &[u8]) -> Result<(), RuntimeError> {
-        let failed = |error: reqwest::Error| RuntimeError(format!("upload of an artifact: {}", error.without_url()));
         let block = STANDARD.encode("00000000");
         let list = format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList><Latest>{block}</Latest></BlockList>");
         let join = if address.contains('?') { '&' } else { '?' };
@@ -155,47 +198,82 @@ impl Artifacts {
             (format!("comp=block&blockid={id}"), archive.to_vec(), "application/octet-stream"),
             ("comp=blocklist".to_owned(), list.into_bytes(), "application/xml"),
         ] {
-            let request = self.client.put(format!("{address}{join}{query}")).header("content-type", kind);
-            let request = request.header("x-ms-blob-content-type", "application/zip").body(body);
-            request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+            let request = || {
+                let request = self.client.put(format!("{address}{join}{query}")).timeout(SOON);
+                let request = request.header("content-type", kind);
+                request.header("x-ms-blob-content-type", "application/zip").body(body.clone())
+            };
+            sent("upload of an artifact", request).await?;
         }
         Ok(())
     }
 
-    async fn call<A: DeserializeOwned>(&self, name: &str, rest: &serde_json::Value) -> Result<A, RuntimeError> {
+    async fn call<A: DeserializeOwned>(
+        &self,
+        name: &str,
+        rest: &serde_json::Value,
+        patience: Duration,
+    ) -> Result<A, RuntimeError> {
         let about = Of { workflow_run_backend_id: &self.run, workflow_job_run_backend_id: &self.job, rest };
-        self.post(name, &about).await
+        self.post(name, &about, patience).await
     }
 
-    async fn post<A: DeserializeOwned>(&self, name: &str, body: &impl Serialize) -> Result<A, RuntimeError> {
-        let body = serde_json::to_vec(body).map_err(|error| RuntimeError(format!("{name}: {error}")))?;
-        let mut attempt = 1;
-        loop {
+    async fn post<A: DeserializeOwned>(
+        &self,
+        name: &str,
+        body: &impl Serialize,
+        patience: Duration,
+    ) -> Result<A, RuntimeError> {
+        let wrong = |error: serde_json::Error| RuntimeError::new(format!("{name}: {error}"));
+        let body = serde_json::to_vec(body).map_err(wrong)?;
+        let request = || {
             let request = self.client.post(format!("{}/{SERVICE}/{name}", self.address)).bearer_auth(&self.token);
-            let asked = request.header("content-type", "application/json").body(body.clone()).send().await;
-            let fault = match asked {
-                Ok(answer) if answer.status().is_success() => {
-                    let bytes = answer.bytes().await.map_err(|error| RuntimeError(format!("{name}: {error}")))?;
-                    return serde_json::from_slice(&bytes).map_err(|error| RuntimeError(format!("{name}: {error}")));
-                }
-                Ok(answer) => {
-                    let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-                    let text: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
-                    let fault = RuntimeError(format!("{name}: the artifact service answers {status}: {text}"));
-                    if !status.is_server_error() && status.as_u16() != 429 {
-                        return Err(fault);
-                    }
-                    fault
-                }
-                Err(error) => RuntimeError(format!("{name}: {error}")),
-            };
-            if attempt == ATTEMPTS {
-                return Err(fault);
-            }
-            tokio::time::sleep(Duration::from_millis(300) * 2u32.pow(attempt)).await;
-            attempt += 1;
-        }
+            request.timeout(patience).header("content-type", "application/json").body(body.clone())
+        };
+        serde_json::from_slice(&sent(name, request).await?).map_err(wrong)
     }
+}
+
+/// The answer's body. What may go better the next time is tried again.
+async fn sent(what: &str, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Vec<u8>, RuntimeError> {
+    // An address may carry a signature: it is not shown.
+    let failed = |error: reqwest::Error| RuntimeError::new(format!("{what}: {}", error.without_url()));
+    let mut attempt = 1;
+    loop {
+        let fault = match request().send().await {
+            Ok(answer) if answer.status().is_success() => match answer.bytes().await {
+                Ok(bytes) => return Ok(bytes.to_vec()),
+                Err(error) => failed(error),
+            },
+            Ok(answer) => {
+                let status = answer.status();
+                let said = said(answer).await;
+                let text = format!("{what}: the artifact service answers {status}{said}");
+                let fault = RuntimeError { text, status: Some(status) };
+                let waits = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT;
+                if !status.is_server_error() && !waits {
+                    return Err(fault);
+                }
+                fault
+            }
+            Err(error) => failed(error),
+        };
+        if attempt == ATTEMPTS {
+            return Err(fault);
+        }
+        tokio::time::sleep(Duration::from_millis(200) * 2u32.pow(attempt)).await;
+        attempt += 1;
+    }
+}
+
+/// What the service says of a refusal. The store's words are not shown: they repeat what was signed.
+async fn said(answer: reqwest::Response) -> String {
+    let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return String::new();
+    }
+    let text = answer.text().await.unwrap_or_default();
+    format!(": {}", text.chars().filter(|c| !c.is_control()).take(300).collect::<String>())
 }
 
 fn zipped(file: &str, content: &[u8]) -> zip::result::ZipResult<Vec<u8>> {

@@ -70,16 +70,20 @@ pub(super) fn of_all(record: &Record) -> CheckRun {
     parts::leftovers(&mut summary, record);
     // Jobs that built have marked their lines; records of forks, where nothing is built, could not.
     let notes = if record.builds.is_empty() { &record.notes[..] } else { &[] };
-    let good = record.builds.iter().all(|build| build.state == State::Succeeded) && !record.has_mistakes();
-    let cancelled = record.count(State::Failed) + record.count(State::Missing) == 0 && !record.has_mistakes();
-    let state = match (good, cancelled) {
-        (true, _) => CheckState::Success,
-        (false, true) => CheckState::Cancelled,
-        (false, false) => CheckState::Failure,
+    let good = record.builds.iter().all(|build| build.state == State::Succeeded);
+    let state = match () {
+        () if record.has_mistakes() || record.count(State::Failed) + record.count(State::Missing) > 0 => {
+            CheckState::Failure
+        }
+        () if !good || record.cancelled.is_some() => CheckState::Cancelled,
+        // What nobody built is not good for that.
+        () if record.builds.is_empty() || record.strangers => CheckState::Neutral,
+        () => CheckState::Success,
     };
     let check = bare(record, "", state, record.started, record.seconds.unwrap_or_default());
     CheckRun {
-        name: "forge".to_owned(),
+        // One that a branch requires is never the word of a fork.
+        name: if record.strangers { "forge / fork" } else { "forge" }.to_owned(),
         title: cut(&parts::headline(record), TITLE),
         summary: summary.render(LARGEST, REST),
         annotations: notes.iter().filter_map(of_note).collect(),

@@ -2,6 +2,7 @@
 //! (docs/record.md); job summary, check runs and comment are functions of it, so that a later process (the post step, a
 //! job that joins fifty others) reports as the run itself would have.
 
+mod matrix;
 mod of_view;
 #[cfg(test)]
 pub(crate) mod random;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::run::event::{Phase, StepKind};
 
+pub(crate) use matrix::Matrix;
 pub(crate) use of_view::About;
 
 /// Of the written form; a reader takes what it knows and this number alone.
@@ -47,6 +49,12 @@ pub(crate) struct Record {
     /// What could not be released.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Leftover>,
+    /// What was planned for other jobs to build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
+    /// It tells of a fork, whose own workflow could have written anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strangers: bool,
 }
 
 /// Where a run took place on GitHub.
@@ -64,6 +72,12 @@ pub(crate) struct Workflow {
     pub reference: Option<String>,
     pub workflow: String,
     pub job: String,
+    /// Number of the job among those of its matrix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
+    /// Id of the step within its job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     pub run_id: u64,
     pub attempt: u64,
     /// Of the run's page.
@@ -287,9 +301,15 @@ impl Record {
         self.inputs.templates == ["*"]
     }
 
+    /// Whether it says what would be built.
+    pub(crate) fn is_plan(&self) -> bool {
+        let waits = |build: &Build| build.state == State::Waiting;
+        self.has_ended() && self.cancelled.is_none() && !self.builds.is_empty() && self.builds.iter().all(waits)
+    }
+
     /// Nothing was built and nothing is wrong.
     pub(crate) fn says_nothing(&self) -> bool {
-        self.builds.is_empty() && self.notes.is_empty()
+        (self.builds.is_empty() || self.is_plan()) && self.notes.is_empty()
     }
 
     pub(crate) fn count(&self, state: State) -> usize {

@@ -36,6 +36,7 @@ impl Record {
             builds: view.builds.iter().map(|build| Build::of(build, &about.base)).collect(),
             notes: about.notes.clone(),
             leftovers: view.leftovers.clone(),
+            ..Self::default()
         };
         record.redact(&about.hidden);
         record
