@@ -62,13 +62,11 @@ pub(crate) struct Inputs {
     /// The entry of a matrix that this job is, by its `id`.
     pub entry: Option<Entry>,
     /// Number of this job in a matrix that has several.
-    pub cell: Option<String>,
+    pub cell: Option<u64>,
     /// The entries of the whole matrix, as JSON.
     pub expect: Option<String>,
     /// For `report`, whether jobs of the workflow were cancelled.
     pub cancelled: bool,
-    /// Number of the job among those of its matrix.
-    pub job_index: Option<u64>,
     /// Where the records to join are, instead of the run's artifacts.
     pub records: Vec<PathBuf>,
     pub config: Option<PathBuf>,
@@ -132,7 +130,6 @@ impl Inputs {
             cell: reader.cell(),
             expect: reader.given("expect"),
             cancelled: reader.flag("cancelled"),
-            job_index: reader.given("job-index").and_then(|text| text.parse().ok()),
             records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
             config: reader.given("config").map(PathBuf::from),
             images: reader.lines("image", true),
@@ -224,10 +221,11 @@ impl Reader<'_> {
     }
 
     /// From `INDEX/TOTAL`, which the runner fills in.
-    fn cell(&mut self) -> Option<String> {
+    fn cell(&mut self) -> Option<u64> {
         let text = self.given("cell")?;
         let (index, total) = text.split_once('/')?;
-        (total.trim().parse::<u32>().is_ok_and(|total| total > 1)).then(|| index.trim().to_owned())
+        let several = total.trim().parse::<u64>().is_ok_and(|total| total > 1);
+        index.trim().parse().ok().filter(|_| several)
     }
 
     fn entry(&mut self) -> Option<Entry> {

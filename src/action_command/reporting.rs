@@ -167,7 +167,7 @@ fn key(inputs: &Inputs, trigger: &Trigger, base: &Path) -> String {
     }
     let what = inputs.config.as_ref().or(inputs.template.as_ref());
     let what = base.join(what.map_or(Path::new("."), |path| path.as_path()));
-    format!("{}\0{}\0{}", trigger.run.job, inputs.cell.as_deref().unwrap_or_default(), what.display())
+    format!("{}\0{:?}\0{}", trigger.run.job, inputs.cell, what.display())
 }
 
 fn sha(trigger: &Trigger) -> Option<String> {
@@ -189,7 +189,7 @@ fn workflow(trigger: &Trigger, inputs: &Inputs, process: &Process) -> Workflow {
         reference: Some(trigger.ref_name.clone()),
         workflow: trigger.run.workflow.clone(),
         job: trigger.run.job.clone(),
-        index: inputs.job_index,
+        index: inputs.cell,
         step: process.var("GITHUB_ACTION").filter(|id| !id.is_empty()).map(str::to_owned),
         run_id: trigger.run.id,
         attempt: trigger.run.attempt,

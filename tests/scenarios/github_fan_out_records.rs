@@ -127,7 +127,7 @@ fn jobs_that_differ_by_variables_alone_all_count() {
         let text = template(&["bad"]);
         let text = if good { text.replace("exit 3", "exit 0") } else { text };
         let workspace = lab.pull_request(runner(&text), 100).env("GITHUB_JOB", "build").env("GITHUB_ACTION", step);
-        let workspace = workspace.env("GITHUB_RUN_ATTEMPT", attempt).env("INPUT_JOB-INDEX", index);
+        let workspace = workspace.env("GITHUB_RUN_ATTEMPT", attempt).env("INPUT_CELL", format!("{index}/3"));
         workspace.env("INPUT_COMMAND", "build").env("INPUT_PR-COMMENT", "off").run(&["action"]).code
     };
     for (index, step, good) in [("0", "one", true), ("0", "two", true), ("1", "one", false), ("1", "two", true)] {
