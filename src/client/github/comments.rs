@@ -76,6 +76,11 @@ impl Repository {
         }
     }
 
+    pub(crate) async fn comment(&self, id: u64) -> Result<Comment, GithubError> {
+        let route = self.route(&format!("issues/comments/{id}"));
+        patiently(Effect::None, || self.crab.get(&route, None::<&()>)).await
+    }
+
     pub(crate) async fn create_comment(&self, pull: u64, body: &str) -> Result<Comment, GithubError> {
         let route = self.route(&format!("issues/{pull}/comments"));
         let body = serde_json::json!({ "body": body });

@@ -62,7 +62,7 @@ impl Sticky<'_> {
             match self.repository.update_comment(old.id, &self.text).await {
                 // Deleted in the meantime, or somebody else's after all.
                 Err(GithubError::Forbidden(_) | GithubError::Missing(_)) if !quiet => {}
-                Ok(()) if !self.is_of_this_run(found) => return self.settle(&old.created_at).await,
+                Ok(()) if !self.is_of_this_run(found) => return self.stand(old.id).await,
                 settled => return settled,
             }
         }
@@ -85,7 +85,16 @@ impl Sticky<'_> {
         }
     }
 
-    /// Another run may have written at the same time: the first comment stays, with the newest run's text.
+    /// An older run that wrote at the same time is written over.
+    async fn stand(&self, id: u64) -> Result<(), GithubError> {
+        let there = self.repository.comment(id).await?;
+        match Marker::read(&there.body) {
+            Some(shown) if self.marker.is_newer_than(&shown) => self.repository.update_comment(id, &self.text).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Another run may have made one at the same time: the first comment stays, with the newest run's text.
     async fn settle(&self, since: &str) -> Result<(), GithubError> {
         let all = self.look(Some(since)).await?;
         let newest = all.iter().max_by_key(|(found, _)| (found.run, found.attempt));
