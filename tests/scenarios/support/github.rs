@@ -1,49 +1,30 @@
 //! GitHub for one test: `tests/lab/github.py`, which refuses what GitHub's own description refuses.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::served::Served;
 use super::{Workspace, setting};
 
-/// A GitHub of its own. Ends when it is dropped.
-pub(crate) struct Github {
-    process: Child,
-    _stdin: ChildStdin,
-    place: Value,
-}
-
-impl Drop for Github {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
-}
+/// A GitHub of its own.
+pub(crate) struct Github(Served);
 
 impl Github {
     pub(crate) fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/github.py");
         let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
         command.arg(script).env("FORGE_TEST_GITHUB_API", setting("FORGE_TEST_GITHUB_API"));
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let place = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the lab said {line:?}: {error}"));
-        Self { _stdin: process.stdin.take().unwrap(), process, place }
+        Self(Served::start(&mut command))
     }
 
     pub(crate) fn at(&self, name: &str) -> &str {
-        self.place[name].as_str().unwrap()
+        self.0.at(name)
     }
 
     /// Asks at one of the lab's own doors.
     pub(crate) fn ask(&self, door: &str, body: &Value) -> Value {
-        let url = format!("{}/_lab/{door}", self.at("endpoint"));
-        let output = Command::new("curl").args(["-sS", "-X", "POST", &url, "-d", &body.to_string()]).output().unwrap();
-        assert!(output.status.success(), "{door}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{door}: {error}: {}", String::from_utf8_lossy(&output.stdout)))
+        self.0.ask(door, body)
     }
 
     /// A step of a pull request's run. `run` tells its id.

@@ -1,53 +1,33 @@
 //! AWS for one test: `tests/lab/aws.py`, where every instance is a container with a real SSH server.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::served::Served;
 use super::{Workspace, setting};
 
 /// An AWS of its own. Ends, with its containers, when it is dropped.
-pub(crate) struct Lab {
-    process: Child,
-    _stdin: ChildStdin,
-    place: Value,
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // The lab ends when its standard input does; a test that ends early leaves none behind either.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
-}
+pub(crate) struct Lab(Served);
 
 impl Lab {
     pub(crate) fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/aws.py");
         let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
-        command.args([script, &setting("FORGE_TEST_SSHD")]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let place = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the lab said {line:?}: {error}"));
-        Self { _stdin: process.stdin.take().unwrap(), process, place }
+        Self(Served::start(command.args([script, &setting("FORGE_TEST_SSHD")])))
     }
 
     pub(crate) fn at(&self, name: &str) -> &str {
-        self.place[name].as_str().unwrap()
+        self.0.at(name)
     }
 
     pub(crate) fn number(&self, name: &str) -> i64 {
-        self.place[name].as_i64().unwrap()
+        self.0.number(name)
     }
 
     /// Asks at one of the lab's own doors.
     pub(crate) fn ask(&self, door: &str, body: &Value) -> Value {
-        let url = format!("{}/_lab/{door}", self.at("endpoint"));
-        let output = Command::new("curl").args(["-fsS", "-X", "POST", &url, "-d", &body.to_string()]).output().unwrap();
-        assert!(output.status.success(), "{door}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        self.0.ask(door, body)
     }
 
     /// What happens to calls: see `due` and `gate` of the lab.
@@ -93,10 +73,7 @@ impl Lab {
 
     /// All as it was at the start, with another VPC.
     pub(crate) fn reset(&mut self) {
-        let place = self.ask("reset", &Value::Null);
-        for (name, value) in place.as_object().unwrap() {
-            self.place[name] = value.clone();
-        }
+        self.0.reset();
     }
 
     /// A folder with an `amazon-ebs` template of `options` in the lab's VPC, and `build` as the body of its build

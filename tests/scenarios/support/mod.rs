@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod leaks;
 pub(crate) mod registry;
+pub(crate) mod served;
 pub(crate) mod socks;
 pub(crate) mod sshd;
 
