@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{ProvisionError, Provisioner};
+use super::{ProvisionError, Provisioner, credentials};
 use crate::client::Services;
 use crate::communicator::{Communicator, CommunicatorError, Content};
 use crate::eval::fields::Fields;
@@ -116,6 +116,11 @@ impl FileTransfer {
 #[async_trait]
 impl Provisioner for FileTransfer {
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
+        if let Transfer::Upload(sources) = &self.transfer {
+            for source in sources {
+                refuse_credentials(cx.run.cwd.join(source)).await?;
+            }
+        }
         let (done, way) = match &self.transfer {
             Transfer::Upload(sources) => (self.upload(sources, on, cx).await, "Upload"),
             Transfer::Download(sources) => (self.download(sources, on, cx).await, "Download"),
@@ -133,6 +138,17 @@ impl Provisioner for FileTransfer {
             other => ProvisionError::Failed(format!("{way} failed: {other}")),
         })
     }
+}
+
+/// Looks through what is about to be uploaded, on a thread of its own: a folder may be large.
+async fn refuse_credentials(path: PathBuf) -> Result<(), ProvisionError> {
+    let found = tokio::task::spawn_blocking(move || credentials::below(&path)).await;
+    let Ok(Some(file)) = found else { return Ok(()) };
+    Err(ProvisionError::Failed(format!(
+        "{} holds credentials of the workflow, which would become part of the image: upload a folder without it, and let \
+         actions/checkout run with persist-credentials: false",
+        file.display()
+    )))
 }
 
 /// Reports sources that are not there. Relative ones start from the working directory, as in the peer.

@@ -126,6 +126,19 @@ fn an_upload_into_a_folder_that_is_not_there_says_so() {
 }
 
 #[test]
+fn credentials_of_other_steps_do_not_get_into_an_image() {
+    let workspace = workspace("provisioner \"file\" {\n source = \".\"\n destination = \"/app\"\n}");
+    let token = "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic x\n";
+    for (name, text) in [("gha-creds-0a1b.json", "{}"), (".git/config", token)] {
+        let path = workspace.file(name, text);
+        workspace.fail(&[]).says(name).says("persist-credentials");
+        fs::remove_file(path).unwrap();
+    }
+    workspace.file(".git/config", "[core]\n\tbare = false\n");
+    workspace.build(&[]);
+}
+
+#[test]
 fn retries_go_on_and_give_up() {
     let ran = workspace("provisioner \"shell\" {\n max_retries = 2\n inline = [\"echo try >> /count\", \"test $(wc -l < /count) = 3\"]\n}")
         .build(&[]);

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use super::check_run::{of_all, of_build, of_mistakes, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
 use super::{CommentMode, Destination, PullOf, sticky};
-use crate::client::github::{CheckRun, GithubError, Repository};
+use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
 use crate::report::record::{Build, Note, Record, Stamp, State};
 
 /// A check run that goes on changes no sooner than this after its last change.
 const QUIET: Duration = Duration::from_secs(15);
 /// Check runs of one run: a workflow's token has a thousand requests an hour for all workflows of a repository.
 pub(super) const CHECKS: usize = 200;
+/// Changes of check runs while their builds go on, in one run: workflows of a repository share their limit of requests, and
+/// the last call of each build is never given up for them.
+const PROGRESS: usize = 60;
 /// A call whose answer nobody waited for has had its effect by then.
 const LATE: Duration = Duration::from_secs(15);
 
@@ -48,6 +51,8 @@ pub(super) struct Courier {
     began: Instant,
     /// When a check run was changed last.
     changed: BTreeMap<String, Instant>,
+    /// Changes of check runs that go on.
+    progress: usize,
     interim: bool,
     /// What the person should know of channels that did not work.
     notices: Vec<String>,
@@ -69,6 +74,7 @@ impl Courier {
             mended: false,
             began: Instant::now(),
             changed: BTreeMap::new(),
+            progress: 0,
             interim: false,
             notices: Vec::new(),
         }
@@ -156,7 +162,7 @@ impl Courier {
             (_, State::Waiting | State::Missing) => false,
             (Some(sent), State::Running) => {
                 let rested = self.changed.get(&name).is_none_or(|at| at.elapsed() >= QUIET);
-                rested && sent.title != title(build)
+                rested && self.progress < PROGRESS && sent.title != title(build)
             }
             _ => true,
         }
@@ -235,6 +241,7 @@ impl Courier {
         let told = match &sent {
             None => self.create_check(&sha, &check).await,
             Some(sent) => {
+                self.progress += usize::from(check.state == CheckState::InProgress);
                 let there = self.repository.update_check(sent.id, &check, sent.annotations).await;
                 there.map(|annotations| (sent.id, annotations))
             }
