@@ -174,7 +174,7 @@ pub(crate) async fn execute(
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
     let cleans_up = OnError::from(args.on_error) == OnError::Cleanup;
-    let run = RunInfo { id: id::time_ordered(), force: args.force, cleans_up, cwd: process.cwd.clone() };
+    let run = RunInfo { id: id::time_ordered(), force: args.force, cleans_up, cwd: process.cwd.clone(), preview: None };
     let shop = Workshop {
         settings: Settings {
             parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),

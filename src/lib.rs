@@ -37,6 +37,7 @@ mod front;
 mod fuzz;
 mod init_command;
 mod inspect_command;
+mod inventory;
 mod json;
 mod lexer;
 mod log;

@@ -8,10 +8,12 @@ pub(crate) mod cancel;
 pub(crate) mod cleanup;
 pub(crate) mod event;
 pub(crate) mod id;
+pub(crate) mod inputs;
 pub(crate) mod journal;
 pub(crate) mod lines;
 pub(crate) mod local_command;
 pub(crate) mod output_file;
+pub(crate) mod preview;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -35,6 +37,8 @@ pub(crate) struct RunInfo {
     pub cleans_up: bool,
     /// Working directory at start: relative paths of components are relative to it.
     pub cwd: PathBuf,
+    /// Set where what is built shows what a pull request would make, and is not to be published.
+    pub preview: Option<preview::Preview>,
 }
 
 /// What a component gets when it runs in a build.

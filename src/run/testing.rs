@@ -18,6 +18,7 @@ pub(crate) fn context(folder: &Path) -> (BuildContext, EventReceiver) {
         force: false,
         cleans_up: true,
         cwd: folder.to_owned(),
+        preview: None,
     };
     let cx = BuildContext {
         run: Arc::new(run),

@@ -726,6 +726,12 @@ def slowed(call, text):
     """States that take their time, as in AWS: moto changes them at once."""
     now = time.time()
     steps = {"running": ("pending", 0), "stopped": ("stopping", 64), "terminated": ("shutting-down", 32)}
+    begins = {"RunInstances": "running", "StartInstances": "running", "StopInstances": "stopped", "TerminateInstances": "terminated"}
+    if call["action"] in begins:
+        for id in set(re.findall(r"<instanceId>(.*?)</instanceId>", text)):
+            state.began[id, begins[call["action"]]] = now
+    if call["action"] in ("CreateImage", "CopyImage", "RegisterImage"):
+        state.began[re.search(r"<imageId>(.*?)</imageId>", text)[1]] = now
     if call["action"] == "DescribeInstances":
         def item(match):
             id = re.search(r"<instanceId>(.*?)</instanceId>", match[0])[1]

@@ -1,6 +1,7 @@
 //! The images of a build: the one in the build region and its copies.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -33,6 +34,8 @@ pub(super) struct Made {
     pub image: Image,
     /// Value of the tag that it was created with; copies take it over.
     pub tag: String,
+    /// From the call to its being available.
+    pub took: Duration,
 }
 
 impl Plan {
@@ -123,8 +126,9 @@ pub(super) async fn settle(
     cx.detail(format!("AMI: {id}"));
     known(account, account.region(), &id, intent, cx)?;
     cx.say("Waiting for AMI to become ready...");
+    let begun = Instant::now();
     let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
-    Ok(Made { image, tag })
+    Ok(Made { image, tag, took: begun.elapsed() })
 }
 
 /// Replaces the intent to create an image by the image itself.
@@ -203,7 +207,7 @@ async fn copy(
         answer => answer?,
     };
     known(account, region, &id, &intent, cx)?;
-    let image = ec2.wait_image(&id, account.polling, &cx.cancel).await?;
+    let image = ec2.wait_copy(&id, made.took, account.polling, &cx.cancel).await?;
     cx.detail(format!("Copied to {region}: {id}"));
     Ok(image)
 }

@@ -79,10 +79,10 @@ fn tagged(tag: &str) -> Filters {
 
 /// Ends the instances first, whatever else there is to do: they cost.
 async fn instance(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
-    let living = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec();
-    let mut filters = tagged(tag);
-    filters.insert("instance-state-name".to_owned(), living);
-    let found = twice(|| ec2.instances(&filters)).await?;
+    // An ended instance is seen for about an hour: that nothing is seen means that it may be too young.
+    let filters = tagged(tag);
+    let mut found = twice(|| ec2.instances(&filters)).await?;
+    found.retain(|instance| instance.state != "terminated");
     let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
     if !ids.is_empty() {
         if found.iter().any(|instance| instance.state != "shutting-down") {

@@ -8,12 +8,28 @@ use tokio::time::{Instant, sleep};
 use super::error::AwsError;
 use crate::run::cancel::Cancelled;
 
-/// Pause after the first look.
-const SHORTEST: Duration = Duration::from_millis(750);
-/// From pause to pause. What is ready is noticed late by at most a quarter of the time that it took.
-const GROWTH: f64 = 1.25;
-/// Longest pause, and what one attempt counts for when only their number is given.
-const LONGEST: Duration = Duration::from_secs(15);
+/// Each look after the second comes so much later than the one before: what is ready is noticed late by at most 0.4 of
+/// the time that it took, and a wait of ten times the soonest costs seven calls.
+const GROWTH: f64 = 1.4;
+/// Longest pause.
+const LONGEST: Duration = Duration::from_secs(20);
+/// What one attempt counts for when only their number is given.
+const ATTEMPT: Duration = Duration::from_secs(15);
+
+/// How a kind of wait goes when nothing is said of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Before this AWS is hardly ever ready: the second look comes then, as the first, at once, costs little.
+    pub soonest: Duration,
+    /// How long it is waited for.
+    pub budget: Duration,
+}
+
+impl Pace {
+    pub(crate) const fn of_secs(soonest: u64, budget: u64) -> Self {
+        Self { soonest: Duration::from_secs(soonest), budget: Duration::from_secs(budget) }
+    }
+}
 
 /// What `aws_polling` and the environment say about waiting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,22 +66,23 @@ impl Polling {
     /// number written for fixed pauses of 15 s never means less.
     fn budget(self, usual: Duration) -> Duration {
         match (self.attempts, self.time) {
-            (Some(attempts), _) => self.delay.unwrap_or(LONGEST) * attempts,
+            (Some(attempts), _) => self.delay.unwrap_or(ATTEMPT) * attempts,
             (None, Some(time)) => time,
             (None, None) => usual,
         }
     }
 
-    /// Pause after the look number `looks`, counted from 0: fixed when given, else growing, and a random part less so
-    /// that builds that started together do not ask together.
-    fn pause(self, looks: u32) -> Duration {
-        match self.delay {
-            Some(delay) => delay,
-            None => {
-                let grown = SHORTEST.mul_f64(GROWTH.powf(f64::from(looks.min(16)))).min(LONGEST);
-                grown.mul_f64(rand::rng().random_range(0.8..1.0))
-            }
+    /// Pause after the look number `looks`, counted from 0: fixed when given, else growing, and a random part more or
+    /// less so that builds that started together do not ask together.
+    fn pause(self, looks: u32, soonest: Duration) -> Duration {
+        if let Some(delay) = self.delay {
+            return delay;
         }
+        let usual = match looks {
+            0 => soonest,
+            more => soonest.mul_f64((GROWTH - 1.0) * GROWTH.powf(f64::from(more.min(16) - 1))).min(LONGEST),
+        };
+        usual.mul_f64(rand::rng().random_range(0.9..1.1))
     }
 }
 
@@ -83,14 +100,14 @@ pub(crate) enum Look<T> {
 pub(crate) async fn wait<T, F>(
     what: &str,
     polling: Polling,
-    usual: Duration,
+    pace: Pace,
     stopped: &tokio_util::sync::CancellationToken,
     mut look: impl FnMut() -> F,
 ) -> Result<T, AwsError>
 where
     F: Future<Output = Result<Look<T>, AwsError>>,
 {
-    let budget = polling.budget(usual);
+    let budget = polling.budget(pace.budget);
     let begun = Instant::now();
     for looks in 0.. {
         let seen = tokio::select! {
@@ -114,7 +131,7 @@ where
         tokio::select! {
             biased;
             () = stopped.cancelled() => return Err(Cancelled.into()),
-            () = sleep(polling.pause(looks).min(left)) => {}
+            () = sleep(polling.pause(looks, pace.soonest).min(left)) => {}
         }
     }
     Err(AwsError::Wait(format!("waiting for {what} was given up")))
@@ -129,8 +146,9 @@ mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
+    const PACE: Pace = Pace::of_secs(10, 3600);
 
-    async fn waited(polling: Polling, usual: Duration, ready_after: Duration) -> (Result<(), String>, u32, Duration) {
+    async fn waited(polling: Polling, pace: Pace, ready_after: Duration) -> (Result<(), String>, u32, Duration) {
         let begun = Instant::now();
         let looks = Cell::new(0);
         let look = || {
@@ -138,29 +156,31 @@ mod tests {
             let ready = begun.elapsed() >= ready_after;
             async move { Ok(if ready { Look::Ready(()) } else { Look::Pending("pending".to_owned()) }) }
         };
-        let done = wait("a thing", polling, usual, &CancellationToken::new(), look).await;
+        let done = wait("a thing", polling, pace, &CancellationToken::new(), look).await;
         (done.map_err(|error| error.to_string()), looks.get(), begun.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
     async fn looks_at_once_then_ever_more_rarely() {
-        let (done, looks, _) = waited(Polling::default(), HOUR, Duration::ZERO).await;
+        let (done, looks, _) = waited(Polling::default(), PACE, Duration::ZERO).await;
         assert_eq!((done, looks), (Ok(()), 1));
-        let (done, looks, took) = waited(Polling::default(), HOUR, Duration::from_secs(10)).await;
+        let (_, looks, took) = waited(Polling::default(), PACE, Duration::from_secs(1)).await;
+        assert!(looks == 2 && took <= Duration::from_secs(11), "{looks} looks, {took:?}");
+        let (done, looks, took) = waited(Polling::default(), PACE, Duration::from_secs(30)).await;
         assert_eq!(done, Ok(()));
-        assert!((6..=9).contains(&looks), "{looks} looks in 10 s");
-        assert!(took < Duration::from_secs(16), "{took:?}");
-        let (_, looks, _) = waited(Polling::default(), HOUR, Duration::from_secs(600)).await;
-        assert!((40..=60).contains(&looks), "{looks} looks in 10 minutes");
+        assert!((4..=6).contains(&looks), "{looks} looks in 30 s");
+        assert!(took < Duration::from_secs(45), "{took:?}");
+        let (_, looks, _) = waited(Polling::default(), PACE, Duration::from_secs(600)).await;
+        assert!((30..=40).contains(&looks), "{looks} looks in 10 minutes");
     }
 
     #[tokio::test(start_paused = true)]
     async fn attempts_count_pauses_and_an_end_says_what_it_was() {
         let polling = Polling { attempts: Some(240), ..Polling::default() };
-        let (done, ..) = waited(polling, Duration::from_secs(60), Duration::from_secs(59 * 60)).await;
+        let (done, ..) = waited(polling, Pace::of_secs(10, 60), Duration::from_secs(59 * 60)).await;
         assert_eq!(done, Ok(()), "240 attempts are an hour");
         let polling = Polling { delay: Some(Duration::from_secs(3)), attempts: Some(4), time: None };
-        let (done, looks, took) = waited(polling, HOUR, HOUR).await;
+        let (done, looks, took) = waited(polling, PACE, HOUR).await;
         let error = done.unwrap_err();
         assert!(error.contains("a thing took longer than 12 s, it is still pending"), "{error}");
         assert_eq!((looks, took), (5, Duration::from_secs(12)));
@@ -171,7 +191,7 @@ mod tests {
         let stopped = CancellationToken::new();
         let (look, begun) = (|| async { Ok(Look::<()>::Pending("x".to_owned())) }, Instant::now());
         let polling = Polling::default();
-        let waiting = wait("a thing", polling, HOUR, &stopped, look);
+        let waiting = wait("a thing", polling, PACE, &stopped, look);
         let (done, ()) = tokio::join!(waiting, async {
             sleep(Duration::from_secs(42)).await;
             stopped.cancel();

@@ -2,6 +2,7 @@
 //! (docs/record.md); job summary, check runs and comment are functions of it, so that a later process (the post step, a
 //! job that joins fifty others) reports as the run itself would have.
 
+mod change;
 mod matrix;
 mod of_view;
 #[cfg(test)]
@@ -13,8 +14,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::inventory::Inventory;
 use crate::run::event::{Phase, StepKind};
+use crate::run::inputs::Input;
 
+pub(crate) use change::Change;
 pub(crate) use matrix::Matrix;
 pub(crate) use of_view::About;
 
@@ -140,6 +144,23 @@ pub(crate) struct Build {
     pub tail: Vec<String>,
     #[serde(default)]
     pub images: Vec<Image>,
+    /// Over all inputs (`run/inputs.rs`): two builds with the same one make the same image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+    /// What is in the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
+    /// Of the image, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Beside the last image of the base branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// It has one that shows a pull request and is not published: what of the template was not done, by its names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -77,6 +77,7 @@ impl Build {
                 .flat_map(|made| images(&view.title, made))
                 .collect(),
             state,
+            ..Self::default()
         }
     }
 }

@@ -8,12 +8,12 @@ use super::types::{BlockDevice, FastLaunch, Image, ImageChange, ImageCopy, Image
 use super::{Ec2, NOT_FOUND, convert, removed, text};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::{Retry, USUAL};
-use crate::client::aws::wait::{Look, Polling, wait};
+use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
 
 /// An image is waited for so long when nothing else is said: 120 looks of 15 s.
-const AVAILABLE: Duration = Duration::from_secs(30 * 60);
-const FAST_LAUNCH: Duration = Duration::from_secs(500 * 15);
+const AVAILABLE: Pace = Pace::of_secs(10, 30 * 60);
+const FAST_LAUNCH: Pace = Pace::of_secs(15, 500 * 15);
 /// `CreateImage` is tried again for a quarter of an hour while the instance's state does not allow it yet.
 const SETTLING: Retry = Retry { tries: 40, first: Duration::from_millis(500), longest: Duration::from_secs(30) };
 /// `EnableFastLaunch` fails for many reasons right after a copy.
@@ -214,8 +214,31 @@ impl Ec2 {
 
     /// Waits until an image can be used, and yields it with its snapshots.
     pub(crate) async fn wait_image(&self, id: &str, polling: Polling, cancel: &Cancel) -> Result<Image, AwsError> {
+        self.wait_image_paced(id, AVAILABLE, polling, cancel).await
+    }
+
+    /// Waits until a copy can be used. It takes about as long as its source `took`, and a copy of another kind may be
+    /// faster: from a minute on it is looked at in any case.
+    pub(crate) async fn wait_copy(
+        &self,
+        id: &str,
+        took: Duration,
+        polling: Polling,
+        cancel: &Cancel,
+    ) -> Result<Image, AwsError> {
+        let soonest = took.clamp(AVAILABLE.soonest, Duration::from_secs(60));
+        self.wait_image_paced(id, Pace { soonest, ..AVAILABLE }, polling, cancel).await
+    }
+
+    async fn wait_image_paced(
+        &self,
+        id: &str,
+        pace: Pace,
+        polling: Polling,
+        cancel: &Cancel,
+    ) -> Result<Image, AwsError> {
         let what = format!("image {id} in {} to become available", self.region);
-        wait(&what, polling, AVAILABLE, &cancel.stop, || async {
+        wait(&what, polling, pace, &cancel.stop, || async {
             let Some(image) = self.image(id).await? else {
                 return Ok(Look::Pending("not visible".to_owned()));
             };

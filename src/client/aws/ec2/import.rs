@@ -1,18 +1,16 @@
 //! Images made of a disk in S3.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types as sdk;
 
 use super::types::{DiskImport, ImportTask};
 use super::{Ec2, convert, text};
 use crate::client::aws::error::AwsError;
-use crate::client::aws::wait::{Look, Polling, wait};
+use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::aws::RESOURCE_TAG;
 use crate::run::cancel::Cancel;
 
 /// EC2 reads the disk, converts it and starts it once.
-const IMPORTED: Duration = Duration::from_secs(3 * 60 * 60);
+const IMPORTED: Pace = Pace::of_secs(15, 3 * 60 * 60);
 
 impl Ec2 {
     /// Starts an import and yields the task's id. The token makes it repeatable.

@@ -10,11 +10,12 @@ use super::types::{Filters, Instance};
 use super::{Ec2, NOT_FOUND, convert, removed};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::Retry;
-use crate::client::aws::wait::{Look, Polling, wait};
+use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
 
 /// For each change of an instance's state.
-const STATE: Duration = Duration::from_secs(10 * 60);
+const BUDGET: u64 = 10 * 60;
+const TERMINATED: Pace = Pace::of_secs(5, BUDGET);
 /// Lines of the console's end that an error shows.
 const TAIL: usize = 20;
 /// A stop comes at the end of a build: what is invisible then is a disturbance, not a delay.
@@ -25,10 +26,16 @@ struct Goal {
     wanted: &'static str,
     /// States from which it never comes.
     never: &'static [&'static str],
+    pace: Pace,
 }
 
-const RUNNING: Goal = Goal { wanted: "running", never: &["shutting-down", "terminated", "stopping", "stopped"] };
-const STOPPED: Goal = Goal { wanted: "stopped", never: &["shutting-down", "terminated"] };
+const RUNNING: Goal = Goal {
+    wanted: "running",
+    never: &["shutting-down", "terminated", "stopping", "stopped"],
+    pace: Pace::of_secs(3, BUDGET),
+};
+const STOPPED: Goal =
+    Goal { wanted: "stopped", never: &["shutting-down", "terminated"], pace: Pace::of_secs(6, BUDGET) };
 
 impl Ec2 {
     pub(crate) async fn instance(&self, id: &str) -> Result<Option<Instance>, AwsError> {
@@ -139,7 +146,7 @@ impl Ec2 {
         saw: impl Fn(&Instance) + Send + Sync,
     ) -> Result<Instance, AwsError> {
         let what = format!("instance {id} in {} to be {}", self.region, goal.wanted);
-        wait(&what, polling, STATE, &cancel.stop, || async {
+        wait(&what, polling, goal.pace, &cancel.stop, || async {
             let Some(instance) = self.instance(id).await? else {
                 return Ok(Look::Pending("not visible".to_owned()));
             };
@@ -163,7 +170,7 @@ impl Ec2 {
         let what = format!("the end of {} in {}", ids.join(", "), self.region);
         let forever = tokio_util::sync::CancellationToken::new();
         let filters = Filters::from([("instance-id".to_owned(), ids.to_vec())]);
-        wait(&what, polling, STATE, &forever, || async {
+        wait(&what, polling, TERMINATED, &forever, || async {
             let found = self.instances(&filters).await?;
             let open: Vec<&str> = found.iter().filter(|i| i.state != "terminated").map(|i| i.state.as_str()).collect();
             Ok(if open.is_empty() { Look::Ready(()) } else { Look::Pending(open.join(", ")) })

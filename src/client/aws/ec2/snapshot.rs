@@ -1,17 +1,15 @@
 //! Snapshots of volumes.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types as sdk;
 
 use super::types::{Filters, Snapshot, Tags};
 use super::{Ec2, convert, removed};
 use crate::client::aws::error::AwsError;
 use crate::client::aws::retry::USUAL;
-use crate::client::aws::wait::{Look, Polling, wait};
+use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
 
-const COMPLETED: Duration = Duration::from_secs(30 * 60);
+const COMPLETED: Pace = Pace::of_secs(5, 30 * 60);
 
 impl Ec2 {
     /// Our own snapshots that match.

@@ -1,17 +1,15 @@
 //! Volumes: made, found, attached, removed.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types as sdk;
 
 use super::types::{Filters, NewVolume, Volume};
 use super::{Ec2, NOT_FOUND, convert, removed, text};
 use crate::client::aws::error::AwsError;
-use crate::client::aws::wait::{Look, Polling, wait};
+use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
 
 /// For each change of a volume's state.
-const STATE: Duration = Duration::from_secs(10 * 60);
+const STATE: Pace = Pace::of_secs(1, 10 * 60);
 
 impl Ec2 {
     pub(crate) async fn volumes(&self, filters: &Filters) -> Result<Vec<Volume>, AwsError> {
