@@ -276,6 +276,9 @@ pub(crate) struct SweepArgs {
     /// Regions to look in [default: all that the account can use]
     #[arg(long, value_name = "REGION,...", value_delimiter = ',', requires = "by_tag")]
     pub aws_regions: Vec<String>,
+    /// Buckets of S3 to look in as well: those that amazon-import and amazon-instance upload to
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "by_tag")]
+    pub aws_buckets: Vec<String>,
     /// Only what this run made, whatever its age
     #[arg(long, value_name = "ID", requires = "by_tag")]
     pub run: Option<String>,

@@ -68,7 +68,12 @@ async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> R
     let region = args.aws_regions.first().filter(|_| args.aws.aws_region.is_none()).cloned().unwrap_or_default();
     let access = Access { region, ..Access::default() };
     let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
-    let wanted = Wanted { regions: args.aws_regions.clone(), run: args.run.clone(), older_than };
+    let wanted = Wanted {
+        regions: args.aws_regions.clone(),
+        run: args.run.clone(),
+        older_than,
+        buckets: args.aws_buckets.clone(),
+    };
     let found = aws.sweep(&wanted).await.map_err(|error| error.to_string())?;
     let line = |found| match found {
         Found::Removed(thing) => Swept::Removed(thing),

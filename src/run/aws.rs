@@ -62,8 +62,11 @@ pub(crate) enum AwsThing {
         #[serde(default)]
         id: String,
     },
+    /// By its id once it has one, before by a name that we made up.
     SecurityGroup {
         name: String,
+        #[serde(default)]
+        id: String,
     },
     /// An instance profile with the role and the inline policy of the same name.
     InstanceProfile {
@@ -144,7 +147,7 @@ impl std::fmt::Display for AwsThing {
         match self {
             Self::Instance { tag } => write!(f, "instance {tag}"),
             Self::KeyPair { name, .. } => write!(f, "key pair {name}"),
-            Self::SecurityGroup { name } => write!(f, "security group {name}"),
+            Self::SecurityGroup { name, .. } => write!(f, "security group {name}"),
             Self::InstanceProfile { name } => write!(f, "instance profile and role {name}"),
             Self::LaunchTemplate { name } => write!(f, "launch template {name}"),
             Self::Volume { tag } => write!(f, "volume {tag}"),

@@ -214,3 +214,34 @@ fn an_import_of_a_lost_runner_is_swept_by_its_tag() {
     crate::amazon_ebs::granted(&lab, &["build", "import", "sweep"]);
     elsewhere().succeeded().says_not("import");
 }
+
+/// S3 is looked in where a bucket is named; what has no tag of a run is somebody's own.
+#[test]
+fn an_upload_of_a_lost_runner_is_swept_by_its_tag() {
+    let lab = Lab::start();
+    let elsewhere = |flags: &[&str]| {
+        let empty = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+        let sweep = ["sweep", "--aws", "--aws-regions", "eu-west-1", "--aws-buckets", "imports"];
+        empty.run(&[&sweep[..], flags].concat())
+    };
+    let objects = || lab.left().iter().filter(|text| text.contains("object")).count();
+    // One that stays: it has no tag any more.
+    import(&lab, "skip_clean = true").build(&[]);
+    let stays = objects();
+    lab.rules(&json!([{ "call": "CompleteMultipartUpload", "nth": 1, "hold": "after" }]));
+    let run = import(&lab, "").start(&["-force"]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    assert_eq!(objects(), stays + 1, "{:#?}", lab.left());
+    elsewhere(&[]).succeeded().says("may still be going: left alone");
+    lab.rules(&json!([{ "call": "GetObjectTagging", "error": { "code": "AccessDenied", "status": 403 } }]));
+    let ran = elsewhere(&["--older-than", "0s"]);
+    assert_eq!(ran.code, Some(6));
+    ran.says("FAILED    could not remove things in bucket imports: GetObjectTagging");
+    lab.rules(&json!([]));
+    elsewhere(&["--older-than", "0s"]).succeeded().says("removed   object s3://imports/disks/");
+    assert_eq!(objects(), stays, "{:#?}", lab.left());
+    crate::amazon_ebs::granted(&lab, &["build", "import", "sweep"]);
+}

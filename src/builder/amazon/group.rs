@@ -57,7 +57,8 @@ async fn temporary(
     };
     let name = unique_name("packer_");
     cx.say(format!("Creating temporary security group for this instance: {name}"));
-    account.acquire(AwsThing::SecurityGroup { name: name.clone() }, cx)?;
+    let thing = |id: &str| AwsThing::SecurityGroup { name: name.clone(), id: id.to_owned() };
+    let intent = account.acquire(thing(""), cx)?;
     let tags = if account.tags_access() { owned(run_tags.clone(), &name, cx) } else { Tags::new() };
     let created = account.ec2.create_security_group(&name, "Temporary group for Packer", &network.vpc_id, &tags).await;
     let id = match created {
@@ -68,6 +69,8 @@ async fn temporary(
         }
         created => created?,
     };
+    account.acquire(thing(&id), cx)?;
+    cx.keep(&intent)?;
     if let Some(port) = port {
         cx.say(format!(
             "Authorizing access to port {port} from [{}] in the temporary security groups...",

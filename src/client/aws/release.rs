@@ -29,7 +29,7 @@ impl Aws {
         let removed = match thing {
             AwsThing::Instance { tag } => instance(&ec2, tag).await?,
             AwsThing::KeyPair { name, tag, id } => key_pair(&ec2, name, tag, id).await?,
-            AwsThing::SecurityGroup { name } => security_group(&ec2, name).await?,
+            AwsThing::SecurityGroup { name, id } => security_group(&ec2, name, id).await?,
             AwsThing::InstanceProfile { name } => self.iam().delete_profile_with_role(name).await?,
             AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
             AwsThing::Volume { tag } => volumes(&ec2, tag).await?,
@@ -113,7 +113,10 @@ async fn key_pair(ec2: &Ec2, name: &str, tag: &str, id: &str) -> Result<bool, Aw
     Ok(!found.is_empty())
 }
 
-async fn security_group(ec2: &Ec2, name: &str) -> Result<bool, AwsError> {
+async fn security_group(ec2: &Ec2, name: &str, id: &str) -> Result<bool, AwsError> {
+    if !id.is_empty() {
+        return held(|| ec2.delete_security_group(id)).await;
+    }
     let named = Filters::from([("group-name".to_owned(), vec![name.to_owned()])]);
     let found = twice(|| ec2.security_groups(&[], &named)).await?;
     for id in &found {

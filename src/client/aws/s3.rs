@@ -144,6 +144,28 @@ impl S3 {
         }
     }
 
+    /// Keys of a page of all objects, and where the next page begins.
+    pub(super) async fn keys(
+        &self,
+        bucket: &str,
+        next: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), AwsError> {
+        let request = self.client.list_objects_v2().bucket(bucket).set_continuation_token(next);
+        let page = self.answer("ListObjectsV2", request.send().await)?;
+        let keys = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
+        Ok((keys.collect(), page.next_continuation_token))
+    }
+
+    /// The value of a tag of an object; nothing where it has none, or is gone.
+    pub(super) async fn tag(&self, object: Object<'_>, tag: &str) -> Result<Option<String>, AwsError> {
+        let request = self.client.get_object_tagging().bucket(object.bucket).key(object.key);
+        match self.answer("GetObjectTagging", request.send().await) {
+            Ok(found) => Ok(found.tag_set.into_iter().find(|found| found.key == tag).map(|found| found.value)),
+            Err(error) if error.is(&["NoSuchKey"]) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether there is an object whose key begins with `prefix`.
     pub(crate) async fn has(&self, bucket: &str, prefix: &str) -> Result<bool, AwsError> {
         let request = self.client.list_objects_v2().bucket(bucket).prefix(prefix).max_keys(1);

@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::Aws;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+
 use super::ec2::types::{Filters, KeyPairRef};
 use super::ec2::{Ec2, Tagged};
 use super::error::AwsError;
 use super::wait::Polling;
+use super::{Aws, Object};
 use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
 use crate::run::id;
 
 /// Kinds of tagged things in the order of their removal: what uses others goes first.
 const ORDER: [&str; 8] =
     ["instance", "import-image-task", "image", "snapshot", "volume", "launch-template", "key-pair", "security-group"];
+
+/// Objects whose tags are asked for at a time.
+const AT_A_TIME: usize = 16;
 
 /// Which runs' things are to go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub(crate) struct Wanted {
     pub run: Option<String>,
     /// Runs that began longer ago; younger ones may still be going.
     pub older_than: Duration,
+    /// Buckets to look in: S3 tells an object's tags one by one, so nobody looks through all of them.
+    pub buckets: Vec<String>,
 }
 
 /// A tagged thing and what became of it.
@@ -65,7 +72,43 @@ impl Aws {
             Ok(more) => found.extend(more),
             Err(error) => found.push(Found::Failed("instance profiles and roles".to_owned(), error.to_string())),
         }
+        for bucket in &wanted.buckets {
+            match self.sweep_bucket(bucket, wanted).await {
+                Ok(more) => found.extend(more),
+                Err(error) => found.push(Found::Failed(format!("things in bucket {bucket}"), error.to_string())),
+            }
+        }
         Ok(found)
+    }
+
+    /// Removes the objects that carry the run's tag.
+    async fn sweep_bucket(&self, bucket: &str, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {
+        let s3 = &self.s3(self.region());
+        let (mut found, mut next) = (Vec::new(), None);
+        loop {
+            let (keys, more) = s3.keys(bucket, next).await?;
+            let tags = keys.iter().map(|key| async move {
+                let run = s3.tag(Object { bucket, key }, RUN_TAG).await?;
+                Ok::<_, AwsError>(run.map(|run| (key, run)))
+            });
+            let mut tags = futures_util::stream::iter(tags).buffered(AT_A_TIME);
+            while let Some(tagged) = tags.try_next().await? {
+                let Some((key, run)) = tagged else { continue };
+                let shown = format!("object s3://{bucket}/{key} (run {run})");
+                match wanted.takes(&run) {
+                    false if wanted.run.is_some() => {}
+                    false => found.push(Found::Young(run, 1)),
+                    true => found.push(match s3.delete(Object { bucket, key }).await {
+                        Ok(_) => Found::Removed(shown),
+                        Err(error) => Found::Failed(shown, error.to_string()),
+                    }),
+                }
+            }
+            next = more;
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     async fn sweep_profiles(&self, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {

@@ -226,7 +226,7 @@ impl Ec2 {
         polling: Polling,
         cancel: &Cancel,
     ) -> Result<Image, AwsError> {
-        let soonest = took.clamp(AVAILABLE.soonest, Duration::from_secs(60));
+        let soonest = took.clamp(Duration::from_secs(1), Duration::from_secs(60));
         self.wait_image_paced(id, Pace { soonest, ..AVAILABLE }, polling, cancel).await
     }
 
