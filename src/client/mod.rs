@@ -11,6 +11,8 @@ pub(crate) mod docker;
 pub(crate) mod github;
 pub(crate) mod mount;
 pub(crate) mod progress;
+#[cfg(feature = "docker")]
+pub(crate) mod registry;
 #[cfg(feature = "aws")]
 pub(crate) mod secrets_manager;
 pub(crate) mod ssh;

@@ -386,7 +386,7 @@ fn without_secrets(url: &Url) -> String {
 }
 
 /// The causes of an error, without those that say only that there are causes; the outermost repeats the address.
-fn causes(error: &reqwest::Error) -> String {
+pub(super) fn causes(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

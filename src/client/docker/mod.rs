@@ -21,15 +21,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use address::{Endpoint, Environment};
-use auth::Credentials;
-pub(crate) use auth::Login;
+use address::Endpoint;
+pub(super) use address::Environment;
+pub(crate) use auth::{AuthError, Login};
+pub(super) use auth::{Credentials, stored};
 use bollard::errors::Error as ApiError;
 pub(crate) use build::ImageBuild;
 pub(crate) use error::DockerError;
 pub(crate) use exec::Exec;
 pub(crate) use image::{Image, ImportOptions};
-pub(crate) use reference::{Reference, is_image_id};
+pub(super) use reference::HUB;
+pub(crate) use reference::{Reference, ReferenceError, is_image_id};
 pub(crate) use spec::{ContainerSpec, MountKind, MountSpec, PortSpec};
 
 use crate::run::BuildContext;
@@ -115,8 +117,8 @@ impl Docker {
                 if let Some(login) = login {
                     cx.warn(format!("the login for {:?} is not for {registry}, which the image names", login.server));
                 }
-                match auth::stored(registry, self.env.config_dir.as_deref()).await {
-                    Err(error @ auth::AuthError::Helper { .. }) => {
+                match stored(registry, self.env.config_dir.as_deref()).await {
+                    Err(error @ AuthError::Helper { .. }) => {
                         cx.warn(format!("{error}; going on without a login"));
                         None
                     }
