@@ -97,7 +97,7 @@ fn an_instance_that_does_not_come_up_says_why() {
     lab.reset();
     lab.ask("slow", &json!({ "instance": 2 }));
     let deaf = format!("{NAME}ssh_port = 2222");
-    lab.rules(&json!([{ "call": "DescribeInstances", "nth": 3, "do": "terminate" }]));
+    lab.rules(&json!([{ "call": "DescribeInstances", "nth": 2, "do": "terminate" }]));
     fails(&lab, &lab.workspace(&deaf, ""), &["it is shutting-down", "the end of its console:"]);
     lab.reset();
     lab.rules(&json!([{ "call": "DescribeInstances", "nth": 2, "do": "terminate" }]));
