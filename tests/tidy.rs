@@ -63,6 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "action",
         &[
             "diagnostic",
+            "config::EventClass",
             "secret",
             "workflow_command",
             "cli::AwsArgs",

@@ -8,7 +8,7 @@ mod output_file;
 mod trust;
 
 pub(crate) use checkout::commit;
-pub(crate) use event::{Code, EventClass, Head, Pull, Trigger, read};
+pub(crate) use event::{Code, Head, Pull, Trigger, read};
 pub(crate) use hidden::hidden;
 pub(crate) use inputs::{Command, Inputs};
 pub(crate) use output_file::OutputFile;

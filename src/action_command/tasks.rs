@@ -77,24 +77,9 @@ pub(super) fn jobs(
     jobs
 }
 
-/// What the file says of the event, else what it means by itself.
-fn by_event(class: crate::action::EventClass, chosen: &Chosen) -> Do {
-    use crate::action::EventClass as Seen;
-    let class = match class {
-        Seen::PullRequest => EventClass::PullRequest,
-        // What is not known may hold the code of others.
-        Seen::Fork | Seen::Other => EventClass::Fork,
-        Seen::Push => EventClass::Push,
-        Seen::Branch => EventClass::Branch,
-        Seen::Tag => EventClass::Tag,
-        Seen::Release => EventClass::Release,
-        Seen::MergeGroup => EventClass::MergeGroup,
-        Seen::Schedule => EventClass::Schedule,
-        Seen::Manual => EventClass::Manual,
-        Seen::Comment => EventClass::Comment,
-        Seen::Completed => EventClass::Completed,
-        Seen::Deleted => return Do::Skip,
-    };
+/// What the file says of the event, else what it means by itself; nothing is done where there is no class.
+fn by_event(class: Option<EventClass>, chosen: &Chosen) -> Do {
+    let Some(class) = class else { return Do::Skip };
     chosen.image.as_ref().map_or_else(|| class.default(), |image| image.on(class))
 }
 

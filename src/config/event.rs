@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 pub(crate) enum EventClass {
     /// A pull request from a branch of the repository itself.
     PullRequest,
-    /// A pull request from a fork: its template is a stranger's.
+    /// A pull request from a fork, or one that cannot be told from such: its template is a stranger's. So may be what an
+    /// event is about that nothing here knows.
     Fork,
     /// A push to the default branch.
     Push,

@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::payload::{self, Payload};
-use super::{Code, EventClass, Head, Pull, valid};
+use super::{Code, Head, Pull, valid};
+use crate::config::EventClass;
 
 /// What an event means, as far as environment and event file tell.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub class: EventClass,
+    pub class: Option<EventClass>,
     pub head: Head,
     pub pull: Pull,
     pub code: Code,
@@ -70,7 +71,8 @@ impl Scene<'_> {
             "workflow_run" => self.workflow_run(),
             "check_run" => self.check("/check_run", "/check_run/check_suite"),
             "check_suite" => self.check("/check_suite", "/check_suite"),
-            _ => self.plain(EventClass::Other, Pull::None),
+            // What is not known may hold the code of others.
+            _ => self.plain(EventClass::Fork, Pull::None),
         };
         // A privileged event that is not fully understood trusts nothing.
         if let (Code::Privileged { own, .. }, false) = (&mut facts.code, self.warnings.is_empty()) {
@@ -80,10 +82,10 @@ impl Scene<'_> {
     }
 
     /// About the commit that the environment names.
-    fn plain(&self, class: EventClass, pull: Pull) -> Facts {
+    fn plain(&self, class: impl Into<Option<EventClass>>, pull: Pull) -> Facts {
         let code = if is_own(self.event) { Code::Own } else { self.privileged([], []) };
         let head = self.sha.clone().map_or(Head::Unknown, Head::Sha);
-        Facts { class, head, pull, code, base_ref: None, head_ref: None }
+        Facts { class: class.into(), head, pull, code, base_ref: None, head_ref: None }
     }
 
     fn of_commit(&self) -> Pull {
@@ -94,8 +96,10 @@ impl Scene<'_> {
     /// event file is the tag object, of which GitHub knows no checks and no pull requests.
     fn push(&mut self) -> Facts {
         let deleted = self.event == "delete" || self.payload.is_some_and(|p| p.flag("/deleted"));
+        if deleted {
+            return self.plain(None, Pull::None);
+        }
         let class = match self.reference.strip_prefix("refs/heads/") {
-            _ if deleted => EventClass::Deleted,
             None if self.reference.starts_with("refs/tags/") => EventClass::Tag,
             None => EventClass::Branch,
             Some(branch) => match self.need(self.default_branch, "repository.default_branch") {
@@ -103,8 +107,7 @@ impl Scene<'_> {
                 _ => EventClass::Branch,
             },
         };
-        let pull = if deleted { Pull::None } else { self.of_commit() };
-        self.plain(class, pull)
+        self.plain(class, self.of_commit())
     }
 
     /// The head is that of the file: `GITHUB_SHA` is the merge commit made for the test, or the base.
@@ -131,7 +134,7 @@ impl Scene<'_> {
         };
         let text = |place| file.and_then(|p| p.text(place)).map(str::to_owned);
         Facts {
-            class: if fork { EventClass::Fork } else { EventClass::PullRequest },
+            class: Some(if fork { EventClass::Fork } else { EventClass::PullRequest }),
             head: head.map(Head::Sha).or(number.map(Head::OfPull)).unwrap_or(Head::Unknown),
             pull: number.map_or(Pull::None, Pull::Number),
             code,
@@ -203,7 +206,7 @@ impl Scene<'_> {
             (None, Some(sha), ..) => Pull::OfCommit(sha.clone()),
         };
         Facts {
-            class: EventClass::Completed,
+            class: Some(EventClass::Completed),
             head: head.map_or(Head::Unknown, Head::Sha),
             pull,
             code,
@@ -225,7 +228,7 @@ impl Scene<'_> {
             (None, None) => Pull::None,
         };
         Facts {
-            class: EventClass::Completed,
+            class: Some(EventClass::Completed),
             code: self.privileged([own], [foreign]),
             head: head.map_or(Head::Unknown, Head::Sha),
             pull,

@@ -14,6 +14,8 @@ mod tests;
 
 pub(super) use valid::sha;
 
+use crate::config::EventClass;
+
 use environment::Environment;
 use facts::{Facts, OF_PULL, Scene};
 use payload::Payload;
@@ -29,7 +31,8 @@ pub(crate) struct Trigger {
     /// The commit that reports belong to, which need not be the one that is checked out.
     pub head: Head,
     pub pull: Pull,
-    pub class: EventClass,
+    /// Nothing where a branch or tag is gone: there is nothing to build.
+    pub class: Option<EventClass>,
     pub code: Code,
     /// GitHub gives this run a token that cannot write unless its owners say otherwise, and none of the usual secrets.
     pub read_only_token: bool,
@@ -68,31 +71,6 @@ pub(crate) enum Pull {
         sha: String,
     },
     None,
-}
-
-/// What kind of event it is, for defaults of what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EventClass {
-    /// Of a pull request whose branch is in the repository itself.
-    PullRequest,
-    /// Of a pull request from a fork, or of one that cannot be told from such.
-    Fork,
-    /// To the default branch.
-    Push,
-    Branch,
-    Tag,
-    /// A branch or tag is gone: there is nothing to build.
-    Deleted,
-    Release,
-    MergeGroup,
-    Schedule,
-    /// Someone asked for the run.
-    Manual,
-    Comment,
-    /// Another run, check or deployment has got further.
-    Completed,
-    /// An event that nothing here knows.
-    Other,
 }
 
 /// Whose code the run may hold.

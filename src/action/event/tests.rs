@@ -44,7 +44,8 @@ fn shown(trigger: &Trigger) -> String {
         Code::Fork => "Fork".to_owned(),
         Code::Privileged { own, foreign } => format!("own({}) foreign({})", own.join(","), foreign.join(",")),
     };
-    let line = format!("{:?} {head} {pull} {code}", trigger.class);
+    let class = trigger.class.map_or("Deleted".to_owned(), |class| format!("{class:?}"));
+    let line = format!("{class} {head} {pull} {code}");
     let names = [(OWN, "OWN"), (FOREIGN, "FOREIGN"), (BASE, "BASE"), (MERGE, "MERGE"), (TIP, "TIP")];
     names.iter().fold(line, |line, (sha, name)| line.replace(sha, name))
 }
@@ -97,7 +98,7 @@ fn each_event_names_commit_pull_request_and_whose_code() {
         ("workflow_run", "workflow_run_fork_deleted", main, "Completed FOREIGN of-FOREIGN own(TIP) foreign(FOREIGN)"),
         ("check_run", "check_run", main, "Completed OWN #7 own(TIP,OWN) foreign()"),
         ("check_suite", "check_suite_fork", main, "Completed FOREIGN of-FOREIGN own(TIP) foreign(FOREIGN)"),
-        ("watch", "issue_comment_issue", main, "Other TIP - own(TIP) foreign()"),
+        ("watch", "issue_comment_issue", main, "Fork TIP - own(TIP) foreign()"),
     ] {
         let trigger = trigger(event, &fixture(file), reference);
         assert_eq!(shown(&trigger), expected, "{event} {file} {reference}");
