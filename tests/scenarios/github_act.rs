@@ -2,11 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use crate::action::checkout;
 use crate::support::github::Github;
-use crate::support::setting;
+use crate::support::{events, setting};
 
 const WORKFLOW: &str = r#"
 name: images
@@ -45,13 +43,7 @@ fn a_pull_request_shows_its_images_and_what_failed() {
             ("images/broken/broken.pkr.hcl", FAILING),
         ],
     );
-    let event = json!({
-        "action": "opened", "number": 7,
-        "pull_request": { "number": 7, "merged": false,
-            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 1, "full_name": "octo/images" } },
-            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
-    });
+    let event = events::pull_request(&lab, events::OWN);
     let event_file = folder.path().join("event.json");
     std::fs::write(&event_file, event.to_string()).unwrap();
     let run = |number: &str| {

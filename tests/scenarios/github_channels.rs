@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::action::runner;
 use crate::github_reports::template;
 use crate::support::github::Github;
-use crate::support::{Ran, Workspace};
+use crate::support::{Ran, Workspace, events};
 
 fn pull_request(lab: &Github, names: &[&str], run: u64) -> Workspace {
     lab.pull_request(runner(&template(names)), run)
@@ -17,14 +17,14 @@ fn warnings(ran: &Ran) -> usize {
 }
 
 #[test]
-fn without_checks_the_runner_marks_the_lines() {
+fn without_checks_and_statuses_the_runner_marks_the_lines() {
     let lab = Github::start();
     lab.permit(&json!({ "contents": "read", "pull-requests": "write", "metadata": "read" }));
     let ran = pull_request(&lab, &["good", "bad"], 100).run(&["action"]);
     assert_eq!(ran.code, Some(1));
-    ran.says("::error file=t.pkr.hcl,line=13").says("`checks: write`");
+    ran.says("::error file=t.pkr.hcl,line=13").says("`checks: write`").says("`statuses: write`");
     assert_eq!(warnings(&ran), 1, "{}", ran.stdout);
-    assert!(lab.checks().is_empty());
+    assert!(lab.checks().is_empty() && lab.statuses().is_empty());
     assert!(lab.comment().contains("null.bad"));
     lab.took_everything();
 }
@@ -51,7 +51,9 @@ fn with_a_token_that_may_only_read_everything_is_in_the_summary() {
     let summary = workspace.read(".runner/GITHUB_STEP_SUMMARY");
     let (shown, unsaid) = summary.split_once("#### Not shown on GitHub\n").unwrap_or_else(|| panic!("{summary}"));
     assert!(shown.contains("null.good"), "{summary}");
-    assert!(unsaid.contains("checks: write") && unsaid.contains("pull-requests: write"), "{summary}");
+    for permission in ["checks: write", "statuses: write", "pull-requests: write"] {
+        assert!(unsaid.contains(permission), "{permission} is missing in:\n{summary}");
+    }
 }
 
 #[test]
@@ -139,7 +141,6 @@ fn a_push_finds_its_pull_request_and_a_schedule_has_none() {
     let lab = Github::start();
     let push = json!({
         "ref": "refs/heads/change", "after": lab.at("head"), "before": lab.at("main"), "deleted": false,
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
     });
     let workspace = lab.step(runner(&template(&["good"])), "push", &push, 100);
     let workspace = workspace.env("GITHUB_SHA", lab.at("head")).env("GITHUB_REF", "refs/heads/change");
@@ -147,7 +148,7 @@ fn a_push_finds_its_pull_request_and_a_schedule_has_none() {
     workspace.run(&["action"]).succeeded();
     assert_eq!(lab.check("forge / null.good")["head_sha"], lab.at("head"));
     assert!(lab.comment().contains("null.good"));
-    let schedule = json!({ "schedule": "0 3 * * *", "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" } });
+    let schedule = json!({ "schedule": "0 3 * * *" });
     let workspace = lab.step(runner(&template(&["nightly"])), "schedule", &schedule, 101);
     let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
     workspace.run(&["action"]).succeeded();
@@ -195,13 +196,7 @@ fn an_enterprise_server_and_an_app_are_reported_to() {
 #[test]
 fn of_a_fork_nothing_is_run_and_nobody_is_asked() {
     let lab = Github::start();
-    let event = json!({
-        "action": "opened", "number": 7,
-        "pull_request": { "number": 7, "merged": false,
-            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 2, "full_name": "mallory/images" } },
-            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
-    });
+    let event = events::pull_request(&lab, events::FORK);
     let text =
         "data \"http\" \"x\" {\n  url = \"http://127.0.0.1:9/\"\n}\nlocals { y = vault(\"secret/data/a\", \"b\") }\n"
             .to_owned()
@@ -225,27 +220,17 @@ fn runner_again(workspace: &Workspace, command: &str) -> Ran {
 #[test]
 fn code_of_others_beside_secrets_is_refused() {
     let lab = Github::start();
-    let event = json!({
-        "action": "opened", "number": 7,
-        "pull_request": { "number": 7, "merged": false,
-            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 2, "full_name": "mallory/images" } },
-            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
-    });
+    let event = events::pull_request(&lab, events::FORK);
     let workspace = lab.step(runner(&template(&["good"])), "pull_request_target", &event, 100);
     let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
     // The workflow checked out the fork's commit.
-    workspace.file(".git/HEAD", lab.at("head"));
-    workspace.file(".git/objects/x", "");
-    workspace.file(".git/refs/x", "");
+    events::check_out(&workspace, ".", lab.at("head"));
     let ran = runner_again(&workspace, "build");
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     ran.says("::error").says("trusted-head");
     // Wherever the template is named.
-    let base = workspace.file(".git/HEAD", lab.at("main"));
-    for name in [".git/HEAD", ".git/objects/x", ".git/refs/x"] {
-        workspace.file(&format!("pr/{name}"), lab.at("head"));
-    }
+    events::check_out(&workspace, ".", lab.at("main"));
+    events::check_out(&workspace, "pr", lab.at("head"));
     let evil = template(&["good"]).replace("echo working", "touch /tmp/forge-evil-ran");
     workspace.file("pr/t.pkr.hcl", evil);
     workspace.file("pr/.github/forge.yml", "images:\n  a:\n    template: pr/t.pkr.hcl\n");
@@ -261,7 +246,7 @@ fn code_of_others_beside_secrets_is_refused() {
         assert!(output.status.code() == Some(1) && said.contains("trusted-head"), "{name}={value}: {said}");
     }
     assert!(!std::path::Path::new("/tmp/forge-evil-ran").exists());
-    std::fs::write(base, lab.at("head")).unwrap();
+    events::check_out(&workspace, ".", lab.at("head"));
     // A maintainer has read that very commit; it is what the check run is about, wherever the branch is by then.
     let moved = json!({ "number": 7, "head": "change", "head_sha": lab.at("merge"), "base": "main" });
     lab.ask("repository", &json!({ "pulls": [moved] }));

@@ -11,25 +11,12 @@ use serde_json::{Value, json};
 use crate::action::runner;
 use crate::github_reports::{template, texts};
 use crate::support::github::Github;
-use crate::support::{Workspace, wait};
-
-fn repository() -> Value {
-    json!({ "id": 1, "full_name": "octo/images", "default_branch": "main" })
-}
+use crate::support::{Workspace, events, wait};
 
 /// A step of such an event, with one good build.
-fn step(lab: &Github, event: &str, payload: Value, sha: &str, reference: &str) -> Workspace {
-    let mut payload = payload;
-    payload["repository"] = repository();
-    let workspace = lab.step(runner(&template(&["good"])), event, &payload, 100);
+fn step(lab: &Github, event: &str, payload: &Value, sha: &str, reference: &str) -> Workspace {
+    let workspace = lab.step(runner(&template(&["good"])), event, payload, 100);
     workspace.env("GITHUB_SHA", sha).env("GITHUB_REF", reference)
-}
-
-/// As actions/checkout leaves it.
-fn check_out(workspace: &Workspace, sha: &str) {
-    workspace.file(".git/HEAD", sha);
-    workspace.file(".git/objects/x", "");
-    workspace.file(".git/refs/x", "");
 }
 
 /// Built, and reported on that commit.
@@ -42,14 +29,14 @@ fn built_on(lab: &Github, sha: &str) {
 
 fn comment_on(lab: &Github, thread: &Value) -> Workspace {
     let payload = json!({ "action": "created", "issue": thread, "comment": { "id": 1, "body": "/forge build" } });
-    step(lab, "issue_comment", payload, lab.at("main"), "refs/heads/main")
+    step(lab, "issue_comment", &payload, lab.at("main"), "refs/heads/main")
 }
 
 #[test]
 fn a_comment_builds_the_pull_request_it_is_on_if_the_workflow_says_so() {
     let lab = Github::start();
     let workspace = comment_on(&lab, &json!({ "number": 7, "pull_request": { "url": "https://api.github.com/x" } }));
-    check_out(&workspace, lab.at("head"));
+    events::check_out(&workspace, ".", lab.at("head"));
     // The head can be pushed to by then: it is somebody else's until it is approved.
     let refused = workspace.command(&["action"]).env("INPUT_COMMAND", "build").output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
@@ -69,7 +56,7 @@ fn a_comment_on_an_issue_is_answered_nowhere() {
     let lab = Github::start();
     lab.ask("repository", &json!({ "issues": [{ "number": 3 }] }));
     let workspace = comment_on(&lab, &json!({ "number": 3 })).env("INPUT_COMMAND", "build");
-    check_out(&workspace, lab.at("main"));
+    events::check_out(&workspace, ".", lab.at("main"));
     workspace.run(&["action"]).succeeded();
     assert!(lab.comments().is_empty());
     built_on(&lab, lab.at("main"));
@@ -79,7 +66,7 @@ fn a_comment_on_an_issue_is_answered_nowhere() {
 fn a_release_is_built_at_its_commit() {
     let lab = Github::start();
     let payload = json!({ "action": "published", "release": { "id": 1, "tag_name": "v1.4.0" } });
-    let workspace = step(&lab, "release", payload, lab.at("head"), "refs/tags/v1.4.0");
+    let workspace = step(&lab, "release", &payload, lab.at("head"), "refs/tags/v1.4.0");
     workspace.run(&["action"]).succeeded();
     built_on(&lab, lab.at("head"));
     assert!(lab.comment().contains("null.good"), "the pull request of that commit");
@@ -90,7 +77,7 @@ fn a_tag_is_built_at_the_commit_and_not_at_its_own_object() {
     let lab = Github::start();
     let payload =
         json!({ "ref": "refs/tags/v1.4.0", "before": "0".repeat(40), "after": "d".repeat(40), "deleted": false });
-    step(&lab, "push", payload, lab.at("head"), "refs/tags/v1.4.0").run(&["action"]).succeeded();
+    step(&lab, "push", &payload, lab.at("head"), "refs/tags/v1.4.0").run(&["action"]).succeeded();
     built_on(&lab, lab.at("head"));
     assert!(lab.comment().contains("null.good"));
 }
@@ -101,7 +88,7 @@ fn a_merge_queue_is_validated_and_built_if_the_workflow_says_so() {
     let reference = format!("refs/heads/gh-readonly-queue/main/pr-7-{}", lab.at("main"));
     let group = json!({ "head_sha": lab.at("merge"), "head_ref": reference, "base_sha": lab.at("main"), "base_ref": "refs/heads/main" });
     let payload = json!({ "action": "checks_requested", "merge_group": group });
-    let workspace = step(&lab, "merge_group", payload, lab.at("merge"), &reference);
+    let workspace = step(&lab, "merge_group", &payload, lab.at("merge"), &reference);
     workspace.run(&["action"]).succeeded().says("valid").says_not("working");
     assert!(lab.checks().is_empty(), "{:#?}", lab.checks());
     workspace.env("INPUT_COMMAND", "build").run(&["action"]).succeeded();
@@ -115,7 +102,7 @@ fn a_merge_queue_is_validated_and_built_if_the_workflow_says_so() {
 fn a_run_by_hand_is_built_and_has_no_pull_request() {
     let lab = Github::start();
     let payload = json!({ "ref": "refs/heads/change", "inputs": { "x": "y" } });
-    step(&lab, "workflow_dispatch", payload, lab.at("head"), "refs/heads/change").run(&["action"]).succeeded();
+    step(&lab, "workflow_dispatch", &payload, lab.at("head"), "refs/heads/change").run(&["action"]).succeeded();
     built_on(&lab, lab.at("head"));
     assert!(lab.comments().is_empty());
 }

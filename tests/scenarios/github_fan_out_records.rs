@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::action::{output, runner};
 use crate::github_fan_out::{cell, job, plan, report};
 use crate::github_reports::template;
-use crate::support::Workspace;
 use crate::support::github::Github;
+use crate::support::{Workspace, events};
 
 /// The step that reports what a workflow has left that ran for a fork.
 fn of_fork(lab: &Github) -> Workspace {
@@ -20,14 +20,11 @@ fn of_fork(lab: &Github) -> Workspace {
             "head_repository": { "id": 2, "full_name": "mallory/images", "owner": { "login": "mallory" } },
             "repository": { "id": 1, "full_name": "octo/images" }, "pull_requests": [],
         },
-        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
     });
     lab.ask("repository", &json!({ "pulls": [{ "number": 8, "head": "change", "head_sha": lab.at("head"), "head_repo": "mallory/images", "base": "main" }] }));
     let workspace = lab.step(runner(""), "workflow_run", &run, 100);
     let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
-    workspace.file(".git/HEAD", lab.at("main"));
-    workspace.file(".git/objects/x", "");
-    workspace.file(".git/refs/x", "");
+    events::check_out(&workspace, ".", lab.at("main"));
     workspace.env("INPUT_COMMAND", "report").env("INPUT_RECORDS", "records")
 }
 

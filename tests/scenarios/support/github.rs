@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::served::Served;
-use super::{Workspace, setting};
+use super::{Workspace, events, setting};
 
 /// A GitHub of its own.
 pub(crate) struct Github(Served);
@@ -29,18 +29,7 @@ impl Github {
 
     /// A step of a pull request's run. `run` tells its id.
     pub(crate) fn pull_request(&self, workspace: Workspace, run: u64) -> Workspace {
-        let event = json!({
-            "action": "synchronize",
-            "number": 7,
-            "pull_request": {
-                "number": 7,
-                "title": "@everyone <img src=x onerror=y> ::error::z \u{202e}",
-                "merged": false,
-                "head": { "sha": self.at("head"), "ref": "change", "repo": { "id": 1, "full_name": "octo/images" } },
-                "base": { "sha": self.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } },
-            },
-            "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
-        });
+        let event = events::pull_request(self, events::OWN);
         let workspace = self.step(workspace, "pull_request", &event, run);
         workspace
             .env("GITHUB_REF", "refs/pull/7/merge")
@@ -50,13 +39,15 @@ impl Github {
             .env("GITHUB_SHA", self.at("merge"))
     }
 
-    /// What a runner tells a step of any event.
+    /// What a runner tells a step of any event, of which the repository is a part.
     pub(crate) fn step(&self, workspace: Workspace, event: &str, payload: &Value, run: u64) -> Workspace {
+        let mut payload = payload.clone();
+        payload["repository"] = events::repository();
         let path = workspace.file(".runner/event.json", payload.to_string());
         workspace
             .env("GITHUB_EVENT_NAME", event)
             .env("GITHUB_EVENT_PATH", path.to_str().unwrap())
-            .env("GITHUB_REPOSITORY", "octo/images")
+            .env("GITHUB_REPOSITORY", events::OWN)
             .env("GITHUB_REPOSITORY_ID", "1")
             .env("GITHUB_RUN_ID", run.to_string())
             .env("GITHUB_RUN_ATTEMPT", "1")
@@ -100,6 +91,11 @@ impl Github {
         found.retain(|check| check["name"] == name);
         assert_eq!(found.len(), 1, "check runs named {name:?} in {all}");
         found.remove(0)
+    }
+
+    /// Commit statuses, oldest first.
+    pub(crate) fn statuses(&self) -> Vec<Value> {
+        self.state("statuses")
     }
 
     pub(crate) fn comments(&self) -> Vec<Value> {
