@@ -1,5 +1,6 @@
 //! Credentials that other steps of a workflow leave in its folder, and that must not become part of an image: the file of
-//! google-github-actions/auth, and the token that actions/checkout keeps in `.git/config`.
+//! google-github-actions/auth, and the token that actions/checkout keeps in `.git/config`, in that of each submodule, or
+//! since its version 6 in a file of its own that these lead to.
 
 use std::path::{Path, PathBuf};
 
@@ -17,13 +18,17 @@ pub(super) fn below(path: &Path) -> Option<PathBuf> {
 
 fn is_credential(file: &Path) -> bool {
     match name(Some(file)) {
-        "config" if name(file.parent()) == ".git" => {
+        // Those of submodules are below `.git/modules`.
+        "config" if file.iter().any(|part| part == ".git") => {
             let small = std::fs::metadata(file).is_ok_and(|found| found.len() <= LARGEST);
             let text = if small { std::fs::read_to_string(file).unwrap_or_default() } else { String::new() };
             let text = text.to_ascii_lowercase();
             text.contains("extraheader") && text.contains("authorization")
         }
-        name => name.starts_with("gha-creds-") && name.ends_with(".json"),
+        name => {
+            name.starts_with("gha-creds-") && name.ends_with(".json")
+                || name.starts_with("git-credentials-") && name.ends_with(".config")
+        }
     }
 }
 
@@ -50,6 +55,10 @@ mod tests {
         assert_eq!(below(folder.path()), None);
         let token = write("b/.git/config", "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic x\n");
         assert_eq!(below(folder.path()), Some(token));
+        let token = write("d/.git/modules/lib/config", "[http]\n\textraheader = AUTHORIZATION: basic x\n");
+        assert_eq!(below(&folder.path().join("d")), Some(token));
+        let token = write("e/git-credentials-0a1b.config", "");
+        assert_eq!(below(&folder.path().join("e")), Some(token));
         let key = write("c/gha-creds-12ab.json", "{}");
         assert_eq!(below(&key), Some(key.clone()));
         assert_eq!(below(&folder.path().join("c")), Some(key));

@@ -129,12 +129,20 @@ fn an_upload_into_a_folder_that_is_not_there_says_so() {
 fn credentials_of_other_steps_do_not_get_into_an_image() {
     let workspace = workspace("provisioner \"file\" {\n source = \".\"\n destination = \"/app\"\n}");
     let token = "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic x\n";
-    for (name, text) in [("gha-creds-0a1b.json", "{}"), (".git/config", token)] {
+    let of_submodule = ".git/modules/lib/config";
+    for (name, text) in [
+        ("gha-creds-0a1b.json", "{}"),
+        (".git/config", token),
+        (of_submodule, token),
+        ("temp/git-credentials-0a1b.config", token),
+    ] {
         let path = workspace.file(name, text);
         workspace.fail(&[]).says(name).says("persist-credentials");
         fs::remove_file(path).unwrap();
     }
-    workspace.file(".git/config", "[core]\n\tbare = false\n");
+    for name in [".git/config", of_submodule] {
+        workspace.file(name, "[core]\n\tbare = false\n");
+    }
     workspace.build(&[]);
 }
 
