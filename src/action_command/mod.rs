@@ -27,6 +27,7 @@ use tasks::{Job, Task};
 /// Runs the action and yields the exit code of its step.
 pub(crate) async fn run(process: &Process, redactor: &Redactor) -> ExitCode {
     let mut done = Done::default();
+    done.masked.push(redactor.clone());
     let code = act(process, redactor, &mut done).await;
     let result = match code {
         ExitCode::Success => "success",
@@ -81,6 +82,7 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
         return ExitCode::Failed;
     }
     let mut reporting = Reporting::new(&inputs, trigger.as_ref(), &trust, &process, done.notices.clone());
+    done.masked.push(reporting.hidden.clone());
     if inputs.command == Some(action::Command::Report) {
         return join::run(&inputs, reporting, &process, redactor, done).await;
     }

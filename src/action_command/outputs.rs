@@ -41,6 +41,8 @@ pub(super) struct Done {
     /// What the command `plan` made.
     pub matrix: Option<String>,
     pub notices: Notices,
+    /// What the runner may mask: it keeps an output with such a value from other jobs, and says nothing of it.
+    pub masked: Vec<Redactor>,
     record: Option<Record>,
     /// Where the record was written.
     written: Option<PathBuf>,
@@ -107,22 +109,31 @@ impl Done {
             warn(&format!("the job summary could not be written: {error}"));
         }
         let Some(path) = process.var("GITHUB_OUTPUT") else { return Ok(()) };
-        let file = OutputFile::new(process.cwd.join(path));
+        let outputs = OutputFile::new(process.cwd.join(path));
+        let set = |name: &str, value: &str| {
+            if self.masked.iter().any(|secrets| secrets.redact(value) != value) {
+                warn(&format!(
+                    "the output \"{name}\" holds a value that is, or may be, a secret: where it is, steps of this job see \
+                     the output, and other jobs get none"
+                ));
+            }
+            outputs.set(name, value)
+        };
         let images: Vec<&Image> = self.record.iter().flat_map(Record::images).collect();
         if let Some(first) = images.first() {
-            file.set("image-id", &first.id)?;
+            set("image-id", &first.id)?;
         }
-        file.set("images", &serde_json::to_string(&images)?)?;
+        set("images", &serde_json::to_string(&images)?)?;
         for (name, path) in [("manifest", &self.manifest), ("record", &self.written)] {
             if let Some(path) = path {
-                file.set(name, &path.to_string_lossy())?;
+                set(name, &path.to_string_lossy())?;
             }
         }
         if let Some(matrix) = self.matrix.as_ref().filter(|matrix| !matrix.is_empty()) {
-            file.set("matrix", matrix)?;
-            file.set("count", &entries(matrix).to_string())?;
+            set("matrix", matrix)?;
+            set("count", &entries(matrix).to_string())?;
         }
-        file.set("result", result)
+        set("result", result)
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) struct Reporting {
     /// The run that led to this one ran the code of a fork.
     pub of_strangers: bool,
     pub notes: Vec<Note>,
-    hidden: Redactor,
+    /// What may be a secret.
+    pub hidden: Redactor,
     notices: Notices,
 }
 

@@ -127,6 +127,19 @@ fn validate_and_variables() {
     workspace.run(&["action"]).succeeded().says("x=one=two");
 }
 
+#[test]
+fn an_output_that_other_jobs_will_not_get_is_warned_of() {
+    let text = "variable \"key\" {\n sensitive = true\n default = \"correct-horse\"\n}\nsource \"null\" \"n\" { communicator = \"none\" }\nbuild {\n sources = [\"null.n\"]\n post-processor \"manifest\" { output = \"NAME.json\" }\n}";
+    for (name, token) in [("${var.key}", ""), ("deploy-4711-deploy", "deploy-4711-deploy")] {
+        let workspace = runner(&text.replace("NAME", name)).env("DEPLOY_TOKEN", token);
+        let ran = workspace.run(&["action"]);
+        ran.succeeded().says("::warning title=forge::the output \"manifest\" holds a value");
+        // Steps of this job are to have it as it is.
+        assert!(PathBuf::from(output(&workspace, "manifest")).exists(), "{ran:#?}");
+    }
+    runner(&text.replace("NAME", "plain")).run(&["action"]).succeeded().says_not("::warning");
+}
+
 fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
