@@ -1,4 +1,4 @@
-"""GitHub for the tests: its REST API with state, the runner's artifact service, one mutation of GraphQL.
+"""GitHub for the tests: its REST API with state, the runner's artifact service, one mutation and one query of GraphQL.
 
 Every request is held against GitHub's own description of the API (npm: @octokit/openapi), whose file is named by
 FORGE_TEST_GITHUB_API; what the description does not say and GitHub does is in the parts, in the folder github.

@@ -211,10 +211,12 @@ def comments(lab):
     data = lab.api("POST", "/graphql", say, token="reader").json()
     assert data["errors"][0]["type"] == "FORBIDDEN" and data["errors"][0]["path"] == ["minimizeComment"] and data["data"] == {"minimizeComment": None}
     before = len(lab.door("invalid"))
-    for wrong in ("query { viewer { login } }", "mutation { addStar }", query.replace("OUTDATED", "OLD"), "nonsense {"):
+    for wrong in ("query { rateLimit { cost } }", "query { viewer { email } }", "mutation { addStar }", query.replace("OUTDATED", "OLD"), "nonsense {"):
         assert "errors" in lab.api("POST", "/graphql", say | {"query": wrong}).json()
     assert "data" not in lab.api("POST", "/graphql", {"query": query}).json()
-    assert len(lab.door("invalid")) == before + 5
+    viewer = lab.api("POST", "/graphql", {"query": "query { viewer { databaseId login } }"}).json()["data"]["viewer"]
+    assert viewer == {"databaseId": 41898282, "login": "github-actions[bot]"}, viewer
+    assert len(lab.door("invalid")) == before + 6
     assert [c["minimized"] for c in lab.door("state")["comments"] if c["id"] == made["id"]] == ["OUTDATED"]
     lab.api("DELETE", one, want=204)
     lab.api("GET", one, want=404)

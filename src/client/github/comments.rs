@@ -20,10 +20,11 @@ pub(crate) struct Comment {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Author {
+    id: u64,
     login: String,
 }
 
-/// The login of a workflow's own token, where nothing tells which App a token is of.
+/// The login of a workflow's own token, where nothing tells whose a token is.
 const ACTIONS: &str = "github-actions[bot]";
 
 #[derive(Serialize)]
@@ -60,11 +61,16 @@ impl Repository {
                 break;
             }
         }
-        all.retain(|comment| self.is_ours(comment));
+        let viewer = match all.is_empty() {
+            true => None,
+            false => self.viewer().await,
+        };
+        all.retain(|comment| self.is_ours(comment, viewer));
         Ok(all)
     }
 
-    fn is_ours(&self, comment: &Comment) -> bool {
+    /// `viewer` is the account of our token, where neither App nor login are known.
+    fn is_ours(&self, comment: &Comment, viewer: Option<u64>) -> bool {
         let login = comment.user.as_ref().map(|user| user.login.as_str());
         match (self.app.get(), &self.login) {
             (_, Some(own)) => login == Some(own),
@@ -72,7 +78,10 @@ impl Repository {
                 Some(by) => by.id == app.id,
                 None => login == Some(&format!("{}[bot]", app.slug)),
             },
-            (None, None) => login == Some(ACTIONS),
+            (None, None) => match viewer {
+                Some(own) => comment.user.as_ref().is_some_and(|user| user.id == own),
+                None => login == Some(ACTIONS),
+            },
         }
     }
 
@@ -84,7 +93,12 @@ impl Repository {
     pub(crate) async fn create_comment(&self, pull: u64, body: &str) -> Result<Comment, GithubError> {
         let route = self.route(&format!("issues/{pull}/comments"));
         let body = serde_json::json!({ "body": body });
-        patiently(Effect::Another, || self.crab.post(&route, Some(&body))).await
+        let made: Comment = patiently(Effect::Another, || self.crab.post(&route, Some(&body))).await?;
+        // Who wrote it is who we are.
+        if let Some(author) = &made.user {
+            let _ = self.viewer.set(Some(author.id));
+        }
+        Ok(made)
     }
 
     pub(crate) async fn update_comment(&self, id: u64, body: &str) -> Result<(), GithubError> {

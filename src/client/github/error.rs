@@ -38,6 +38,7 @@ impl From<Error> for GithubError {
             Error::Json { .. } | Error::Serde { .. } => {
                 return Self::Invalid(format!("its answer: {}", causes(&error)));
             }
+            Error::Graphql { .. } => return Self::Invalid(causes(&error)),
             _ => return Self::Unreachable(causes(&error)),
         };
         let mut text = source.message.trim().to_owned();

@@ -1,4 +1,4 @@
-//! GitHub's REST interface: check runs, comments, pull requests, through octocrab over the same HTTP client as
+//! GitHub's REST interface: check runs, commit statuses, comments, pull requests, through octocrab over the same HTTP client as
 //! everything else, so that proxies and authorities of the environment hold here too.
 //!
 //! One [`Repository`] is all that reports need. Its errors say which permission a call lacked.
@@ -9,6 +9,8 @@ mod comments;
 mod error;
 mod pulls;
 mod retry;
+mod statuses;
+mod viewer;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,11 +19,13 @@ use octocrab::Octocrab;
 use octocrab::models::AppId;
 use octocrab::service::middleware::cache::mem::InMemoryCache;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 pub(crate) use artifacts::Artifacts;
 pub(crate) use checks::{ANNOTATIONS, Annotation, CheckRun, CheckState, Level};
 pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;
+pub(crate) use statuses::Status;
 
 use crate::secret::Redactor;
 use retry::{Effect, patiently};
@@ -71,6 +75,8 @@ pub(crate) struct Repository {
     app: OnceLock<App>,
     /// Of a person's token; those of workflows and Apps do not tell.
     login: Option<String>,
+    /// The account that our token is of, where it was asked for.
+    viewer: OnceCell<Option<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -143,7 +149,7 @@ impl Repository {
                 (crab.clone(), crab, None)
             }
         };
-        Ok(Self { crab, graph, address, app: known, login })
+        Ok(Self { crab, graph, address, app: known, login, viewer: OnceCell::new() })
     }
 
     fn route(&self, rest: &str) -> String {

@@ -50,7 +50,7 @@ fn pause(error: &Error, effect: Effect, attempt: u32) -> Option<Duration> {
     let source = match error {
         Error::GitHub { source, .. } => source,
         // The same answer would come again.
-        Error::Json { .. } | Error::Serde { .. } => return None,
+        Error::Json { .. } | Error::Serde { .. } | Error::Graphql { .. } => return None,
         _ => return (effect == Effect::None || never_sent(error)).then_some(jittered),
     };
     match source.status_code.as_u16() {

@@ -5,7 +5,7 @@ answers      answers, refusals, pages
 state        what is kept: repositories, tokens, apps, rules, calls
 access       who may do what, and how often
 checks, comments, pulls, commits, releases, runs, app   the REST calls, each beside the limits that the description is silent about
-graphql      the one mutation
+graphql      one mutation and one query
 artifacts    the runner's artifact service and the store behind signed addresses
 gate         the way of a request through all of these, and what rules do to it
 control      the tests' own door

@@ -1,4 +1,4 @@
-"""GraphQL: the mutation minimizeComment, which REST has not."""
+"""GraphQL, for what REST has not: the mutation minimizeComment, and the viewer, whoever the token is of."""
 
 import functools
 import json
@@ -6,10 +6,11 @@ import json
 from .access import count, enter, may
 from .answers import Answer, Refused
 from .comments import WRITE
-from .state import node
+from .state import node, user
 
 SCHEMA = """
-type Query { viewer: String }
+type Query { viewer: User! }
+type User { id: ID!, databaseId: Int, login: String! }
 type Mutation { minimizeComment(input: MinimizeCommentInput!): MinimizeCommentPayload }
 input MinimizeCommentInput { subjectId: ID!, classifier: ReportedContentClassifiers!, clientMutationId: String }
 enum ReportedContentClassifiers { ABUSE DUPLICATE LOW_QUALITY OFF_TOPIC OUTDATED RESOLVED SPAM }
@@ -43,7 +44,7 @@ def answer(call, body):
     if wrong:
         return _refused(call, text, variables, wrong)
     library, schema = _library()
-    result = library.graphql_sync(schema, text, root_value={"minimizeComment": lambda info, input: _minimize(call, input)}, variable_values=variables, operation_name=given.get("operationName"))
+    result = library.graphql_sync(schema, text, root_value={"minimizeComment": lambda info, input: _minimize(call, input), "viewer": lambda info: _viewer(call)}, variable_values=variables, operation_name=given.get("operationName"))
     if result.errors and result.data is None:
         return _refused(call, text, variables, [e.formatted for e in result.errors])
     # GitHub writes the kind of an error beside its message.
@@ -61,8 +62,8 @@ def _mistakes(text):
     for operation in document.definitions:
         for field in getattr(getattr(operation, "selection_set", None), "selections", ()):
             kind, name = getattr(getattr(operation, "operation", None), "value", "fragment"), getattr(getattr(field, "name", None), "value", "?")
-            if kind != "fragment" and (kind, name) != ("mutation", "minimizeComment"):
-                return [{"message": f"the lab answers the mutation minimizeComment only, not the {kind} {name}"}]
+            if kind != "fragment" and (kind, name) not in (("mutation", "minimizeComment"), ("query", "viewer")):
+                return [{"message": f"the lab answers the mutation minimizeComment and the query viewer only, not the {kind} {name}"}]
     return [error.formatted for error in library.validate(schema, document)]
 
 
@@ -73,6 +74,11 @@ def _refused(call, text, variables, errors):
         "message": errors[0]["message"], "errors": errors,
     })
     return Answer(200, {"errors": errors})
+
+
+def _viewer(call):
+    who = user(call.token.login)
+    return {"id": who["node_id"], "databaseId": who["id"], "login": who["login"]}
 
 
 def _minimize(call, input):

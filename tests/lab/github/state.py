@@ -23,9 +23,10 @@ MAIN, HEAD, MERGE = "a" * 40, "b" * 40, "c" * 40
 
 
 def user(login):
-    """Who a name is; numbers are made from names, so that they stay the same."""
+    """Who a name is; numbers are made from names, so that they stay the same; GraphQL has
+    32 bits for them."""
     known = {"github-actions[bot]": 41898282}
-    id = known.get(login, 1000 + zlib.crc32(login.encode()))
+    id = known.get(login, 1000 + zlib.crc32(login.encode()) % (1 << 30))
     kind = "Bot" if login.endswith("[bot]") else "User"
     web = f"https://github.com/{'apps/' + login[:-5] if kind == 'Bot' else login}"
     return {"login": login, "id": id, "node_id": node("U", id), "type": kind, "site_admin": False, "html_url": web}
