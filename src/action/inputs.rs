@@ -63,6 +63,8 @@ pub(crate) struct Inputs {
     pub entry: Option<Entry>,
     /// Number of this job in a matrix that has several.
     pub cell: Option<u64>,
+    /// How many jobs the matrix has that this job is of.
+    pub jobs: u64,
     /// The entries of the whole matrix, as JSON.
     pub expect: Option<String>,
     /// For `report`, whether jobs of the workflow were cancelled.
@@ -127,7 +129,8 @@ impl Inputs {
             identity: reader.identity(),
             trusted_head: reader.given("trusted-head"),
             entry: reader.entry(),
-            cell: reader.cell(),
+            cell: reader.cell().filter(|(_, total)| *total > 1).map(|(index, _)| index),
+            jobs: reader.cell().map_or(1, |(_, total)| total),
             expect: reader.given("expect"),
             cancelled: reader.flag("cancelled"),
             records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
@@ -221,11 +224,10 @@ impl Reader<'_> {
     }
 
     /// From `INDEX/TOTAL`, which the runner fills in.
-    fn cell(&mut self) -> Option<u64> {
+    fn cell(&self) -> Option<(u64, u64)> {
         let text = self.given("cell")?;
         let (index, total) = text.split_once('/')?;
-        let several = total.trim().parse::<u64>().is_ok_and(|total| total > 1);
-        index.trim().parse().ok().filter(|_| several)
+        Some((index.trim().parse().ok()?, total.trim().parse().ok().filter(|total| *total > 0)?))
     }
 
     fn entry(&mut self) -> Option<Entry> {
@@ -346,6 +348,14 @@ mod tests {
         assert_eq!(inputs.only, ["docker.*", "null.x", "file.y"]);
         assert_eq!(inputs.var_files, [PathBuf::from("a,b.pkrvars.hcl"), PathBuf::from("c.json")]);
         assert!(inputs.force && inputs.parallel_builds == 3);
+    }
+
+    #[test]
+    fn the_runner_tells_which_job_of_how_many_it_is() {
+        for (given, expected) in [("", (None, 1)), ("/", (None, 1)), ("0/1", (None, 1)), ("2/5", (Some(2), 5))] {
+            let inputs = read(&[("INPUT_CELL", given)]).unwrap();
+            assert_eq!((inputs.cell, inputs.jobs), expected, "{given}");
+        }
     }
 
     #[test]

@@ -156,6 +156,7 @@ fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
         checks: inputs.check_run,
         comment: inputs.pr_comment,
         key: Some(key(inputs, trigger, base)),
+        jobs: inputs.jobs,
         silent_if_good: inputs.command == Some(Command::Plan),
     }
 }

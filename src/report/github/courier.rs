@@ -1,22 +1,18 @@
 //! Brings GitHub from what it was told last to what it is to show: one call at a time, the newest state at each, and no
 //! more calls than a build has phases.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::budget::{Budget, QUIET};
+use super::channel::{Channels, Way, status, wants};
 use super::check_run::{of_all, of_build, of_mistakes, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
 use super::{CommentMode, Destination, PullOf, sticky};
 use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
 use crate::report::record::{Build, Note, Record, Stamp, State};
 
-/// A check run that goes on changes no sooner than this after its last change.
-const QUIET: Duration = Duration::from_secs(15);
 /// Check runs of one run: a workflow's token has a thousand requests an hour for all workflows of a repository.
-pub(super) const CHECKS: usize = 200;
-/// Changes of check runs while their builds go on, in one run: workflows of a repository share their limit of requests, and
-/// the last call of each build is never given up for them.
-const PROGRESS: usize = 60;
+const CHECKS: usize = 200;
 /// A call whose answer nobody waited for has had its effect by then.
 const LATE: Duration = Duration::from_secs(15);
 
@@ -27,6 +23,7 @@ enum Task {
     /// An earlier attempt found mistakes in the template that are mended.
     Mend,
     Check(Box<CheckRun>),
+    Status(Box<CheckRun>),
     Comment {
         last: bool,
     },
@@ -41,18 +38,13 @@ pub(super) struct Courier {
     /// The commit that people look at; nothing when none is known.
     sha: Option<String>,
     pull: Option<Option<u64>>,
-    checks_refused: bool,
+    channels: Channels,
     comment_refused: bool,
-    /// Check runs that GitHub did not take, by name.
-    refused: BTreeSet<String>,
     /// Something was refused that may be taken later.
     unfinished: bool,
     mended: bool,
     began: Instant,
-    /// When a check run was changed last.
-    changed: BTreeMap<String, Instant>,
-    /// Changes of check runs that go on.
-    progress: usize,
+    budget: Budget,
     interim: bool,
     /// What the person should know of channels that did not work.
     notices: Vec<String>,
@@ -64,17 +56,15 @@ impl Courier {
             repository,
             sha: destination.sha.clone(),
             comment_refused: destination.comment == CommentMode::Off,
-            checks_refused: !destination.checks,
+            channels: Channels::new(destination.checks),
+            budget: Budget::of(destination.jobs),
             destination,
             outbox,
             sent,
             pull: None,
-            refused: BTreeSet::new(),
             unfinished: false,
             mended: false,
             began: Instant::now(),
-            changed: BTreeMap::new(),
-            progress: 0,
             interim: false,
             notices: Vec::new(),
         }
@@ -82,7 +72,7 @@ impl Courier {
 
     /// Whether marks on lines of the template are shown by check runs.
     pub(super) fn shows_annotations(&self) -> bool {
-        !self.checks_refused && self.sha.is_some()
+        self.channels.has_checks() && self.sha.is_some()
     }
 
     /// Keeps on disk what is to be told.
@@ -91,11 +81,15 @@ impl Courier {
     }
 
     /// What the person should know, and whether a later process is to try again. `last` when there will be none.
-    pub(super) fn finish(self, last: bool) -> (Vec<String>, bool) {
+    pub(super) fn finish(mut self, last: bool) -> (Vec<String>, bool) {
         let left = self.unfinished && !last;
-        if !left {
-            self.outbox.remove();
+        match left {
+            true => {}
+            // An older run's change of the comment may be under way, and land on ours.
+            false if self.sent.commented && self.sent.replaced.is_some() && !last => self.outbox.told(),
+            false => self.outbox.remove(),
         }
+        self.notices.extend(self.channels.notices(!self.sent.statuses.is_empty()));
         (self.notices, left)
     }
 
@@ -105,6 +99,7 @@ impl Courier {
             Task::FindPull => self.find_pull().await,
             Task::Mend => self.mend(record).await,
             Task::Check(check) => self.send_check(*check).await,
+            Task::Status(check) => self.send_status(*check).await,
             Task::Comment { last } => self.send_comment(record, last).await,
         }
         Some(())
@@ -116,14 +111,17 @@ impl Courier {
     }
 
     fn next(&self, record: &Record) -> Option<Task> {
-        if !self.checks_refused {
+        if self.channels.is_open() {
             if self.sha.is_none() && self.pull.is_none() {
                 return Some(Task::FindPull);
             }
             if self.sha.is_some()
                 && let Some(check) = self.next_check(record)
             {
-                return Some(Task::Check(Box::new(check)));
+                return Some(match self.channels.way(&check.name) {
+                    Some(Way::Status) => Task::Status(Box::new(check)),
+                    _ => Task::Check(Box::new(check)),
+                });
             }
             if self.sha.is_some() && !self.mended && record.is_mended() {
                 return Some(Task::Mend);
@@ -158,21 +156,26 @@ impl Courier {
     /// Without making its text: a run has many builds, and most of them have not changed.
     fn is_due(&self, build: &Build, label: &str) -> bool {
         let name = format!("forge / {label}");
-        match (self.sent.checks.get(&name), build.state) {
-            (_, State::Waiting | State::Missing) => false,
-            (Some(sent), State::Running) => {
-                let rested = self.changed.get(&name).is_none_or(|at| at.elapsed() >= QUIET);
-                rested && self.progress < PROGRESS && sent.title != title(build)
+        match (self.channels.way(&name), build.state) {
+            (None, _) | (_, State::Waiting | State::Missing) => false,
+            (Some(Way::Check), State::Running) => {
+                let news = |sent: &SentCheck| sent.title != title(build) && self.budget.allows(&name);
+                self.sent.checks.get(&name).is_none_or(news)
             }
+            // A status has a state and no phase.
+            (Some(Way::Status), State::Running) => !self.sent.statuses.contains_key(&name) && self.budget.allows(&name),
             _ => true,
         }
     }
 
     fn is_news(&self, check: &CheckRun) -> bool {
-        !self.refused.contains(&check.name)
-            && self.sent.checks.get(&check.name).is_none_or(|sent| {
+        match self.channels.way(&check.name) {
+            None => false,
+            Some(Way::Check) => self.sent.checks.get(&check.name).is_none_or(|sent| {
                 sent.state != check.state || sent.title != check.title || sent.annotations < check.annotations.len()
-            })
+            }),
+            Some(Way::Status) => self.sent.statuses.get(&check.name) != Some(&check.state),
+        }
     }
 
     fn next_comment(&self, record: &Record) -> Option<Task> {
@@ -230,8 +233,12 @@ impl Courier {
         self.mended = true;
         let Some(sha) = &self.sha else { return };
         let check = stale(record);
-        if let Ok(Some(id)) = self.repository.failed_check(sha, &check.name).await {
-            let _ = self.repository.update_check(id, &check, 0).await;
+        if self.channels.has_checks() {
+            if let Ok(Some(id)) = self.repository.failed_check(sha, &check.name).await {
+                let _ = self.repository.update_check(id, &check, 0).await;
+            }
+        } else if let Ok(true) = self.repository.has_failed_status(sha, &check.name).await {
+            let _ = self.repository.set_status(sha, &status(&check)).await;
         }
     }
 
@@ -241,19 +248,43 @@ impl Courier {
         let told = match &sent {
             None => self.create_check(&sha, &check).await,
             Some(sent) => {
-                self.progress += usize::from(check.state == CheckState::InProgress);
                 let there = self.repository.update_check(sent.id, &check, sent.annotations).await;
                 there.map(|annotations| (sent.id, annotations))
             }
         };
-        self.changed.insert(check.name.clone(), Instant::now());
+        let again = sent.is_some() && check.state == CheckState::InProgress;
+        if again {
+            self.budget.spend(&check.name);
+        }
         match told {
             Ok((id, annotations)) => {
+                self.budget.told(&check.name);
                 let now = SentCheck { id, state: check.state, title: check.title, annotations };
                 self.outbox.sent(&check.name, &now);
                 self.sent.checks.insert(check.name, now);
             }
-            Err(error) => self.refuse_check(check.name, &error),
+            Err(error) => {
+                self.unfinished |= !error.is_final();
+                self.channels.refuse_check(&check.name, &error, self.sent.checks.is_empty());
+            }
+        }
+    }
+
+    /// At most twice for a build: that it goes on is told once, if at all.
+    async fn send_status(&mut self, check: CheckRun) {
+        let Some(sha) = self.sha.clone() else { return };
+        if check.state == CheckState::InProgress {
+            self.budget.spend(&check.name);
+        }
+        match self.repository.set_status(&sha, &status(&check)).await {
+            Ok(()) => {
+                self.outbox.status(&check.name, check.state);
+                self.sent.statuses.insert(check.name, check.state);
+            }
+            Err(error) => {
+                self.unfinished |= !error.is_final();
+                self.channels.refuse_status(&check.name, &error, self.sent.statuses.is_empty());
+            }
         }
     }
 
@@ -276,21 +307,6 @@ impl Courier {
         Ok((id, check.annotations.len().min(crate::client::github::ANNOTATIONS)))
     }
 
-    /// A channel that is refused stays closed; one check run that GitHub does not take is only that one.
-    fn refuse_check(&mut self, name: String, error: &GithubError) {
-        if !error.is_final() {
-            self.unfinished = true;
-        }
-        let all = matches!(error, GithubError::Unauthorized(_) | GithubError::Forbidden(_) | GithubError::Missing(_));
-        if self.sent.checks.is_empty() && (all || !error.is_final()) {
-            self.checks_refused = true;
-            self.notices.push(format!("no check runs were made: {error}{}", wants(error, "checks: write")));
-            return;
-        }
-        self.notices.push(format!("the check run {name:?} could not be brought up to date: {error}"));
-        self.refused.insert(name);
-    }
-
     async fn send_comment(&mut self, record: &Record, last: bool) {
         let Some(Some(pull)) = self.pull else { return };
         self.interim = true;
@@ -303,11 +319,13 @@ impl Courier {
         }
         self.outbox.commenting();
         match sticky::write(&self.repository, &self.destination, pull, record).await {
-            Ok(()) if last => {
-                self.outbox.commented();
-                self.sent.commented = true;
+            Ok(replaced) => {
+                self.sent.replaced = replaced.or(self.sent.replaced);
+                if last {
+                    self.outbox.commented(self.sent.replaced);
+                    self.sent.commented = true;
+                }
             }
-            Ok(()) => {}
             Err(error) => {
                 self.comment_refused = true;
                 self.unfinished |= !error.is_final();
@@ -323,12 +341,11 @@ async fn wait_until_late(at: Stamp) {
     tokio::time::sleep(LATE.saturating_sub(passed)).await;
 }
 
-/// Which permission would have helped.
-fn wants(error: &GithubError, permission: &str) -> String {
-    match error {
-        GithubError::Forbidden(_) | GithubError::Missing(_) => {
-            format!(" (the job needs `permissions` with `{permission}`)")
-        }
-        _ => String::new(),
-    }
+/// What there is no check run of, because there are too many builds.
+pub(super) fn unshown(record: &Record) -> Option<String> {
+    let (builds, joined) = (record.builds.len(), record.is_joined());
+    (builds > CHECKS && !joined && !record.is_plan()).then(|| {
+        let rest = builds - CHECKS;
+        format!("a run has {CHECKS} check runs at most: {rest} of its {builds} builds are in the comment and the summary alone")
+    })
 }

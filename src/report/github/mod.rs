@@ -1,15 +1,18 @@
-//! Reports on GitHub: check runs and the comment on the pull request. They run beside the build and never hold it up:
+//! Reports on GitHub: check runs or commit statuses, and the comment on the pull request. They run beside the build and never hold it up:
 //! a slow GitHub is told less often, and what it has not taken when the run ends is left to the post step.
 
+mod budget;
+mod channel;
 mod check_run;
 mod comment;
 mod courier;
+mod later;
 mod outbox;
 mod sticky;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -21,6 +24,7 @@ use crate::client::github::{Address, Identity, Repository};
 use crate::run::event::{Event, EventKind};
 use crate::secret::Redactor;
 use courier::Courier;
+pub(crate) use later::deliver_left;
 use outbox::{Outbox, Sent};
 
 /// A record is made no more often than this while events come thick.
@@ -30,8 +34,6 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// ... as long as it answers this fast, and so long in all.
 const FAST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(20);
-/// The post step has more time. For each run that is left.
-const LATER: Duration = Duration::from_secs(120);
 
 /// Where a run is reported, without the right to do so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,8 @@ pub(crate) struct Destination {
     pub comment: CommentMode,
     /// What the comment is about, if not the templates.
     pub key: Option<String>,
+    /// How many jobs the matrix has that the run is of; they share GitHub's limits.
+    pub jobs: u64,
     /// No comment tells that a template is valid.
     pub silent_if_good: bool,
 }
@@ -108,6 +112,8 @@ pub(crate) struct Delivery {
     answers: watch::Receiver<Option<Duration>>,
     records: watch::Receiver<Arc<Record>>,
     outbox: Outbox,
+    /// Check runs are wanted.
+    checks: bool,
 }
 
 /// Begins to report. `folder` is where the rest is left when there is no time for it.
@@ -144,8 +150,9 @@ fn begin(
     let (sender, records) = watch::channel(Arc::new(Record::default()));
     let (answered, answers) = watch::channel(None);
     let outbox = Outbox::create(folder, &destination);
+    let checks = destination.checks;
     let courier = deliver(destination, identity, records.clone(), answered, outbox.clone(), redactor.clone());
-    (sender, Delivery { task: tokio::spawn(courier), answers, records, outbox })
+    (sender, Delivery { task: tokio::spawn(courier), answers, records, outbox, checks })
 }
 
 impl Github {
@@ -240,7 +247,17 @@ fn address(destination: &Destination) -> Address {
 
 impl Delivery {
     /// Waits while GitHub answers fast, for a short while when it does not; the rest is the post step's.
-    pub(crate) async fn finish(mut self) -> Delivered {
+    pub(crate) async fn finish(self) -> Delivered {
+        let unshown = match self.checks {
+            true => courier::unshown(&self.records.borrow()),
+            false => None,
+        };
+        let mut delivered = self.settle().await;
+        delivered.notices.extend(unshown);
+        delivered
+    }
+
+    async fn settle(mut self) -> Delivered {
         let end = tokio::time::Instant::now() + LONGEST;
         loop {
             let patience = (tokio::time::Instant::now() + GRACE).min(end);
@@ -264,45 +281,4 @@ impl Delivery {
             return done.unwrap_or(Delivered { handed_over: true, annotated: true, ..Delivered::default() });
         }
     }
-}
-
-/// Tells GitHub what runs left that are dead: they ended before they could, or were killed. A line for each.
-pub(crate) async fn deliver_left(folder: &Path, identity: Option<&Identity>, redactor: &Redactor) -> Vec<String> {
-    let mut lines = Vec::new();
-    for left in outbox::left(folder) {
-        let mut left = match left {
-            Ok(left) => left,
-            Err(error) => {
-                lines.push(format!("unread    {error}"));
-                continue;
-            }
-        };
-        let run = left.record.run.clone();
-        let Some(identity) = identity else {
-            lines.push(format!("unsent    reports of run {run}: no token of GitHub was given"));
-            continue;
-        };
-        left.record.cut_off(SystemTime::now());
-        let repository = match Repository::connect(address(&left.destination), identity.clone(), redactor).await {
-            Ok(repository) => repository,
-            Err(error) => {
-                lines.push(format!("unsent    reports of run {run}: {error}"));
-                continue;
-            }
-        };
-        let mut courier = Courier::new(repository, left.destination, left.outbox, left.sent);
-        courier.note(&left.record);
-        let told = async { while courier.step(&left.record).await.is_some() {} };
-        if tokio::time::timeout(LATER, told).await.is_err() {
-            lines.push(format!("unsent    reports of run {run}: GitHub is too slow"));
-            continue;
-        }
-        let (notices, _) = courier.finish(true);
-        lines.push(match notices.is_empty() {
-            true => format!("reported  run {run} on GitHub"),
-            false => format!("partly    reports of run {run}, as far as GitHub took them:"),
-        });
-        lines.extend(notices.into_iter().map(|notice| format!("          {notice}")));
-    }
-    lines
 }

@@ -38,11 +38,20 @@ enum Line {
         name: String,
         check: SentCheck,
     },
+    Status {
+        name: String,
+        state: CheckState,
+    },
     /// The same for the comment.
     Commenting {
         at: Stamp,
     },
-    Commented,
+    Commented {
+        /// The comment, if it was that of another run before.
+        replaced: Option<u64>,
+    },
+    /// There is nothing else to tell.
+    Told,
 }
 
 /// A check run as GitHub has it.
@@ -60,11 +69,17 @@ pub(super) struct SentCheck {
 pub(super) struct Sent {
     /// By name of the check run.
     pub checks: BTreeMap<String, SentCheck>,
+    /// Commit statuses by their name.
+    pub statuses: BTreeMap<String, CheckState>,
     /// Those that may be there without our knowing their id, and since when.
     pub creating: BTreeMap<String, Stamp>,
     pub commenting: Option<Stamp>,
     /// The last comment is there.
     pub commented: bool,
+    /// The comment, if it was that of another run before, whose change of it may have been under way.
+    pub replaced: Option<u64>,
+    /// There is nothing else to tell.
+    pub told: bool,
 }
 
 /// The file of a running report; clones write to the same one. Whatever goes wrong with it is no reason to report less.
@@ -114,8 +129,16 @@ impl Outbox {
         self.write(&Line::Sent { name: name.to_owned(), check: check.clone() });
     }
 
-    pub(super) fn commented(&self) {
-        self.write(&Line::Commented);
+    pub(super) fn status(&self, name: &str, state: CheckState) {
+        self.write(&Line::Status { name: name.to_owned(), state });
+    }
+
+    pub(super) fn commented(&self, replaced: Option<u64>) {
+        self.write(&Line::Commented { replaced });
+    }
+
+    pub(super) fn told(&self) {
+        self.write(&Line::Told);
     }
 
     /// Nothing is left to be told.
@@ -184,7 +207,11 @@ fn read(path: &Path) -> std::io::Result<Option<Left>> {
                 sent.creating.remove(&name);
                 sent.checks.insert(name, check);
             }
-            Ok(Line::Commented) => sent.commented = true,
+            Ok(Line::Status { name, state }) => drop(sent.statuses.insert(name, state)),
+            Ok(Line::Commented { replaced }) => {
+                (sent.commented, sent.replaced, sent.commenting) = (true, replaced, None);
+            }
+            Ok(Line::Told) => sent.told = true,
             Err(_) => {}
         }
     }

@@ -11,13 +11,14 @@ use crate::report::record::Record;
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes the comment of this run.
+/// Writes the comment of this run. Yields its id if it was that of another run before, which may write into it once more:
+/// GitHub takes no condition with a change, and a request that is under way has seen nothing of ours.
 pub(super) async fn write(
     repository: &Repository,
     destination: &Destination,
     pull: u64,
     record: &Record,
-) -> Result<(), GithubError> {
+) -> Result<Option<u64>, GithubError> {
     let marker = Marker::of(record, destination.key.as_deref());
     let sticky = Sticky { repository, mode: destination.comment, pull, text: comment(record, &marker), marker };
     let mut attempt = 1;
@@ -33,6 +34,22 @@ pub(super) async fn write(
     }
 }
 
+/// Looks at a comment that this run has written. Whether an older run has written over it, and it was written again.
+pub(super) async fn look_again(
+    repository: &Repository,
+    destination: &Destination,
+    record: &Record,
+    id: u64,
+) -> Result<bool, GithubError> {
+    let marker = Marker::of(record, destination.key.as_deref());
+    let sticky = Sticky { repository, mode: destination.comment, pull: 0, text: comment(record, &marker), marker };
+    match sticky.stand(id).await {
+        // Deleted: nobody is to see it.
+        Err(GithubError::Missing(_)) => Ok(false),
+        settled => settled,
+    }
+}
+
 struct Sticky<'a> {
     repository: &'a Repository,
     mode: CommentMode,
@@ -45,11 +62,11 @@ type Found = Vec<(Marker, Comment)>;
 
 impl Sticky<'_> {
     /// `quiet` when there is nothing to say: then only what was said before is corrected.
-    async fn write_once(&self, quiet: bool) -> Result<(), GithubError> {
+    async fn write_once(&self, quiet: bool) -> Result<Option<u64>, GithubError> {
         let there = self.look(None).await?;
         let own = there.iter().find(|(found, _)| self.is_of_this_run(found));
         if there.iter().any(|(found, _)| found.is_newer_than(&self.marker)) {
-            return Ok(());
+            return Ok(None);
         }
         let old = match self.mode {
             CommentMode::Update => own.or(there.last()),
@@ -57,17 +74,20 @@ impl Sticky<'_> {
         };
         if let Some((found, old)) = old {
             if old.body == self.text {
-                return Ok(());
+                return Ok(None);
             }
             match self.repository.update_comment(old.id, &self.text).await {
                 // Deleted in the meantime, or somebody else's after all.
                 Err(GithubError::Forbidden(_) | GithubError::Missing(_)) if !quiet => {}
-                Ok(()) if !self.is_of_this_run(found) => return self.stand(old.id).await,
-                settled => return settled,
+                Ok(()) if !self.is_of_this_run(found) => {
+                    self.stand(old.id).await?;
+                    return Ok(Some(old.id));
+                }
+                settled => return settled.map(|()| None),
             }
         }
         if quiet {
-            return Ok(());
+            return Ok(None);
         }
         let made = self.repository.create_comment(self.pull, &self.text).await?;
         match self.mode {
@@ -79,28 +99,29 @@ impl Sticky<'_> {
                 {
                     tracing::warn!("the old comment was not folded: {error}");
                 }
-                Ok(())
+                Ok(None)
             }
-            CommentMode::Append | CommentMode::Off => Ok(()),
+            CommentMode::Append | CommentMode::Off => Ok(None),
         }
     }
 
-    /// An older run that wrote at the same time is written over.
-    async fn stand(&self, id: u64) -> Result<(), GithubError> {
+    /// An older run that wrote at the same time is written over. Whether there was one.
+    async fn stand(&self, id: u64) -> Result<bool, GithubError> {
         let there = self.repository.comment(id).await?;
-        match Marker::read(&there.body) {
-            Some(shown) if self.marker.is_newer_than(&shown) => self.repository.update_comment(id, &self.text).await,
-            _ => Ok(()),
+        let older = |shown: &Marker| shown.key == self.marker.key && self.marker.is_newer_than(shown);
+        if !Marker::read(&there.body).as_ref().is_some_and(older) {
+            return Ok(false);
         }
+        self.repository.update_comment(id, &self.text).await.map(|()| true)
     }
 
     /// Another run may have made one at the same time: the first comment stays, with the newest run's text.
-    async fn settle(&self, since: &str) -> Result<(), GithubError> {
+    async fn settle(&self, since: &str) -> Result<Option<u64>, GithubError> {
         let all = self.look(Some(since)).await?;
         let newest = all.iter().max_by_key(|(found, _)| (found.run, found.attempt));
-        let (Some((_, first)), Some((newest, shown))) = (all.first(), newest) else { return Ok(()) };
+        let (Some((_, first)), Some((newest, shown))) = (all.first(), newest) else { return Ok(None) };
         if self.marker.is_newer_than(newest) {
-            return self.repository.update_comment(first.id, &self.text).await;
+            return self.repository.update_comment(first.id, &self.text).await.map(|()| Some(first.id));
         }
         if first.id != shown.id {
             self.repository.update_comment(first.id, &shown.body).await?;
@@ -112,7 +133,7 @@ impl Sticky<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(Some(first.id).filter(|_| all.len() > 1))
     }
 
     /// Our comments with this key, oldest first; `since` leaves out those that have not changed since then.

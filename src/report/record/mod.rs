@@ -296,16 +296,16 @@ impl Record {
         }
     }
 
-    /// Names of the builds, told apart where two have the same.
+    /// Names of the builds, told apart where two have the same. GitHub takes statuses that differ by capitals for one.
     pub(crate) fn labels(&self) -> Vec<String> {
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let label = |build: &Build, number: usize| match number {
             1 => build.name.clone(),
             number => format!("{} ({number})", build.name),
         };
         let mut labels = Vec::new();
         for build in &self.builds {
-            let number = seen.entry(&build.name).or_default();
+            let number = seen.entry(build.name.to_lowercase()).or_default();
             *number += 1;
             labels.push(label(build, *number));
         }

@@ -1,0 +1,166 @@
+//! Where check runs are refused: commit statuses tell of the builds, at most two for each.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::action::runner;
+use crate::github_reports::template;
+use crate::support::github::Github;
+use crate::support::{Workspace, wait};
+
+fn without_checks() -> Github {
+    let lab = Github::start();
+    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read" }));
+    lab
+}
+
+/// State and description of all statuses of that context, oldest first.
+fn told(lab: &Github, context: &str) -> Vec<(String, String)> {
+    let text = |status: &Value, name: &str| status[name].as_str().unwrap().to_owned();
+    let found = lab.statuses();
+    let named = found.iter().filter(|status| status["context"] == context);
+    named.map(|status| (text(status, "state"), text(status, "description"))).collect()
+}
+
+#[track_caller]
+fn last(lab: &Github, context: &str) -> (String, String) {
+    let all = told(lab, context);
+    all.last().unwrap_or_else(|| panic!("no status {context:?} in {:#?}", lab.statuses())).clone()
+}
+
+#[test]
+fn without_check_runs_a_status_tells_of_each_build() {
+    let lab = without_checks();
+    let ran = lab.pull_request(runner(&template(&["good", "bad"])), 100).run(&["action"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(lab.checks().is_empty());
+    assert_eq!(last(&lab, "forge / null.good").0, "success");
+    let (state, description) = last(&lab, "forge / null.bad");
+    assert!(state == "failure" && description.starts_with("shell-local failed after "), "{state} {description}");
+    for status in lab.statuses() {
+        assert_eq!(status["sha"], lab.at("head"), "the commit that people look at");
+        assert!(status["target_url"].as_str().unwrap().contains("/runs/100"), "{status:#}");
+    }
+    // A status marks no line: the runner does.
+    ran.says("::error file=t.pkr.hcl,line=13").says("`checks: write`").says_not("`statuses: write`");
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::warning")).count(), 1, "{}", ran.stdout);
+    assert!(lab.comment().contains("null.bad"));
+    let calls = lab.calls();
+    let of = |end: &str| calls.iter().filter(|call| call.contains(end)).count();
+    assert!(of("/check-runs") == 1 && of("/statuses/") <= 4, "{calls:#?}");
+    lab.took_everything();
+}
+
+#[test]
+fn a_build_is_pending_until_it_ends_or_is_killed() {
+    let lab = without_checks();
+    let text = template(&["long"]).replace("echo working", "touch started; exec sleep 60");
+    let workspace = lab.pull_request(runner(&text), 100);
+    let mut child = workspace.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the status", || !lab.statuses().is_empty() && workspace.path().join("started").exists());
+    assert_eq!(last(&lab, "forge / null.long").0, "pending");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    workspace.run(&["sweep"]).succeeded();
+    let states: Vec<String> = told(&lab, "forge / null.long").into_iter().map(|(state, _)| state).collect();
+    assert_eq!(states, ["pending", "error"]);
+    assert_eq!(workspace.journals(), 0);
+    lab.took_everything();
+}
+
+#[test]
+fn one_check_run_that_github_does_not_take_becomes_a_status() {
+    let lab = Github::start();
+    lab.rules(&json!([{ "method": "POST", "path": "/check-runs$", "nth": 2, "status": 422, "message": "no" }]));
+    let text = template(&["a", "b", "c"]).replace("echo working", "sleep 1");
+    lab.pull_request(runner(&text), 100).run(&["action"]).succeeded().says("could not be brought up to date");
+    assert_eq!(lab.checks().len(), 2, "{:#?}", lab.checks());
+    let statuses = lab.statuses();
+    let context = statuses[0]["context"].as_str().unwrap();
+    assert!(lab.checks().iter().all(|check| check["name"] != context), "{statuses:#?}");
+    assert_eq!(last(&lab, context).0, "success");
+    lab.took_everything();
+}
+
+#[test]
+fn a_mended_template_takes_its_red_status_back() {
+    let lab = without_checks();
+    let broken = template(&["good"]).replace("communicator", "comunicator");
+    assert_eq!(lab.pull_request(runner(&broken), 100).run(&["action"]).code, Some(1));
+    assert_eq!(last(&lab, "forge / template").0, "failure");
+    let again = lab.pull_request(runner(&template(&["good"])), 100).env("GITHUB_RUN_ATTEMPT", "2");
+    again.run(&["action"]).succeeded();
+    assert_eq!(
+        (last(&lab, "forge / template").0, last(&lab, "forge / null.good").0),
+        ("success".into(), "success".into())
+    );
+    lab.took_everything();
+}
+
+#[test]
+fn what_is_hidden_is_as_good_as_forbidden() {
+    let hidden = |what: &str| json!({ "method": "POST", "path": what, "status": 404, "message": "Not Found" });
+    let lab = Github::start();
+    lab.rules(&json!([hidden("/check-runs$")]));
+    let ran = lab.pull_request(runner(&template(&["good"])), 100).run(&["action"]);
+    ran.succeeded().says("`checks: write`");
+    assert_eq!(last(&lab, "forge / null.good").0, "success");
+    lab.rules(&json!([hidden("/check-runs$"), hidden("/statuses/")]));
+    lab.ask("forget-calls", &Value::Null);
+    let ran = lab.pull_request(runner(&template(&["a", "b", "c"])), 101).run(&["action"]);
+    ran.succeeded().says("`checks: write`").says("`statuses: write`");
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::warning")).count(), 1, "{}", ran.stdout);
+    let refused = |call: &&String| call.contains("/check-runs") || call.contains("/statuses/");
+    assert_eq!(lab.calls().iter().filter(refused).count(), 2, "each is asked once: {:#?}", lab.calls());
+}
+
+#[test]
+fn faults_that_pass_are_no_reason_for_a_status() {
+    let lab = Github::start();
+    lab.rules(&json!([{ "method": "POST", "path": "/check-runs$", "status": 502 }]));
+    let workspace = lab.pull_request(runner(&template(&["good"])), 100);
+    workspace.run(&["action"]).succeeded();
+    assert!(lab.statuses().is_empty(), "{:#?}", lab.statuses());
+    lab.rules(&json!([]));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+}
+
+#[test]
+fn a_status_shows_no_secret_and_two_builds_are_two_statuses() {
+    let lab = without_checks();
+    let text = template(&["bad", "BAD"]).replace("echo working", "exit 3");
+    let text = text.replace("\"install\"", "\"install deploy-4711-deploy\"");
+    let workspace = lab.pull_request(runner(&text), 100).env("DEPLOY_TOKEN", "deploy-4711-deploy");
+    assert_eq!(workspace.run(&["action"]).code, Some(1));
+    let contexts: std::collections::BTreeSet<String> =
+        lab.statuses().iter().map(|status| status["context"].as_str().unwrap().to_lowercase()).collect();
+    // GitHub takes contexts that differ by capitals for one.
+    assert_eq!(contexts.into_iter().collect::<Vec<_>>(), ["forge / null.bad", "forge / null.bad (2)"]);
+    let description = last(&lab, "forge / null.bad").1;
+    assert!(description.starts_with("install <sensitive>"), "{description}");
+    assert!(!Value::from(lab.statuses()).to_string().contains("deploy-4711"));
+    lab.took_everything();
+}
+
+fn many(lab: &Github) -> Workspace {
+    let names: Vec<String> = (0..205).map(|n| format!("b{n}")).collect();
+    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    lab.pull_request(runner(&text), 100).env("INPUT_PARALLEL-BUILDS", "8")
+}
+
+#[test]
+fn more_builds_than_check_runs_are_told_of() {
+    let lab = Github::start();
+    let workspace = many(&lab);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says("a run has 200 check runs at most: 5 of its 205 builds");
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::warning")).count(), 1);
+    let summary = workspace.read(".runner/GITHUB_STEP_SUMMARY");
+    assert!(summary.contains("5 of its 205 builds"), "{summary}");
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.checks().len(), 200);
+    assert!(lab.comment().contains("✅ 205 builds succeeded"));
+    lab.took_everything();
+}
