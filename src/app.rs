@@ -11,7 +11,7 @@ use crate::diagnostic::Style;
 use crate::engine::{self, OnError, Settings, Tally, Workshop};
 use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
-use crate::report::{self, Reporter, RunView};
+use crate::report::{self, Record, Reporter, RunView};
 use crate::run::RunInfo;
 use crate::run::cancel::Cancel;
 use crate::run::event;
@@ -129,6 +129,10 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let asked =
         Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true, ask_services: true };
+    if args.sbom.is_some() && args.inventory == Some(false) {
+        print("Error: -sbom writes the inventory, which -inventory=false turns off\n");
+        return ExitCode::Failed;
+    }
     let services = Services::default();
     if let Err(mistake) = take_role(&services, &args.aws, process, redactor) {
         print(&format!("Error: {mistake}\n"));
@@ -138,7 +142,14 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
     if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let (tally, _) = execute(front, args, process, redactor, vec![console(args, process)]).await;
+    let (tally, view) = execute(front, args, process, redactor, vec![console(args, process)]).await;
+    if let Some(folder) = &args.sbom {
+        let about = report::About { forge: env!("CARGO_PKG_VERSION").to_owned(), ..report::About::default() };
+        if let Err(error) = report::write_sboms(&Record::of(&view, &about), &process.cwd.join(folder)) {
+            print(&format!("Error: -sbom: {error}\n"));
+            return ExitCode::Failed;
+        }
+    }
     exit_code(tally)
 }
 
@@ -179,6 +190,7 @@ pub(crate) async fn execute(
         settings: Settings {
             parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),
             on_error: OnError::from(args.on_error),
+            inventory: args.inventory.unwrap_or(args.sbom.is_some()),
             ask: (std::io::stdin().is_terminal() && !args.machine_readable).then(|| Arc::new(ask) as engine::Ask),
         },
         services: front.services,

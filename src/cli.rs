@@ -121,6 +121,12 @@ pub(crate) struct BuildArgs {
     /// Comma-separated lines for programs
     #[arg(long)]
     pub machine_readable: bool,
+    /// Look at what is in each image and tell it [default: only for -sbom]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub inventory: Option<bool>,
+    /// Write what is in each image to a file in that folder (CycloneDX)
+    #[arg(long, value_name = "FOLDER")]
+    pub sbom: Option<PathBuf>,
     #[command(flatten)]
     pub aws: AwsArgs,
 }
@@ -297,6 +303,9 @@ pub(crate) struct ReportArgs {
     /// File with the matrix that `forge plan` printed: builds without a record are told
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
+    /// Record to compare the images with, or a folder that holds some
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Print the joined record as JSON
     #[arg(long)]
     pub json: bool,
@@ -327,7 +336,7 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 12] = [
+const WITH_VALUE: [&str; 14] = [
     "var",
     "var-file",
     "only",
@@ -340,6 +349,8 @@ const WITH_VALUE: [&str; 12] = [
     "config",
     "image",
     "group",
+    "sbom",
+    "baseline",
 ];
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.

@@ -32,7 +32,14 @@ pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
         print("Error: there is no record in what was named, and no --expect says what should be there\n");
         return ExitCode::Failed;
     }
-    let joined = report::join(records, Jobs { expected, ..Jobs::default() });
+    let mut joined = report::join(records, Jobs { expected, ..Jobs::default() });
+    match args.baseline.as_ref().map(|path| read_baseline(&process.cwd.join(path))).transpose() {
+        Ok(baseline) => baseline.iter().for_each(|before| report::change::compare(&mut joined, before)),
+        Err(error) => {
+            print(&format!("Error: {error}\n"));
+            return ExitCode::Failed;
+        }
+    }
     if args.json {
         print(&(serde_json::to_string_pretty(&joined).unwrap_or_default() + "\n"));
     } else {
@@ -67,6 +74,19 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Record>, String> {
         }
     }
     Ok(records)
+}
+
+/// The record that others are compared with: a file, or those of several jobs in a folder.
+pub(crate) fn read_baseline(path: &Path) -> Result<Record, String> {
+    let mut records = read(&[path.to_owned()])?;
+    match records.len() {
+        0 => Err(format!("{}: there is no forge-record.json in it", path.display())),
+        1 => Ok(records.remove(0)),
+        _ => {
+            let workflow = records.iter().find_map(|record| record.workflow.clone());
+            Ok(report::join(records, Jobs { workflow, ..Jobs::default() }))
+        }
+    }
 }
 
 fn read_file(path: &Path) -> Result<Record, String> {

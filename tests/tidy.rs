@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("client", &["run", "secret"]),
     ("lookup", &["client", "eval::functions", "secret"]),
     ("communicator", &["client", "run", "secret"]),
-    ("inventory", &["communicator::Communicator", "run"]),
+    ("inventory", &["communicator", "run", "secret"]),
     ("script", &["run", "secret", "value", "diagnostic", "eval::fields", "eval::interpolate"]),
     ("docker", &["client", "run", "diagnostic", "eval::fields"]),
     ("aws", &["client", "diagnostic", "eval::fields"]),
@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("plan", &["diagnostic", "value", "eval", "template", "catalog", "run", "client::Services", TABLES]),
-    ("engine", &["run", "client::Services", "communicator::Communicator", "plan", TABLES]),
+    ("engine", &["run", "client::Services", "communicator::Communicator", "inventory", "plan", TABLES]),
     (
         "action",
         &[

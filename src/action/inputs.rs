@@ -52,6 +52,8 @@ pub(crate) struct Inputs {
     /// One of `cleanup`, `abort`, `run-cleanup-provisioner`.
     pub on_error: String,
     pub force: bool,
+    /// Look at what is in each image.
+    pub inventory: bool,
     pub summary: bool,
     pub check_run: bool,
     pub pr_comment: CommentMode,
@@ -123,6 +125,7 @@ impl Inputs {
             parallel_builds: reader.count("parallel-builds"),
             on_error: reader.on_error(),
             force: reader.flag("force"),
+            inventory: reader.flag("inventory"),
             summary: reader.flag("summary"),
             check_run: reader.flag("check-run"),
             pr_comment: reader.comment(),
@@ -331,7 +334,9 @@ mod tests {
             (inputs.command, inputs.template.as_deref().and_then(std::path::Path::to_str), inputs.on_error.as_str()),
             (None, None, "cleanup")
         );
-        assert!(inputs.summary && !inputs.force && inputs.vars.is_empty() && inputs.only.is_empty());
+        assert!(
+            inputs.summary && inputs.inventory && !inputs.force && inputs.vars.is_empty() && inputs.only.is_empty()
+        );
     }
 
     #[test]

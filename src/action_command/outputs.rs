@@ -46,6 +46,8 @@ pub(super) struct Done {
     record: Option<Record>,
     /// Where the record was written.
     written: Option<PathBuf>,
+    /// Where the contents of the images were written.
+    sboms: Vec<PathBuf>,
     summary: Option<String>,
 }
 
@@ -96,6 +98,12 @@ impl Done {
         let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, &json));
         written.map_err(|error| format!("{}: {error}", path.display()))?;
         self.written = Some(path);
+        if !record.is_joined() {
+            self.sboms = report::write_sboms(record, &folder).unwrap_or_else(|error| {
+                warn(&format!("what is in the images was not written: {error}"));
+                Vec::new()
+            });
+        }
         let artifacts = artifacts(process, redactor)?.filter(|_| !record.is_joined());
         Ok(artifacts.map(|artifacts| Keeping { artifacts, name: artifact_name(record), json }))
     }
@@ -128,6 +136,10 @@ impl Done {
             if let Some(path) = path {
                 set(name, &path.to_string_lossy())?;
             }
+        }
+        if !self.sboms.is_empty() {
+            let paths: Vec<_> = self.sboms.iter().map(|path| path.to_string_lossy()).collect();
+            set("sbom", &paths.join("\n"))?;
         }
         if let Some(matrix) = self.matrix.as_ref().filter(|matrix| !matrix.is_empty()) {
             set("matrix", matrix)?;

@@ -135,6 +135,8 @@ pub(super) fn build_arguments(inputs: &Inputs) -> BuildArgs {
         timestamp_ui: false,
         warn_on_undeclared_var: true,
         machine_readable: false,
+        inventory: Some(inputs.inventory),
+        sbom: None,
         aws: inputs.aws.clone(),
     }
 }

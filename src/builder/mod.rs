@@ -45,6 +45,17 @@ impl From<CommunicatorError> for BuilderError {
     }
 }
 
+/// What becomes of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// No image.
+    Nothing,
+    /// An image of what is in it.
+    ImageOfItself,
+    /// An image of a disk beside it.
+    ImageOfOther,
+}
+
 /// A builder with its decoded configuration.
 #[async_trait]
 pub(crate) trait Builder: Send + Sync {
@@ -61,6 +72,11 @@ pub(crate) trait Builder: Send + Sync {
     /// Whether provisioners can run commands and move files on this builder's machine.
     fn has_machine(&self) -> bool {
         self.communicator() != "none"
+    }
+
+    /// What [`Machine::capture`] will make.
+    fn makes(&self) -> Makes {
+        Makes::Nothing
     }
 
     /// Makes a machine ready to be connected to. Acquires before it creates; on error leaves the release to the

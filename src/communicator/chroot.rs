@@ -15,7 +15,7 @@ use tokio_util::io::SyncIoBridge;
 
 use super::tree::{Tar, append_tree, inner_name, mode_of, unpack};
 use super::wrapper::{RUN, make_target, subshell};
-use super::{Communicator, CommunicatorError, Content, Exit, Script};
+use super::{Answer, Communicator, CommunicatorError, Content, Cut, Exit, Question, Script};
 use crate::client::archive::archive;
 use crate::client::ssh::quoted;
 use crate::run::BuildContext;
@@ -159,6 +159,33 @@ fn at(what: &str, done: Result<(), CommunicatorError>) -> Result<(), Communicato
 impl Communicator for Chroot {
     async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
         self.run(&["/bin/sh", "-c", command], cx).await
+    }
+
+    async fn ask(&self, question: &Question<'_>, cx: &BuildContext) -> Result<Answer, CommunicatorError> {
+        let words = [&["/bin/sh", "-c", question.script, "/bin/sh"], question.words].concat();
+        let arguments = ["-c".to_owned(), self.line(&words)?];
+        let mut command = local_command::prepared("/bin/sh", &arguments, cx);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Ended with all it started when it is let go of.
+        let mut running = Running::start(command, "/bin/sh", cx)?;
+        let mut answer = Answer::default();
+        let Some(mut output) = running.child.stdout.take() else { return Ok(answer) };
+        let work = async {
+            let mut buffer = vec![0; 64 << 10];
+            loop {
+                let count = output.read(&mut buffer).await.unwrap_or_default();
+                if count == 0 || !answer.take(&buffer[..count], question.longest) {
+                    break;
+                }
+            }
+        };
+        let done = cx.cancel.unless_stopped(tokio::time::timeout(question.patience, work)).await?;
+        match (done, answer.cut) {
+            (Err(_), _) => answer.cut = Some(Cut::TooLate),
+            (Ok(()), None) => drop(running.ended(cx).await?),
+            (Ok(()), Some(_)) => {}
+        }
+        Ok(answer)
     }
 
     async fn run_script(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError> {

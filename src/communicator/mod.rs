@@ -11,6 +11,7 @@ mod tree;
 mod wrapper;
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -72,6 +73,44 @@ pub(crate) struct Script<'a> {
     pub keep: bool,
 }
 
+/// What a machine is asked: a text for its `/bin/sh`, whose answer is for us and not shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub script: &'a str,
+    /// Its `$1`, `$2`, ...
+    pub words: &'a [&'a str],
+    /// Bytes that are taken of the answer.
+    pub longest: usize,
+    /// Time for all of it.
+    pub patience: Duration,
+}
+
+/// What came on stdout. The machine is not trusted: it may be anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub bytes: Vec<u8>,
+    /// Why it is not whole.
+    pub cut: Option<Cut>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    TooLong,
+    TooLate,
+}
+
+impl Answer {
+    /// Takes a further piece; whether more is wanted.
+    fn take(&mut self, piece: &[u8], longest: usize) -> bool {
+        let room = longest.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        if piece.len() > room {
+            self.cut = Some(Cut::TooLong);
+        }
+        self.cut.is_none()
+    }
+}
+
 /// A connected machine. Output of commands goes to the build's events as it comes.
 ///
 /// Every call gives up with [`CommunicatorError::Cancelled`] when the build is stopped.
@@ -79,6 +118,10 @@ pub(crate) struct Script<'a> {
 pub(crate) trait Communicator: Send + Sync {
     /// Runs a command line in the machine's shell.
     async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError>;
+
+    /// Asks the machine something, in one round trip. What takes too long or says too much is ended, and what came until
+    /// then is the answer.
+    async fn ask(&self, question: &Question<'_>, cx: &BuildContext) -> Result<Answer, CommunicatorError>;
 
     /// Uploads, runs and removes a script. Failing to upload or to start it is an error and may be tried again;
     /// an exit status, whatever its value, is not.

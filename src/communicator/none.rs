@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Communicator, CommunicatorError, Content, Exit, Script};
+use super::{Answer, Communicator, CommunicatorError, Content, Exit, Question, Script};
 use crate::run::BuildContext;
 
 /// `communicator = "none"`. Provisioners that work beside the machine never call it.
@@ -15,6 +15,10 @@ pub(crate) struct NoCommunicator;
 impl Communicator for NoCommunicator {
     async fn exec(&self, _: &str, _: &BuildContext) -> Result<Exit, CommunicatorError> {
         Err(CommunicatorError::NoMachine("run a command on"))
+    }
+
+    async fn ask(&self, _: &Question<'_>, _: &BuildContext) -> Result<Answer, CommunicatorError> {
+        Err(CommunicatorError::NoMachine("ask"))
     }
 
     async fn run_script(&self, _: &Script<'_>, _: &BuildContext) -> Result<Exit, CommunicatorError> {

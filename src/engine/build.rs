@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{OnError, Workshop, cleanup, post_process, provision};
-use crate::builder::{BuilderError, Facts, Machine};
+use crate::builder::{BuilderError, Facts, Machine, Makes};
 use crate::communicator::Communicator;
+use crate::inventory::{self, Inventory};
 use crate::plan::PlannedBuild;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
@@ -105,12 +106,40 @@ async fn make(
         cx.events.send(EventKind::PhaseFinished { phase: Phase::Provision });
         provisioned?;
     }
+    let inventory = if shop.settings.inventory { take_inventory(build, connected, cx).await? } else { None };
     let machine = &connected.machine;
     let mut artifact = stage(Phase::Capture, cx, shop, || async { Ok(machine.capture(cx).await?) }).await?;
     if let Some(artifact) = &mut artifact {
         artifact.facts.entry("PackerRunUUID".to_owned()).or_insert_with(|| shop.run.id.clone());
+        tell_contents(artifact, inventory, cx);
     }
     Ok(artifact)
+}
+
+/// Looks at what is about to become an image. Whatever goes wrong in it, the build goes on.
+async fn take_inventory(
+    build: &PlannedBuild,
+    connected: &Connected,
+    cx: &BuildContext,
+) -> Result<Option<Inventory>, Cancelled> {
+    let inventory = match build.builder.makes() {
+        Makes::Nothing => return Ok(None),
+        Makes::ImageOfOther => Inventory::unknown("the image is made of another disk than the machine's own"),
+        Makes::ImageOfItself => {
+            inventory::take(connected.communicator.as_ref(), build.builder.communicator(), cx).await?
+        }
+    };
+    Ok(Some(inventory))
+}
+
+fn tell_contents(artifact: &Artifact, inventory: Option<Inventory>, cx: &BuildContext) {
+    let inventory = inventory.map(|mut inventory| {
+        inventory.image = artifact.config.as_deref().cloned();
+        Box::new(inventory)
+    });
+    if artifact.size.is_some() || inventory.is_some() {
+        cx.events.send(EventKind::Contents { size: artifact.size, inventory });
+    }
 }
 
 /// Facts that say what a machine was made of, the most telling first, each with the one that names it for people.

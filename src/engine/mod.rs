@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     /// Builds at the same time; nothing for all of them.
     pub parallel: Option<usize>,
     pub on_error: OnError,
+    /// Take the inventory of what becomes an image.
+    pub inventory: bool,
     /// Asks for [`OnError::Ask`]; without it the answer is to clean up.
     pub ask: Option<Ask>,
 }

@@ -1,69 +1,64 @@
-//! What is in an image: its system, packages, services, users, doors. Taken just before capture, kept in the record.
+//! What is in an image: its system, packages, services, users, doors. Taken just before capture by one question to the
+//! machine (`script.sh`), whose answer nobody trusts (`read.rs`); kept in the record, written as CycloneDX.
 
-use serde::{Deserialize, Serialize};
+pub(crate) mod cyclonedx;
+mod purl;
+mod read;
+mod sockets;
+#[cfg(test)]
+mod tests;
+mod version;
 
-/// The contents of an image, as far as its own tools tell them. Lists are sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Inventory {
-    pub system: System,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub packages: Vec<Package>,
-    /// Names of the services that start by themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub services: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub users: Vec<User>,
-    /// What listens, such as `tcp 0.0.0.0:22`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub listening: Vec<String>,
-    /// What could not be looked at, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
+use std::time::Duration;
+
+use crate::communicator::{Communicator, CommunicatorError, Question};
+use crate::run::BuildContext;
+use crate::run::cancel::Cancelled;
+
+pub(crate) use crate::run::inventory::{CONTENTS, ImageConfig, Inventory, Manager, Missing, Package, System, User};
+pub(crate) use version::compare;
+
+const SCRIPT: &str = include_str!("script.sh");
+/// Bytes of an answer: 50,000 packages are four million.
+const LONGEST: usize = 16 << 20;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks a machine that is reached in such a way what is in it. Nothing but being cancelled keeps a build from going on.
+pub(crate) async fn take(
+    machine: &dyn Communicator,
+    reached_by: &str,
+    cx: &BuildContext,
+) -> Result<Inventory, Cancelled> {
+    // Nothing but a shell of Unix can be asked so far.
+    if !["ssh", "docker", "chroot"].contains(&reached_by) {
+        return Ok(Inventory::unknown(format!(
+            "there is no way to ask a machine whose communicator is {reached_by:?}"
+        )));
+    }
+    cx.say("Taking the inventory...");
+    // A text that no file has, so that none can pass for a part of the answer.
+    let mark = format!("forge-{:032x}", rand::random::<u128>());
+    // Containers and chroots share the kernel and the sockets of what they are built on.
+    let own = if reached_by == "ssh" { "machine" } else { "" };
+    let question = Question { script: SCRIPT, words: &[&mark, own], longest: LONGEST, patience: PATIENCE };
+    let inventory = match machine.ask(&question, cx).await {
+        Ok(answer) => read::inventory(&answer, &mark, PATIENCE),
+        Err(CommunicatorError::Cancelled(cancelled)) => return Err(cancelled),
+        Err(error) => Inventory::unknown(error.to_string()),
+    };
+    cx.detail(told(&inventory));
+    for Missing { part, why, .. } in &inventory.missing {
+        cx.detail(format!("Not in the inventory: {part}: {why}"));
+    }
+    Ok(inventory)
 }
 
-/// The operating system.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct System {
-    /// `debian`, `windows`; empty where it is not known.
-    pub id: String,
-    /// Such as `12`.
-    pub version: String,
-    /// For people.
-    pub name: String,
-    pub kernel: String,
-    /// Such as `x86_64`.
-    pub architecture: String,
-}
-
-/// What manages a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Manager {
-    Dpkg,
-    Rpm,
-    Apk,
-    Pacman,
-    Python,
-    Node,
-    Ruby,
-    Go,
-    Windows,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Package {
-    pub manager: Manager,
-    pub name: String,
-    pub version: String,
-    /// Empty for what is the same on all.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub architecture: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct User {
-    pub name: String,
-    pub id: u64,
-    pub home: String,
-    pub shell: String,
+/// In a line, for the log.
+fn told(inventory: &Inventory) -> String {
+    let system = match inventory.system.name.as_str() {
+        "" => "An unknown system",
+        name => name,
+    };
+    let Inventory { packages, services, users, .. } = inventory;
+    format!("{system}: {} packages, {} services, {} users", packages.len(), services.len(), users.len())
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
-use crate::communicator::{Communicator, CommunicatorError, Content, Exit, Script};
+use crate::communicator::{Answer, Communicator, CommunicatorError, Content, Exit, Question, Script};
 use crate::run::BuildContext;
 
 #[derive(Default)]
@@ -36,6 +36,11 @@ impl Communicator for Recorder {
     async fn exec(&self, command: &str, _: &BuildContext) -> Result<Exit, CommunicatorError> {
         self.note(format!("exec {command}"))?;
         Ok(Exit::Status(0))
+    }
+
+    async fn ask(&self, question: &Question<'_>, _: &BuildContext) -> Result<Answer, CommunicatorError> {
+        self.note(format!("ask {}", question.script))?;
+        Ok(Answer::default())
     }
 
     async fn run_script(&self, script: &Script<'_>, _: &BuildContext) -> Result<Exit, CommunicatorError> {

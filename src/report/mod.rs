@@ -3,6 +3,7 @@
 //! One task reads the run's channel and feeds every reporter in order. A reporter that cannot write goes on without
 //! it: a closed pipe or a full disk never ends a build.
 
+pub(crate) mod change;
 mod console;
 mod duration;
 mod gantt;
@@ -12,6 +13,7 @@ mod markdown;
 mod outcome;
 mod parts;
 pub(crate) mod record;
+mod sbom;
 mod summary;
 mod view;
 
@@ -20,6 +22,7 @@ use std::time::Duration;
 pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use join::{Jobs, join};
 pub(crate) use record::{About, Matrix, Record};
+pub(crate) use sbom::write_sboms;
 pub(crate) use summary::{summary, unsaid};
 pub(crate) use view::RunView;
 

@@ -1,5 +1,6 @@
 //! The job summary: verdict, table of builds, failures with the last output of their step, the plan, the chart.
 
+use super::change;
 use super::gantt::gantt;
 use super::markdown::{Page, Weight, code, cut, escape, folded};
 use super::parts;
@@ -19,6 +20,7 @@ pub(crate) fn summary(record: &Record) -> String {
     let mut page = Page::default();
     page.add(Weight::Always, format!("### {}\n\n", parts::headline(record)));
     parts::table(&mut page, record);
+    change::section(&mut page, record);
     parts::mistakes(&mut page, &record.notes);
     for build in &record.builds {
         parts::failure(&mut page, build, false);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::record::{Leftover, Source};
+use crate::inventory::Inventory;
 use crate::run::artifact::Artifact;
 use crate::run::event::{BuildTitle, Event, EventKind, Outcome, Phase, StepKind, StepTitle};
 
@@ -51,6 +52,10 @@ pub(crate) struct BuildView {
     pub outcome: Option<Outcome>,
     pub took: Duration,
     pub artifacts: Vec<Artifact>,
+    /// What is in the image.
+    pub inventory: Option<Box<Inventory>>,
+    /// Of the image, in bytes.
+    pub size: Option<u64>,
 }
 
 /// One stage of a build.
@@ -164,6 +169,8 @@ impl BuildView {
             outcome: None,
             took: Duration::ZERO,
             artifacts: Vec::new(),
+            inventory: None,
+            size: None,
         }
     }
 
@@ -197,6 +204,10 @@ impl BuildView {
                 }
             }
             EventKind::Source { id, name } => self.source = Some(Source { id: id.clone(), name: name.clone() }),
+            EventKind::Contents { size, inventory } => {
+                self.size = *size;
+                self.inventory.clone_from(inventory);
+            }
             EventKind::Say { text } => self.activity.clone_from(text),
             EventKind::Output { line, .. } => match self.running_step_mut() {
                 Some(step) => step.tail.push(line),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::cleanup::Resource;
+use super::inventory::ImageConfig;
 use crate::secret::Redactor;
 
 /// An artifact, in the peer's terms.
@@ -36,6 +37,12 @@ pub(crate) struct Artifact {
     /// What `build.*` is in post-processors: the machine's facts and what earlier steps added, such as `Digest`.
     #[serde(skip)]
     pub facts: BTreeMap<String, String>,
+    /// Of the image, in bytes, where its maker knows it.
+    #[serde(skip)]
+    pub size: Option<u64>,
+    /// How containers of the image run, where it is one of those.
+    #[serde(skip)]
+    pub config: Option<Box<ImageConfig>>,
     /// What has to be released to destroy the artifact.
     #[serde(skip)]
     pub resources: Vec<Resource>,
@@ -54,6 +61,8 @@ impl Artifact {
             tags: Vec::new(),
             digests: BTreeMap::new(),
             facts: BTreeMap::new(),
+            size: None,
+            config: None,
             resources: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use super::artifact::Artifact;
+use super::inventory::Inventory;
 use crate::secret::Redactor;
 
 /// Output of guests may be this far ahead of the reporters, in bytes, before its readers wait.
@@ -160,6 +161,11 @@ pub(crate) enum EventKind {
     ProgressFinished {
         id: String,
     },
+    /// What is in the image, once there is one. The size is in bytes.
+    Contents {
+        size: Option<u64>,
+        inventory: Option<Box<Inventory>>,
+    },
     /// A manifest was written or added to.
     Manifest {
         path: PathBuf,
@@ -206,6 +212,7 @@ impl EventKind {
                 name.iter_mut().for_each(hide);
             }
             Self::StepStarted { step } => step.name.iter_mut().for_each(hide),
+            Self::Contents { inventory: Some(inventory), .. } => inventory.redact(redactor),
             Self::Progress { label, .. } => hide(label),
             Self::Leftover { resource, error } => {
                 hide(resource);
@@ -242,6 +249,10 @@ impl EventKind {
             Self::BuildFinished { outcome, took, artifacts } => {
                 let artifacts: Vec<&str> = artifacts.iter().map(|artifact| artifact.id.as_str()).collect();
                 tracing::info!(build, ?outcome, ?took, ?artifacts, "build finished");
+            }
+            Self::Contents { size, inventory } => {
+                let packages = inventory.as_ref().map(|inventory| inventory.packages.len());
+                tracing::info!(build, size, packages, "contents");
             }
             Self::Leftover { resource, error } => tracing::warn!(build, resource, error, "left behind"),
             Self::CancelRequested { signal } => tracing::warn!(signal, "cancel requested"),

@@ -9,6 +9,7 @@ pub(crate) mod cleanup;
 pub(crate) mod event;
 pub(crate) mod id;
 pub(crate) mod inputs;
+pub(crate) mod inventory;
 pub(crate) mod journal;
 pub(crate) mod lines;
 pub(crate) mod local_command;

@@ -28,5 +28,9 @@ pub(super) fn of(
         artifact.resources.push(resource);
     }
     artifact.facts = facts;
+    // The same in every region.
+    let sizes = images.values().next().map(|image| image.devices.iter().filter_map(|device| device.volume_size));
+    let bytes = sizes.map(|sizes| sizes.filter_map(|size| u64::try_from(size).ok()).sum::<u64>() << 30);
+    artifact.size = bytes.filter(|bytes| *bytes > 0);
     Ok(artifact)
 }

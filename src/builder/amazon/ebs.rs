@@ -10,7 +10,7 @@ use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::{artifact, finish, precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::builder::{Builder, BuilderError, Facts, Machine, Makes};
 use crate::client::Services;
 use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
@@ -42,6 +42,13 @@ impl Builder for Ebs {
 
     fn communicator(&self) -> &'static str {
         self.config.communicator.name()
+    }
+
+    fn makes(&self) -> Makes {
+        match self.config.skip_create_ami {
+            true => Makes::Nothing,
+            false => Makes::ImageOfItself,
+        }
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

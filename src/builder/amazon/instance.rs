@@ -11,7 +11,7 @@ use super::image::{self, Made, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::{artifact, finish, precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::builder::{Builder, BuilderError, Facts, Machine, Makes};
 use crate::client::Services;
 use crate::client::aws::ec2::types::{Image, Registration, Tags};
 use crate::communicator::{Communicator, Content, Exit};
@@ -46,6 +46,10 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Service
 impl Builder for InstanceStore {
     fn own_facts(&self) -> &'static [&'static str] {
         super::FACTS
+    }
+
+    fn makes(&self) -> Makes {
+        Makes::ImageOfItself
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -13,7 +13,7 @@ use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot};
 use super::{artifact, finish, precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine};
+use crate::builder::{Builder, BuilderError, Facts, Machine, Makes};
 use crate::client::Services;
 use crate::client::aws::ec2::types::{BlockDevice, Registration, Tags};
 use crate::communicator::Communicator;
@@ -49,6 +49,10 @@ impl Builder for Surrogate {
 
     fn communicator(&self) -> &'static str {
         self.config.communicator.name()
+    }
+
+    fn makes(&self) -> Makes {
+        Makes::ImageOfOther
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Builder, BuilderError, Facts, Machine};
+use super::{Builder, BuilderError, Facts, Machine, Makes};
 use crate::client::Services;
 use crate::client::docker::{Docker, DockerError, Login};
 use crate::communicator::Communicator;
@@ -79,6 +79,13 @@ impl Builder for DockerBuilder {
 
     fn communicator(&self) -> &'static str {
         if self.config.connects { "docker" } else { "none" }
+    }
+
+    fn makes(&self) -> Makes {
+        match self.config.outcome {
+            Outcome::Discard => Makes::Nothing,
+            Outcome::Commit | Outcome::Export(_) => Makes::ImageOfItself,
+        }
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
@@ -292,7 +299,11 @@ impl DockerMachine {
         artifact.is_image = true;
         artifact.resources = vec![resource];
         artifact.facts = self.facts();
-        artifact.facts.insert("ImageSha256".to_owned(), id);
+        artifact.facts.insert("ImageSha256".to_owned(), id.clone());
+        // Only told; the image is there.
+        if let Ok(made) = self.docker.inspect_image(&id).await {
+            (artifact.size, artifact.config) = (made.size, Some(Box::new(made.config)));
+        }
         Ok(artifact)
     }
 

@@ -15,6 +15,7 @@ use super::transfer::file_stream;
 use super::{Credentials, Docker, DockerError, Login, Reference};
 use crate::client::progress::Transfer;
 use crate::run::BuildContext;
+use crate::run::inventory::ImageConfig;
 
 /// What is known of an image in the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub(crate) struct Image {
     pub tags: Vec<String>,
     pub cmd: Vec<String>,
     pub entrypoint: Vec<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+    pub config: ImageConfig,
 }
 
 /// How [`Docker::import`] makes an image of a root file system.
@@ -45,12 +49,15 @@ impl Docker {
             _ => DockerError::call(format!("inspect the image {image}"), &error),
         })?;
         let config = found.config.unwrap_or_default();
+        let config = image_config(config);
         Ok(Image {
             id: found.id.unwrap_or_default(),
             digests: found.repo_digests.unwrap_or_default(),
             tags: found.repo_tags.unwrap_or_default(),
-            cmd: config.cmd.unwrap_or_default(),
-            entrypoint: config.entrypoint.unwrap_or_default(),
+            cmd: config.command.clone(),
+            entrypoint: config.entrypoint.clone(),
+            size: found.size.and_then(|size| u64::try_from(size).ok()),
+            config,
         })
     }
 
@@ -187,6 +194,26 @@ impl Docker {
             Reference::parse(image)?;
         }
         Ok(())
+    }
+}
+
+/// Labels of ours tell runs apart, not images.
+fn image_config(config: bollard::models::ImageConfig) -> ImageConfig {
+    let sorted = |mut texts: Vec<String>| {
+        texts.sort();
+        texts
+    };
+    let names = |list: Vec<String>| list.into_iter().map(|pair| pair.split('=').next().unwrap_or_default().to_owned());
+    let labels = config.labels.unwrap_or_default().into_iter();
+    ImageConfig {
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        command: config.cmd.unwrap_or_default(),
+        variables: sorted(names(config.env.unwrap_or_default()).collect()),
+        user: config.user.unwrap_or_default(),
+        folder: config.working_dir.unwrap_or_default(),
+        ports: sorted(config.exposed_ports.unwrap_or_default()),
+        volumes: sorted(config.volumes.unwrap_or_default()),
+        labels: labels.filter(|(name, _)| !name.starts_with("forge.") && !name.starts_with("forge:")).collect(),
     }
 }
 

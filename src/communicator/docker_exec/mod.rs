@@ -2,6 +2,7 @@
 //!
 //! The engine's floor for one exec is some 50 ms, so a script is put, run and removed by a single one.
 
+mod ask;
 mod download;
 mod script;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use futures_util::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::wrapper::subshell;
-use super::{Communicator, CommunicatorError, Content, Exit, Script};
+use super::{Answer, Communicator, CommunicatorError, Content, Exit, Question, Script};
 use crate::client::docker::{Docker, DockerError, Exec};
 use crate::run::BuildContext;
 use crate::run::event::Stream;
@@ -228,6 +229,10 @@ impl Communicator for DockerExec {
         let mark = self.mark();
         let exec = self.exec_of(shell(&subshell(command), &[&mark]), None);
         Ok(self.run(exec, &mark, cx).await?.0)
+    }
+
+    async fn ask(&self, question: &Question<'_>, cx: &BuildContext) -> Result<Answer, CommunicatorError> {
+        self.put_question(question, cx).await
     }
 
     async fn run_script(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError> {

@@ -3,6 +3,7 @@
 //! One connection carries everything; one that broke is replaced once by the next call that needs it. Whoever calls
 //! decides about more tries: only provisioners know whether the machine is meant to be away.
 
+mod ask;
 mod config;
 mod connect;
 mod download;
@@ -21,7 +22,7 @@ use tokio::sync::Mutex;
 
 pub(crate) use config::{Method, SshConfig};
 
-use super::{Communicator, CommunicatorError, Content, Exit, Script};
+use super::{Answer, Communicator, CommunicatorError, Content, Exit, Question, Script};
 use crate::client::ssh::{Ended, Hop, HostKeys, Input, Key, Output, Piece, Running, Session, Sftp, SshError, quoted};
 use crate::run::BuildContext;
 use crate::run::event::Stream;
@@ -259,6 +260,10 @@ pub(crate) async fn clear_authorized_keys(machine: &dyn Communicator, key_name: 
 impl Communicator for Ssh {
     async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
         Ok(self.run(command, Bytes::new(), self.config.pty, cx).await?.0)
+    }
+
+    async fn ask(&self, question: &Question<'_>, cx: &BuildContext) -> Result<Answer, CommunicatorError> {
+        cx.cancel.unless_stopped(self.put_question(question)).await?
     }
 
     async fn run_script(&self, script: &Script<'_>, cx: &BuildContext) -> Result<Exit, CommunicatorError> {

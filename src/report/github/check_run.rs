@@ -2,6 +2,7 @@
 //! marks on the lines of the template.
 
 use crate::client::github::{Annotation, CheckRun, CheckState, Level};
+use crate::report::change;
 use crate::report::markdown::{Page, Weight, code, cut, escape};
 use crate::report::parts;
 use crate::report::record::{Build, Note, Record, Stamp, State};
@@ -18,6 +19,7 @@ const MESSAGE: usize = 60_000;
 pub(super) fn of_build(record: &Record, build: &Build, label: &str, notes: &[Note]) -> CheckRun {
     let mut summary = Page::default();
     summary.add(Weight::Always, facts(build));
+    change::details(&mut summary, build);
     summary.add(Weight::Detail, parts::steps(build));
     parts::leftovers(&mut summary, record);
     let mut text = Page::default();
@@ -66,6 +68,7 @@ fn about(record: &Record) -> &str {
 pub(super) fn of_all(record: &Record) -> CheckRun {
     let mut summary = Page::default();
     parts::table(&mut summary, record);
+    change::section(&mut summary, record);
     parts::mistakes(&mut summary, &record.notes);
     parts::leftovers(&mut summary, record);
     // Jobs that built have marked their lines; records of forks, where nothing is built, could not.

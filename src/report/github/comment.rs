@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::report::change;
 use crate::report::markdown::{Page, Weight, code, escape};
 use crate::report::parts;
 use crate::report::record::{Record, State};
@@ -69,6 +70,7 @@ pub(crate) fn comment(record: &Record, marker: &Marker) -> String {
     page.add(Weight::Always, marker.line());
     page.add(Weight::Always, format!("### {}\n\n", parts::headline(record)));
     parts::table(&mut page, record);
+    change::section(&mut page, record);
     parts::mistakes(&mut page, &record.notes);
     for build in record.builds.iter().filter(|build| build.state == State::Failed) {
         parts::failure(&mut page, build, true);

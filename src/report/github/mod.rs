@@ -137,7 +137,7 @@ pub(crate) fn tell(
     redactor: &Redactor,
 ) -> Delivery {
     let (records, delivery) = begin(destination, identity, folder, redactor);
-    records.send_replace(Arc::new(record));
+    records.send_replace(Arc::new(record.without_contents()));
     delivery
 }
 
@@ -160,7 +160,7 @@ impl Github {
         if self.stale {
             self.stale = false;
             self.made = Instant::now();
-            self.records.send_replace(Arc::new(Record::of(view, &self.about)));
+            self.records.send_replace(Arc::new(Record::of(view, &self.about).without_contents()));
         }
     }
 }

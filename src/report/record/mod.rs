@@ -18,7 +18,7 @@ use crate::inventory::Inventory;
 use crate::run::event::{Phase, StepKind};
 use crate::run::inputs::Input;
 
-pub(crate) use change::Change;
+pub(crate) use change::{Baseline, Change, Difference, Moved};
 pub(crate) use matrix::Matrix;
 pub(crate) use of_view::About;
 
@@ -344,6 +344,14 @@ impl Record {
     /// Whether a template could not be planned.
     pub(crate) fn has_mistakes(&self) -> bool {
         self.notes.iter().any(|note| note.error)
+    }
+}
+
+impl Record {
+    /// Without what is in the images: as much as a report shows, and no megabytes.
+    pub(crate) fn without_contents(mut self) -> Self {
+        self.builds.iter_mut().for_each(|build| build.inventory = None);
+        self
     }
 }
 

@@ -77,6 +77,8 @@ impl Build {
                 .flat_map(|made| images(&view.title, made))
                 .collect(),
             state,
+            inventory: view.inventory.as_deref().cloned(),
+            size: view.size,
             ..Self::default()
         }
     }

@@ -5,7 +5,11 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use regex::Regex;
 
-use super::{Build, Image, Inputs, Leftover, Note, Place, Record, Source, Stamp, State, Step, Workflow};
+use super::{
+    Baseline, Build, Change, Difference, Image, Inputs, Leftover, Moved, Note, Place, Record, Source, Stamp, State,
+    Step, Workflow,
+};
+use crate::inventory::{Manager, Package};
 use crate::run::event::StepKind;
 
 /// What people, guests and attackers write.
@@ -100,8 +104,39 @@ fn build(rng: &mut StdRng, regions: usize, steps: usize) -> Build {
         steps: (0..steps).map(|_| step(rng)).collect(),
         tail: (0..rng.random_range(0..40)).map(|_| text(rng)).collect(),
         images: (0..regions).map(|_| image(rng)).collect(),
+        change: rng.random_bool(0.5).then(|| change(rng)),
+        held_back: (0..rng.random_range(0..30)).map(|_| text(rng)).collect(),
         ..Build::default()
     }
+}
+
+fn change(rng: &mut StdRng) -> Change {
+    let source = |rng: &mut StdRng| some(rng).map(|id| Source { id, name: some(rng) });
+    Change {
+        baseline: Baseline { run: text(rng), sha: some(rng), url: some(rng), started: None },
+        source: rng.random_bool(0.5).then(|| (source(rng), source(rng))),
+        added: (0..many(rng)).map(|_| package(rng)).collect(),
+        removed: (0..many(rng)).map(|_| package(rng)).collect(),
+        upgraded: (0..many(rng)).map(|_| Moved { package: package(rng), from: text(rng) }).collect(),
+        downgraded: (0..many(rng)).map(|_| Moved { package: package(rng), from: text(rng) }).collect(),
+        contents: (0..many(rng)).map(|_| difference(rng)).collect(),
+        inputs: (0..many(rng)).map(|_| difference(rng)).collect(),
+        size: rng.random_bool(0.5).then(|| (rng.random_range(0..1 << 40), rng.random_range(0..1 << 40))),
+        seconds: rng.random_bool(0.5).then(|| (rng.random_range(0.0..1e5), rng.random_range(0.0..1e5))),
+        unknown: (0..rng.random_range(0..4)).map(|_| text(rng)).collect(),
+    }
+}
+
+fn many(rng: &mut StdRng) -> usize {
+    *[0, 1, 5, 150].choose(rng).unwrap_or(&1)
+}
+
+fn package(rng: &mut StdRng) -> Package {
+    Package { manager: Manager::Dpkg, name: text(rng), version: text(rng), architecture: text(rng) }
+}
+
+fn difference(rng: &mut StdRng) -> Difference {
+    Difference { name: text(rng), old: some(rng), new: some(rng) }
 }
 
 fn step(rng: &mut StdRng) -> Step {

@@ -23,6 +23,10 @@ impl Build {
         let texts = self.error.iter_mut().chain(&mut self.tail);
         texts.for_each(|text| *text = redactor.redact(text));
         self.steps.iter_mut().for_each(|step| step.redact(redactor));
+        // Only this part is written by people: what packages and users are called is no secret of theirs.
+        if let Some(image) = self.inventory.as_mut().and_then(|inventory| inventory.image.as_mut()) {
+            image.redact(redactor);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use self::mount::Mounted;
 use super::account::Account;
 use super::config::{self, ChrootConfig, SourceFacts};
 use super::{precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine, ssh_options};
+use crate::builder::{Builder, BuilderError, Facts, Machine, Makes, ssh_options};
 use crate::client::Services;
 use crate::client::aws::ec2::types::Image;
 use crate::client::aws::{Access, Identity};
@@ -71,6 +71,10 @@ impl Builder for ChrootBuilder {
 
     fn communicator(&self) -> &'static str {
         "chroot"
+    }
+
+    fn makes(&self) -> Makes {
+        Makes::ImageOfItself
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
