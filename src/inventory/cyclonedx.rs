@@ -96,8 +96,9 @@ fn pushed(name: &str, digest: &str) -> String {
         Some((last, tag)) => (&name[..slash + last.len()], tag),
         None => (name, ""),
     };
-    let [last, digest, repository, tag] =
-        [&repository[slash..].to_lowercase(), digest, repository, tag].map(purl::encoded);
+    let [last, digest, tag] = [&repository[slash..].to_lowercase(), digest, tag].map(purl::encoded);
+    // A slash means nothing behind the question mark.
+    let repository = repository.split('/').map(purl::encoded).collect::<Vec<_>>().join("/");
     let tag = if tag.is_empty() { tag } else { format!("&tag={tag}") };
     format!("pkg:oci/{last}@{digest}?repository_url={repository}{tag}")
 }

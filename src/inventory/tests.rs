@@ -129,7 +129,7 @@ fn a_document_names_image_system_and_packages() {
     let other = cyclonedx::Subject { run: "s", ..subject };
     assert_ne!(document["serialNumber"], cyclonedx::document(&other, &inventory)["serialNumber"]);
     let image = &document["metadata"]["component"];
-    let url = "pkg:oci/web@sha256:cd?repository_url=localhost:5000%2Focto%2FWeb&tag=1";
+    let url = "pkg:oci/web@sha256:cd?repository_url=localhost:5000/octo/Web&tag=1";
     assert_eq!((image["type"].as_str(), image["purl"].as_str()), (Some("container"), Some(url)));
     let components = document["components"].as_array().unwrap();
     let urls: Vec<_> = components.iter().map(|c| c["purl"].as_str().unwrap_or_default()).collect();

@@ -60,6 +60,7 @@ mod github_reports;
 mod github_statuses;
 mod gotchas;
 mod init;
+mod inventory;
 mod logs;
 mod machine_readable;
 mod old_format;
