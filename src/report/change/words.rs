@@ -17,7 +17,7 @@ const ITEMS: usize = 20;
 const PATIENCE: f64 = 5.0;
 const SHARE: f64 = 0.1;
 
-/// The change in one line.
+/// The change in one line, as Markdown. Where nothing could be compared at all it says why.
 pub(crate) fn verdict(change: &Change) -> String {
     let mut parts = Vec::new();
     for (count, word) in [
@@ -43,6 +43,9 @@ pub(crate) fn verdict(change: &Change) -> String {
         parts.push(growth(old, new));
     }
     let nothing = parts.is_empty();
+    if let (true, None, None, [why, ..]) = (nothing, change.size, change.seconds, &change.unknown[..]) {
+        return escape(&cut(why, TEXT));
+    }
     parts.extend(change.seconds.and_then(|(old, new)| pace(old, new)));
     let mut text = parts.join(", ");
     if nothing {
@@ -91,8 +94,8 @@ pub(crate) fn section(page: &mut Page, record: &Record) {
     if builds.len() > ROWS {
         page.add(Weight::Detail, format!("- and {} more\n", builds.len() - ROWS));
     }
-    let baseline = builds.iter().find_map(|build| build.change.as_ref());
-    page.add(Weight::Detail, baseline.map(beside).unwrap_or_default());
+    let lines = builds.iter().filter_map(|build| build.change.as_ref()).map(beside);
+    page.add(Weight::Detail, lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default());
     for build in &builds {
         let name = code(&cut(&build.name, TEXT));
         for (title, body) in build.change.as_ref().map(tables).unwrap_or_default() {
@@ -138,6 +141,9 @@ fn listed(names: &[String]) -> String {
 /// What it was compared with.
 fn beside(change: &Change) -> String {
     let baseline = &change.baseline;
+    if baseline.run.is_empty() && baseline.sha.is_none() {
+        return String::new();
+    }
     let what = match &baseline.sha {
         Some(sha) => format!("commit {}", code(&cut(sha.get(..7).unwrap_or(sha), TEXT))),
         None => format!("run {}", code(&cut(&baseline.run, TEXT))),
