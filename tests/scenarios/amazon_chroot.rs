@@ -75,8 +75,12 @@ fn mounts_under(workspace: &Workspace) -> Vec<String> {
 fn an_image_is_made_of_a_volume_mounted_here() {
     let lab = Lab::start();
     let workspace = chroot(&lab, "");
-    let ran = workspace.build(&[]);
+    let ran = workspace.build(&["-sbom", "boms"]);
     ran.says("AMIs were created:");
+    // Asked within the volume: this machine's kernel and doors are not the image's.
+    ran.says("Taking the inventory...").says_not("Not in the inventory: contents");
+    let document = workspace.read("boms/forge-amazon-chroot.disk.cdx.json");
+    assert!(document.contains("\"forge:architecture\"") && !document.contains("forge:kernel"), "{document}");
     let images = lab.images();
     let (id, image) = images.as_object().unwrap().iter().next().unwrap();
     assert_eq!(image["tags"]["Base"], "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260801");
