@@ -52,6 +52,7 @@ pub(crate) struct Inputs {
     /// One of `cleanup`, `abort`, `run-cleanup-provisioner`.
     pub on_error: String,
     pub force: bool,
+    pub skip_unchanged: bool,
     pub summary: bool,
     pub check_run: bool,
     pub pr_comment: CommentMode,
@@ -123,6 +124,7 @@ impl Inputs {
             parallel_builds: reader.count("parallel-builds"),
             on_error: reader.on_error(),
             force: reader.flag("force"),
+            skip_unchanged: reader.flag("skip-unchanged"),
             summary: reader.flag("summary"),
             check_run: reader.flag("check-run"),
             pr_comment: reader.comment(),

@@ -33,6 +33,7 @@ impl Job {
             syntax_only: false,
             read_data: self.task == Task::Build && !self.untrusted,
             ask_services: !self.untrusted,
+            inputs: self.task == Task::Build && !self.untrusted,
         }
     }
 
@@ -135,6 +136,8 @@ pub(super) fn build_arguments(inputs: &Inputs) -> BuildArgs {
         timestamp_ui: false,
         warn_on_undeclared_var: true,
         machine_readable: false,
+        skip_unchanged: inputs.skip_unchanged,
+        baseline: None,
         aws: inputs.aws.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{OnError, Workshop, cleanup, post_process, provision};
+use super::{OnError, Reading, Workshop, cleanup, post_process, provision};
 use crate::builder::{BuilderError, Facts, Machine};
 use crate::communicator::Communicator;
 use crate::plan::PlannedBuild;
@@ -11,6 +11,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::event::{EventKind, Outcome, Phase};
+use crate::run::inputs::Inputs;
 
 /// How a build ended.
 #[derive(Debug)]
@@ -48,11 +49,11 @@ pub(super) struct Connected {
 }
 
 /// Runs one build and tells how it ended. On every path the machine is released, unless `-on-error` says otherwise.
-pub(super) async fn run(build: PlannedBuild, cx: &BuildContext, shop: &Workshop) -> Ended {
+pub(super) async fn run(build: PlannedBuild, reading: Reading, cx: &BuildContext, shop: &Workshop) -> Ended {
     let begun = Instant::now();
     cx.events.send(EventKind::BuildStarted);
     let mut connected = None;
-    let mut made = make(&build, &mut connected, cx, shop).await;
+    let mut made = make(&build, reading, &mut connected, cx, shop).await;
     let mut kept = false;
     if let Err(error) = &mut made {
         let on_error = shop.settings.on_error;
@@ -89,6 +90,7 @@ pub(super) async fn run(build: PlannedBuild, cx: &BuildContext, shop: &Workshop)
 /// error-cleanup provisioner can reach it after any later failure.
 async fn make(
     build: &PlannedBuild,
+    reading: Reading,
     connected: &mut Option<Connected>,
     cx: &BuildContext,
     shop: &Workshop,
@@ -99,18 +101,28 @@ async fn make(
     facts.insert("PackerRunUUID".to_owned(), shop.run.id.clone());
     tell_source(&facts, cx);
     let connected = connected.insert(Connected { machine, communicator, facts });
+    let mut provisioned = Ok(());
     if !build.provisioners.is_empty() {
         cx.events.send(EventKind::PhaseStarted { phase: Phase::Provision });
-        let provisioned = provision::all(&build.provisioners, connected, cx, shop).await;
+        provisioned = provision::all(&build.provisioners, connected, cx, shop).await;
         cx.events.send(EventKind::PhaseFinished { phase: Phase::Provision });
-        provisioned?;
     }
+    // Large files may still be read.
+    let inputs = reading.await.with_source(connected.machine.source_image());
+    tell_inputs(&inputs, cx);
+    provisioned?;
     let machine = &connected.machine;
-    let mut artifact = stage(Phase::Capture, cx, shop, || async { Ok(machine.capture(cx).await?) }).await?;
+    let own = BuildContext { digest: inputs.digest(), ..cx.clone() };
+    let mut artifact = stage(Phase::Capture, cx, shop, || async { Ok(machine.capture(&own).await?) }).await?;
     if let Some(artifact) = &mut artifact {
         artifact.facts.entry("PackerRunUUID".to_owned()).or_insert_with(|| shop.run.id.clone());
     }
     Ok(artifact)
+}
+
+pub(super) fn tell_inputs(inputs: &Inputs, cx: &BuildContext) {
+    let (digest, unknown) = (inputs.digest(), inputs.unknown.clone());
+    cx.events.send(EventKind::Inputs { digest, unknown, inputs: inputs.list.clone() });
 }
 
 /// Facts that say what a machine was made of, the most telling first, each with the one that names it for people.
