@@ -60,6 +60,7 @@ mod github_reports;
 mod github_statuses;
 mod gotchas;
 mod init;
+mod inputs;
 mod inventory;
 mod logs;
 mod machine_readable;
@@ -76,4 +77,7 @@ mod ssh_files;
 mod ssh_login;
 mod ssh_options;
 mod support;
+mod unchanged;
+#[cfg(feature = "aws")]
+mod unchanged_amazon;
 mod variables;

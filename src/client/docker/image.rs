@@ -30,6 +30,8 @@ pub(crate) struct Image {
     /// In bytes.
     pub size: Option<u64>,
     pub config: ImageConfig,
+    /// All of them, ours too.
+    pub labels: std::collections::HashMap<String, String>,
 }
 
 /// How [`Docker::import`] makes an image of a root file system.
@@ -49,6 +51,7 @@ impl Docker {
             _ => DockerError::call(format!("inspect the image {image}"), &error),
         })?;
         let config = found.config.unwrap_or_default();
+        let labels = config.labels.clone().unwrap_or_default();
         let config = image_config(config);
         Ok(Image {
             id: found.id.unwrap_or_default(),
@@ -58,17 +61,19 @@ impl Docker {
             entrypoint: config.entrypoint.clone(),
             size: found.size.and_then(|size| u64::try_from(size).ok()),
             config,
+            labels,
         })
     }
 
-    /// Pulls an image, telling its progress. May be given up at any time: the engine stops when the call ends.
+    /// Pulls an image, telling its progress; yields the digest (`sha256:...`) that the registry has it under, if the
+    /// engine says so. May be given up at any time: the engine stops when the call ends.
     pub(crate) async fn pull(
         &self,
         image: &str,
         platform: &str,
         login: Option<&Login>,
         cx: &BuildContext,
-    ) -> Result<(), DockerError> {
+    ) -> Result<Option<String>, DockerError> {
         let name = Reference::parse(image)?;
         let credentials = self.credentials(&name.registry, login, cx).await?;
         let options = CreateImageOptionsBuilder::new()
@@ -78,17 +83,22 @@ impl Docker {
             .build();
         let stream = self.api.create_image(Some(options), None, credentials.map(wire));
         let mut transfer = Transfer::new(cx, format!("Pulling {image}"), None);
+        let mut digest = None;
         let each = |info: CreateImageInfo| {
             let status = info.status.unwrap_or_default();
             let id = info.id.unwrap_or_default();
             match (status.as_str(), amounts(info.progress_detail)) {
                 ("Downloading", Some((done, total))) => transfer.layer(&id, done, total),
                 ("Download complete" | "Pull complete", _) => transfer.layer_done(&id),
-                _ if status.starts_with("Digest: ") || status.starts_with("Status: ") => cx.detail(status),
+                _ if status.starts_with("Digest: ") || status.starts_with("Status: ") => {
+                    digest = status.strip_prefix("Digest: ").map(str::to_owned).or(digest.take());
+                    cx.detail(status);
+                }
                 _ => {}
             }
         };
-        drain(stream, cx, each).await?.map_err(|error| pull_error(image, &error))
+        drain(stream, cx, each).await?.map_err(|error| pull_error(image, &error))?;
+        Ok(digest)
     }
 
     /// Gives an image a further name, `repository[:tag]`.
