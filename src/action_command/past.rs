@@ -3,7 +3,7 @@
 use super::join::PREFIX;
 use super::release::File;
 use crate::client::github::{GithubError, PastRun, Repository, RunsOf};
-use crate::report::Record;
+use crate::report::{self, Record};
 use crate::report_command;
 
 /// What was found.
@@ -43,6 +43,19 @@ impl Past {
             named.push(File { name, content: file.content.clone() });
         }
         named
+    }
+
+    /// The contents of the images, of each name the newest.
+    pub(super) fn sboms(&self) -> Vec<File> {
+        let mut records: Vec<&Record> = self.records.iter().collect();
+        records.sort_by_key(|record| std::cmp::Reverse(record.started));
+        let mut files: Vec<File> = Vec::new();
+        for (name, text) in records.into_iter().flat_map(report::sboms) {
+            if files.iter().all(|other| other.name != name) {
+                files.push(File { name, content: text.into_bytes() });
+            }
+        }
+        files
     }
 
     /// Where was looked, for who wonders why something is missing.

@@ -123,6 +123,7 @@ async fn try_run(
     // A table of half of the images would pass for that of all.
     if let (Some(github), true) = (&github, good) {
         let mut files = past.assets();
+        files.extend(past.sboms());
         files.extend(given);
         let (lines, trouble) = release::update(github, &tag, &record, &files).await;
         lines.iter().for_each(|line| app::print(&step.redactor.redact(&format!("{line}\n"))));

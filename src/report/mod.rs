@@ -24,7 +24,7 @@ pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use join::{Jobs, join};
 pub(crate) use published::published;
 pub(crate) use record::{About, Matrix, Record};
-pub(crate) use sbom::write_sboms;
+pub(crate) use sbom::{sboms, write_sboms};
 pub(crate) use summary::{summary, unsaid};
 pub(crate) use view::RunView;
 

@@ -68,7 +68,9 @@ fn a_tag_publishes_what_was_built_of_its_commit_and_tells_its_release() {
     let image = pushed("story");
     let app = &image.repository;
     release(&lab, &json!({ "tag_name": "v1.2.3", "body": "# News\n\nwritten by a person" }));
-    built(&lab, lab.at("main"), &[image.build("docker.app")], &json!({}), &json!({}));
+    let mut build = image.build("docker.app");
+    build["inventory"] = json!({});
+    built(&lab, lab.at("main"), &[build], &json!({}), &json!({}));
     // What looks like it and is not: of another commit, of a fork, of another event, by another run.
     let other = pushed("other");
     for (sha, run, name) in [
@@ -97,6 +99,7 @@ fn a_tag_publishes_what_was_built_of_its_commit_and_tells_its_release() {
         released["assets"].as_array().unwrap().iter().find(|asset| asset["name"] == name).cloned().unwrap()
     };
     assert!(asset(&released, "forge-record.json")["text"].as_str().unwrap().contains(&image.digest));
+    assert!(asset(&released, "forge-docker.app.cdx.json")["text"].as_str().unwrap().contains("CycloneDX"));
     assert_eq!(asset(&released, "web.cdx.json")["text"], r#"{"bomFormat":"CycloneDX"}"#);
     let images: Value = serde_json::from_str(&output(&workspace, "images")).unwrap();
     assert_eq!(images[0]["digests"][format!("{app}:1.2.3")], image.digest.as_str());
