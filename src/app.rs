@@ -20,7 +20,7 @@ use crate::run::journal::Journal;
 use crate::secret::Redactor;
 use crate::{
     action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command,
-    report_command, signals, sweep_command, upgrade_command,
+    publish_command, report_command, signals, sweep_command, upgrade_command,
 };
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
@@ -79,6 +79,7 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
         Command::Fix(args) => fix_command::run(&args, process, redactor),
         Command::Hcl2Upgrade(args) => upgrade_command::run(&args, process, redactor),
         Command::Sweep(args) => sweep_command::run(&args, process, redactor).await,
+        Command::Publish(args) => publish_command::run(&args, process, redactor).await,
         Command::Report(args) => report_command::run(&args, process),
         Command::Action => action_command::run(process, redactor).await,
         Command::Version => {

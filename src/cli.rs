@@ -1,11 +1,14 @@
 //! The command line: clap types, and the peer's habits on top: one dash or two, `-flag=false`, comma lists.
 
+mod publish;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::engine::OnError;
+pub(crate) use publish::PublishArgs;
 
 /// Machine images from unmodified Packer templates.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     Hcl2Upgrade(UpgradeArgs),
     /// Release what earlier runs left behind
     Sweep(SweepArgs),
+    /// Give recorded images the names of a version
+    Publish(PublishArgs),
     /// Join the records of several runs
     Report(ReportArgs),
     /// Run as a step of a GitHub workflow (the entry point of action.yml)
@@ -348,7 +353,7 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 14] = [
+const WITH_VALUE: [&str; 18] = [
     "var",
     "var-file",
     "only",
@@ -363,6 +368,10 @@ const WITH_VALUE: [&str; 14] = [
     "group",
     "sbom",
     "baseline",
+    "record",
+    "repository",
+    "region",
+    "beside",
 ];
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.

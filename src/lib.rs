@@ -46,6 +46,8 @@ mod plan;
 mod plan_command;
 mod post_processor;
 mod provisioner;
+mod publish;
+mod publish_command;
 mod report;
 mod report_command;
 mod resolve;

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Validate,
     Plan,
     Report,
+    /// Gives what was built before the names of a version.
+    Publish,
 }
 
 /// The inputs, with defaults filled in. Paths are as given.
@@ -72,8 +74,12 @@ pub(crate) struct Inputs {
     pub expect: Option<String>,
     /// For `report`, whether jobs of the workflow were cancelled.
     pub cancelled: bool,
-    /// Where the records to join are, instead of the run's artifacts.
+    /// Where records are, instead of artifacts.
     pub records: Vec<PathBuf>,
+    /// For `publish`, where no tag is the event's.
+    pub version: Option<String>,
+    /// For `publish`, further files for the release.
+    pub assets: Vec<PathBuf>,
     pub config: Option<PathBuf>,
     /// Names of images in `config`; none for all of them.
     pub images: Vec<String>,
@@ -139,6 +145,8 @@ impl Inputs {
             expect: reader.given("expect"),
             cancelled: reader.flag("cancelled"),
             records: reader.lines("records", false).into_iter().map(PathBuf::from).collect(),
+            version: reader.given("version"),
+            assets: reader.lines("assets", false).into_iter().map(PathBuf::from).collect(),
             config: reader.given("config").map(PathBuf::from),
             images: reader.lines("image", true),
             group: Some(reader.count("group")).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
@@ -186,10 +194,11 @@ impl Reader<'_> {
         if self.text("command").is_empty() {
             return None;
         }
-        Some(match self.one_of("command", &["build", "validate", "plan", "report"]).as_str() {
+        Some(match self.one_of("command", &["build", "validate", "plan", "report", "publish"]).as_str() {
             "validate" => Command::Validate,
             "plan" => Command::Plan,
             "report" => Command::Report,
+            "publish" => Command::Publish,
             _ => Command::Build,
         })
     }

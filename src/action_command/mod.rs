@@ -2,6 +2,9 @@
 
 mod join;
 mod outputs;
+mod past;
+mod publish;
+mod release;
 mod reporting;
 mod tasks;
 
@@ -103,6 +106,12 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     }
     reporting.about_jobs(&jobs);
     let step = Step { inputs: &inputs, process: &process, redactor };
+    if jobs.iter().any(|job| job.task == Task::Publish) {
+        if front.refuse(Style::Plain, &process, redactor).is_some() {
+            return ExitCode::Failed;
+        }
+        return publish::run(jobs, front.services, reporting, trigger.as_ref(), &step, done).await;
+    }
     run_jobs(jobs, front, reporting, &step, done).await
 }
 
@@ -171,7 +180,7 @@ async fn run_jobs(
                 }));
             }
             Task::Plan => planned.push(read),
-            Task::Validate => {}
+            Task::Validate | Task::Publish => {}
         }
     }
     if builds {

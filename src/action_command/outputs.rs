@@ -76,6 +76,11 @@ impl Done {
         self.record = Some(record);
     }
 
+    /// What a run before this one in the same step was.
+    pub(super) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
     /// Writes the record as a file. What is left is to [`keep`] it.
     pub(super) fn write_record(&mut self, record: &Record, process: &Process, redactor: &Redactor) -> Option<Keeping> {
         let tried = self.try_record(record, process, redactor);

@@ -9,7 +9,7 @@ use super::tasks::Job;
 use super::warn;
 use crate::action::{self, Code, Command, Head, Inputs, Pull, Trigger, Trust};
 use crate::app::Process;
-use crate::client::github::{Artifacts, Identity};
+use crate::client::github::{Address, Artifacts, Identity};
 use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
 use crate::report::record::{self, Note, Workflow};
 use crate::report::{About, Record, Reporter, RunView};
@@ -22,6 +22,7 @@ const LATER: &str = "GitHub is slow: the post step reports the rest.";
 pub(super) struct Reporting {
     destination: Option<(Destination, Identity)>,
     workflow: Option<Workflow>,
+    address: Option<Address>,
     inputs: record::Inputs,
     base: PathBuf,
     /// The run that led to this one ran the code of a fork.
@@ -51,6 +52,7 @@ impl Reporting {
         Self {
             destination,
             workflow: trigger.map(|trigger| workflow(trigger, inputs, process)),
+            address: trigger.map(address),
             inputs: record::Inputs {
                 templates: Vec::new(),
                 only: inputs.only.clone(),
@@ -77,6 +79,11 @@ impl Reporting {
     pub(super) fn about_jobs(&mut self, jobs: &[Job]) {
         let templates = jobs.iter().map(|job| job.chosen.args.template.display().to_string());
         self.inputs.templates = templates.collect();
+    }
+
+    /// Of the repository on GitHub.
+    pub(super) fn address(&self) -> Option<Address> {
+        self.address.clone()
     }
 
     pub(super) fn workflow(&self) -> Option<Workflow> {
@@ -133,6 +140,16 @@ impl Reporting {
             self.notices.extend([LATER.to_owned()]);
         }
         annotated
+    }
+}
+
+fn address(trigger: &Trigger) -> Address {
+    let (owner, name) = trigger.repository.split_once('/').unwrap_or_default();
+    Address {
+        api: trigger.api_url.clone(),
+        graphql: trigger.graphql_url.clone(),
+        owner: owner.to_owned(),
+        name: name.to_owned(),
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) enum Task {
     Build,
     Validate,
     Plan,
+    /// What was built before gets the names of a version.
+    Publish,
 }
 
 /// One template and what is done with it.
@@ -59,12 +61,13 @@ pub(super) fn jobs(
             // A matrix is of what the event is to build.
             (Some(Command::Plan), Some(event)) if chosen.image.is_some() && event != Do::Build => Some(Task::Validate),
             (Some(Command::Plan | Command::Report), _) | (None, Some(Do::Plan)) => Some(Task::Plan),
+            (Some(Command::Publish), _) | (None, Some(Do::Publish)) => Some(Task::Publish),
             (Some(Command::Validate), _) | (None, Some(Do::Validate)) => Some(Task::Validate),
             (Some(Command::Build), _) | (None, Some(Do::Build) | None) => Some(Task::Build),
             (None, Some(Do::Skip)) => None,
         };
         let task = match task {
-            Some(Task::Build | Task::Plan) if untrusted => Some(Task::Validate),
+            Some(Task::Build | Task::Plan | Task::Publish) if untrusted => Some(Task::Validate),
             task => task,
         };
         jobs.extend(task.map(|task| Job { chosen, task, untrusted }));

@@ -29,6 +29,8 @@ pub(crate) enum EventClass {
 /// What is done for an image. Each does what stands after it in [`Do::ALL`] too, but for `Skip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Do {
+    /// What was built before gets its names.
+    Publish,
     Build,
     Plan,
     Validate,
@@ -67,28 +69,34 @@ impl EventClass {
         }
     }
 
-    /// What is done when nobody says otherwise: what is proposed, merged, tagged, due or asked for is built, other
-    /// branches are looked at; nothing happens because somebody wrote a comment or because another workflow ended.
+    /// What is done when nobody says otherwise: what is proposed, merged, due or asked for is built, what is tagged was
+    /// built before and is published, other branches are looked at; nothing happens because somebody wrote a comment or because another workflow ended.
     pub(crate) fn default(self) -> Do {
         match self {
-            Self::PullRequest | Self::Push | Self::Tag | Self::Release | Self::Schedule | Self::Manual => Do::Build,
+            Self::PullRequest | Self::Push | Self::Schedule | Self::Manual => Do::Build,
+            Self::Tag | Self::Release => Do::Publish,
             Self::Fork | Self::Branch | Self::MergeGroup => Do::Validate,
             Self::Comment | Self::Completed => Do::Skip,
         }
     }
 
-    /// A fork's template is looked at and never run.
+    /// A fork's template is looked at and never run; publishing needs a version.
     pub(crate) fn allows(self, what: Do) -> bool {
-        self != Self::Fork || what != Do::Build
+        match what {
+            Do::Publish => matches!(self, Self::Tag | Self::Release | Self::Manual),
+            Do::Build => self != Self::Fork,
+            Do::Plan | Do::Validate | Do::Skip => true,
+        }
     }
 }
 
 impl Do {
-    pub(crate) const ALL: [Self; 4] = [Self::Build, Self::Plan, Self::Validate, Self::Skip];
+    pub(crate) const ALL: [Self; 5] = [Self::Publish, Self::Build, Self::Plan, Self::Validate, Self::Skip];
 
     /// The value below `on`.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Publish => "publish",
             Self::Build => "build",
             Self::Plan => "plan",
             Self::Validate => "validate",

@@ -7,6 +7,7 @@
 mod event;
 mod mistakes;
 mod path;
+mod publish;
 mod reader;
 mod runner;
 mod settings;
@@ -22,6 +23,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use event::Policy;
 pub(crate) use event::{Do, EventClass};
 use mistakes::Mistakes;
+pub(crate) use publish::{Name, Publish, WithoutRecord};
 
 /// Where the file is, seen from the repository's root.
 pub(crate) const PLACE: &str = ".github/forge.yml";
@@ -51,6 +53,7 @@ pub(crate) struct Image {
     /// A label, a list of labels, or an object with `group` and `labels`: what a job's `runs-on` takes.
     pub runs_on: Option<serde_json::Value>,
     on: Policy,
+    pub publish: Publish,
     /// Where each path was written.
     places: Vec<(PathBuf, Span)>,
 }

@@ -5,6 +5,7 @@ use globset::Glob;
 use super::event::{Do, EventClass, Policy};
 use super::mistakes::{Mistakes, shown};
 use super::path::inside;
+use super::publish::publish;
 use super::runner::runs_on;
 use super::settings::{Placed, Settings};
 use super::tree::{Content, Entry, Node};
@@ -13,9 +14,10 @@ use super::{Image, Span};
 use crate::diagnostic::Diagnostic;
 
 pub(super) const KEYS: [&str; 3] = ["version", "defaults", "images"];
-pub(super) const IMAGE_KEYS: [&str; 7] = ["template", "vars", "var-files", "only", "except", "runs-on", "on"];
+pub(super) const IMAGE_KEYS: [&str; 8] =
+    ["template", "vars", "var-files", "only", "except", "runs-on", "on", "publish"];
 /// Come later; whoever reads of them should not look for a slip of the finger.
-const LATER: [&str; 2] = ["preview", "publish"];
+const LATER: [&str; 1] = ["preview"];
 /// Of an image's name, in characters: it becomes part of ids and titles.
 const LONGEST: usize = 100;
 
@@ -84,6 +86,7 @@ fn settings(node: &Node, what: &str, known: &[&str], mistakes: &mut Mistakes<'_>
             "only" => settings.only = globs(value, "\"only\"", mistakes),
             "except" => settings.except = globs(value, "\"except\"", mistakes),
             "runs-on" => settings.runs_on = runs_on(value, mistakes),
+            "publish" => settings.publish = publish(value, mistakes),
             _ => settings.on = policy(value, mistakes),
         }
     }
@@ -121,9 +124,18 @@ fn what(event: EventClass, node: &Node, mistakes: &mut Mistakes<'_>) -> Option<D
     }
     match Do::ALL.into_iter().find(|what| what.name() == word) {
         Some(what) if event.allows(what) => Some(what),
-        Some(_) => {
-            let summary = format!("pull requests from forks cannot be set to \"{word}\"");
-            let diagnostic = Diagnostic::error(summary).at(node.span).detail("a stranger's template is never run");
+        Some(what) => {
+            let (summary, detail) = if what == Do::Publish {
+                let name = event.name();
+                (
+                    format!("\"{name}\" cannot be set to \"publish\""),
+                    "only a tag, a release or a person gives a version",
+                )
+            } else {
+                let summary = format!("pull requests from forks cannot be set to \"{word}\"");
+                (summary, "a stranger's template is never run")
+            };
+            let diagnostic = Diagnostic::error(summary).at(node.span).detail(detail);
             mistakes.push(diagnostic.help(format!("choose one of: {}", allowed.join(", "))));
             None
         }
@@ -185,7 +197,7 @@ pub(super) fn entries<'a>(
     Some(found)
 }
 
-fn map<'a>(node: &'a Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<&'a [Entry]> {
+pub(super) fn map<'a>(node: &'a Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<&'a [Entry]> {
     if let Content::Map(entries) = &node.content {
         return Some(entries);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::event::Policy;
+use super::publish::Publish;
 use super::{Image, Span};
 
 /// A path and where it was written.
@@ -20,6 +21,7 @@ pub(super) struct Settings {
     pub except: Option<Vec<String>>,
     pub runs_on: Option<serde_json::Value>,
     pub on: Policy,
+    pub publish: Publish,
 }
 
 impl Settings {
@@ -40,6 +42,7 @@ impl Settings {
             except: self.except.or_else(|| defaults.except.clone()).unwrap_or_default(),
             runs_on: self.runs_on.or_else(|| defaults.runs_on.clone()),
             on: self.on.over(&defaults.on),
+            publish: self.publish.over(&defaults.publish),
             places: std::iter::once(template).chain(var_files).collect(),
         })
     }

@@ -122,6 +122,22 @@ async fn ask_aws(ecr: &Ecr, _: &Services, _: &BuildContext) -> Result<Login, Str
     Err(format!("{server}: this program was built without the feature \"aws\""))
 }
 
+/// A login at a registry of AWS, by what the run has; nothing for any other registry.
+#[cfg(feature = "aws")]
+pub(crate) async fn of_aws(
+    server: &str,
+    services: &Services,
+    redactor: &crate::secret::Redactor,
+) -> Result<Option<Login>, String> {
+    let public = is_public(server);
+    let Some(region) = public.then_some(PUBLIC_REGION).or_else(|| region(server)) else { return Ok(None) };
+    let access = crate::client::aws::Access { region: region.to_owned(), ..crate::client::aws::Access::default() };
+    let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
+    let (username, password) = aws.registry_login(public).await.map_err(|error| error.to_string())?;
+    redactor.add(&password);
+    Ok(Some(Login { server: server.to_owned(), username, password }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::region;

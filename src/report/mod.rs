@@ -12,6 +12,7 @@ mod join;
 mod markdown;
 mod outcome;
 mod parts;
+mod published;
 pub(crate) mod record;
 mod sbom;
 mod summary;
@@ -21,8 +22,9 @@ use std::time::Duration;
 
 pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use join::{Jobs, join};
+pub(crate) use published::published;
 pub(crate) use record::{About, Matrix, Record};
-pub(crate) use sbom::write_sboms;
+pub(crate) use sbom::{sboms, write_sboms};
 pub(crate) use summary::{summary, unsaid};
 pub(crate) use view::RunView;
 

@@ -25,6 +25,13 @@ pub(crate) fn headline(record: &Record) -> String {
     let unchanged = record.count(State::Unchanged);
     let good = record.count(State::Succeeded) + unchanged;
     let cancelled = record.cancelled.is_some() || record.count(State::Cancelled) > 0;
+    if let Some(version) = &record.published {
+        let version = escape(&cut(version, NAME));
+        return match failed {
+            0 => format!("✅ Published {version}: {}", counted(total, "image")),
+            _ => format!("❌ {failed} of {} not published as {version}", counted(total, "image")),
+        };
+    }
     match total {
         _ if outcome::of_jobs(record).is_some() => outcome::of_jobs(record).unwrap_or_default(),
         0 if record.has_mistakes() => "❌ The template has mistakes; nothing was started".to_owned(),

@@ -19,8 +19,13 @@ const NOTICE: usize = 500;
 pub(crate) fn summary(record: &Record) -> String {
     let mut page = Page::default();
     page.add(Weight::Always, format!("### {}\n\n", parts::headline(record)));
-    parts::table(&mut page, record);
-    change::section(&mut page, record);
+    match record.published {
+        Some(_) => page.add(Weight::First, format!("#### Published\n\n{}\n", super::published(record))),
+        None => {
+            parts::table(&mut page, record);
+            change::section(&mut page, record);
+        }
+    }
     parts::mistakes(&mut page, &record.notes);
     for build in &record.builds {
         parts::failure(&mut page, build, false);

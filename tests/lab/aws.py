@@ -450,6 +450,15 @@ def before(call, form):
             ) + "</tagSet>")
 
         call["change"] = also
+    if action == "DescribeImages":
+        # moto keeps no day from which an image is deprecated.
+        def deprecated(body):
+            for id, extra in state.extra.items():
+                if at := extra.get("EnableImageDeprecation", {}).get("DeprecateAt"):
+                    body = body.replace(f"<imageId>{id}</imageId>", f"<imageId>{id}</imageId><deprecationTime>{at}</deprecationTime>")
+            return body
+
+        call["change"] = deprecated
     if action == "CopyImage":
         snapshot_tags, image_tags = tags_of(form, "snapshot"), tags_of(form, "image")
         for key in [k for k in form if k.startswith("TagSpecification.")]:
@@ -866,6 +875,17 @@ def control(request):
         ami = ec2(data["region"]).register_image(name=data["name"])
         ami.creation_date = datetime.datetime.fromisoformat(data["created"])
         return Response(json.dumps(ami.id))
+    if door == "parameters":
+        # By region and name: value and type of data.
+        found = {}
+        for region, backend in get_backend("ssm")[ACCOUNT].items():
+            for name in [name for name in backend._parameters.keys() if name.startswith("/forge/")]:
+                parameter = backend.get_parameter(name)
+                found.setdefault(region, {})[name] = [parameter.value, parameter.data_type]
+        return Response(json.dumps(found))
+    if door == "tag-in":
+        ec2(data["region"]).create_tags([data["id"]], data["tags"])
+        return Response("{}")
     if door == "profile":
         get_backend("iam")[ACCOUNT]["aws"].create_instance_profile(name=data, path="/", role_names=[])
         return Response("{}")
@@ -903,7 +923,7 @@ def reset():
     disks.end()
     sessions.reset()
     with lock:
-        for name in ("ec2", "iam", "s3", "sts"):
+        for name in ("ec2", "iam", "s3", "ssm", "sts"):
             for regions in get_backend(name).values():
                 for backend in regions.values():
                     backend.reset()

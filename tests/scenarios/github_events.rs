@@ -67,7 +67,7 @@ fn a_release_is_built_at_its_commit() {
     let lab = Github::start();
     let payload = json!({ "action": "published", "release": { "id": 1, "tag_name": "v1.4.0" } });
     let workspace = step(&lab, "release", &payload, lab.at("head"), "refs/tags/v1.4.0");
-    workspace.run(&["action"]).succeeded();
+    workspace.env("INPUT_COMMAND", "build").run(&["action"]).succeeded();
     built_on(&lab, lab.at("head"));
     assert!(lab.comment().contains("null.good"), "the pull request of that commit");
 }
@@ -77,7 +77,8 @@ fn a_tag_is_built_at_the_commit_and_not_at_its_own_object() {
     let lab = Github::start();
     let payload =
         json!({ "ref": "refs/tags/v1.4.0", "before": "0".repeat(40), "after": "d".repeat(40), "deleted": false });
-    step(&lab, "push", &payload, lab.at("head"), "refs/tags/v1.4.0").run(&["action"]).succeeded();
+    let workspace = step(&lab, "push", &payload, lab.at("head"), "refs/tags/v1.4.0");
+    workspace.env("INPUT_COMMAND", "build").run(&["action"]).succeeded();
     built_on(&lab, lab.at("head"));
     assert!(lab.comment().contains("null.good"));
 }

@@ -68,6 +68,10 @@ mod old_format;
 mod plan;
 mod post_processing;
 mod provisioning;
+mod publish_containers;
+mod publish_github;
+#[cfg(feature = "aws")]
+mod publish_machines;
 mod secrets;
 mod side_by_side;
 mod ssh;

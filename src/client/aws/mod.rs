@@ -235,6 +235,15 @@ impl Aws {
         parameter::read(&self.shared.config, self.region(), name, decrypt).await
     }
 
+    /// The image that a parameter of a region names.
+    pub(crate) async fn image_parameter(&self, region: &str, name: &str) -> Result<Option<String>, AwsError> {
+        parameter::image(&self.config_in(region), region, name).await
+    }
+
+    pub(crate) async fn set_image_parameter(&self, region: &str, name: &str, id: &str) -> Result<(), AwsError> {
+        parameter::set_image(&self.config_in(region), region, name, id).await
+    }
+
     /// What SDK clients of other services in `region` are made of.
     pub(super) fn config_in(&self, region: &str) -> SdkConfig {
         self.shared.config.clone().into_builder().region(Region::new(region.to_owned())).build()

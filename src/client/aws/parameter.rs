@@ -1,4 +1,4 @@
-//! A parameter of Systems Manager's store.
+//! Parameters of Systems Manager's store.
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::Client;
@@ -23,4 +23,21 @@ pub(super) async fn read(config: &SdkConfig, region: &str, name: &str, decrypt: 
         version: parameter.version,
         arn: parameter.arn.unwrap_or_default(),
     })
+}
+
+/// The id of the image that a parameter names; nothing where there is no such parameter.
+pub(super) async fn image(config: &SdkConfig, region: &str, name: &str) -> Result<Option<String>, AwsError> {
+    match read(config, region, name, false).await {
+        Ok(found) => Ok(Some(found.value)),
+        Err(error) if error.is(&["ParameterNotFound"]) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a parameter name an image. Of this type a launch template can take it, and AWS looks whether there is such an
+/// image.
+pub(super) async fn set_image(config: &SdkConfig, region: &str, name: &str, id: &str) -> Result<(), AwsError> {
+    let request = Client::new(config).put_parameter().name(name).value(id).overwrite(true);
+    let request = request.r#type(aws_sdk_ssm::types::ParameterType::String).data_type("aws:ec2:image");
+    request.send().await.map(drop).map_err(|error| AwsError::of("PutParameter", region, &error))
 }

@@ -26,7 +26,7 @@ const NAMES: u32 = 3;
 /// The format of artifacts that the service keeps now.
 const VERSION: u32 = 4;
 /// Largest file that is read out of an artifact, in bytes.
-const LARGEST: u64 = 64 << 20;
+pub(super) const LARGEST: u64 = 64 << 20;
 
 /// Why an artifact could not be kept or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -283,7 +283,7 @@ fn zipped(file: &str, content: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
-fn unzipped(archive: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
+pub(super) fn unzipped(archive: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
     let mut archive = zip::ZipArchive::new(Cursor::new(archive))?;
     let file = archive.by_index(0)?;
     let mut content = Vec::new();

@@ -8,6 +8,8 @@ mod checks;
 mod comments;
 mod error;
 mod pulls;
+mod records;
+mod releases;
 mod retry;
 mod statuses;
 mod viewer;
@@ -25,6 +27,8 @@ pub(crate) use artifacts::Artifacts;
 pub(crate) use checks::{ANNOTATIONS, Annotation, CheckRun, CheckState, Level};
 pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;
+pub(crate) use records::{PastArtifact, PastRun, RunsOf};
+pub(crate) use releases::Release;
 pub(crate) use statuses::Status;
 
 use crate::secret::Redactor;
@@ -70,6 +74,9 @@ pub(crate) struct Repository {
     crab: Octocrab,
     /// The same for GraphQL, which has a root of its own on an Enterprise Server.
     graph: Octocrab,
+    /// For what is kept elsewhere, without a token.
+    plain: reqwest::Client,
+    bearer: Bearer,
     address: Address,
     /// The App that our token is of, once it is known.
     app: OnceLock<App>,
@@ -77,6 +84,21 @@ pub(crate) struct Repository {
     login: Option<String>,
     /// The account that our token is of, where it was asked for.
     viewer: OnceCell<Option<u64>>,
+}
+
+/// Where the token is of requests that octocrab does not make.
+#[derive(Clone)]
+enum Bearer {
+    Token(String),
+    /// The App itself, and its installation.
+    App(Octocrab, u64),
+}
+
+/// Without the token.
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer")
+    }
 }
 
 #[derive(Deserialize)]
@@ -112,6 +134,7 @@ impl Repository {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(ANSWER)
+            .redirect(records::redirects())
             .build()
             .map_err(|error| GithubError::Unreachable(error.to_string()))?;
         let builder = |root: &str| {
@@ -120,13 +143,14 @@ impl Repository {
         };
         let graphql = address.graphql.strip_suffix("/graphql").unwrap_or(&address.api).to_owned();
         let known = OnceLock::new();
-        let (crab, graph, login) = match identity {
+        let plain = client.clone();
+        let (crab, graph, bearer, login) = match identity {
             Identity::Token(token) => {
                 redactor.add(&token);
                 let personal = PERSONAL.iter().any(|prefix| token.starts_with(prefix));
                 let cached = builder(&address.api)?.cache(InMemoryCache::new());
                 let crab = cached.personal_token(token.clone()).build_with_reqwest(client.clone())?;
-                let graph = builder(&graphql)?.personal_token(token).build_with_reqwest(client)?;
+                let graph = builder(&graphql)?.personal_token(token.clone()).build_with_reqwest(client)?;
                 let login = match personal {
                     true => {
                         let user: Login = patiently(Effect::None, || crab.get("/user", None::<&()>)).await?;
@@ -134,7 +158,7 @@ impl Repository {
                     }
                     false => None,
                 };
-                (crab, graph, login)
+                (crab, graph, Bearer::Token(token), login)
             }
             Identity::App { id, key } => {
                 redactor.add(&key);
@@ -146,10 +170,10 @@ impl Repository {
                 let found: Installation = patiently(Effect::None, || app.get(&route, None::<&()>)).await?;
                 let _ = known.set(App { id, slug: found.app_slug });
                 let crab = app.installation(found.id.into())?;
-                (crab.clone(), crab, None)
+                (crab.clone(), crab, Bearer::App(app, found.id), None)
             }
         };
-        Ok(Self { crab, graph, address, app: known, login, viewer: OnceCell::new() })
+        Ok(Self { crab, graph, plain, bearer, address, app: known, login, viewer: OnceCell::new() })
     }
 
     fn route(&self, rest: &str) -> String {

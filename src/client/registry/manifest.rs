@@ -101,7 +101,7 @@ mod tests {
                 {{"digest":"{b}","platform":{{"os":"linux"}}}}]}}"#
         );
         assert_eq!(Manifest::new("m", json.into_bytes()).parts().unwrap().image().unwrap().digest, b);
-        for wrong in [r#"{"config":{"digest":"sha256:../../x"}}"#, r#"{"layers":[{"digest":""}]}"#, "[]", ""] {
+        for wrong in [r#"{"config":{"digest":"sha256:../../x"}}"#, r#"{"layers":[{"digest":""}]}"#, "7", ""] {
             assert!(Manifest::new("m", wrong.as_bytes().to_vec()).parts().is_err(), "{wrong}");
         }
     }

@@ -89,9 +89,18 @@ struct Configured {
 }
 
 impl Registries {
-    /// With the logins that the docker command has stored; `logins` go before them.
-    pub(crate) fn new(logins: Vec<Login>, redactor: &Redactor) -> Result<Self, String> {
-        Ok(Self { wire: Wire::new(Environment::of_process().config_dir, logins, redactor)? })
+    /// With the logins that the docker command has stored.
+    pub(crate) fn new(redactor: &Redactor) -> Result<Self, String> {
+        Ok(Self { wire: Wire::new(Environment::of_process().config_dir, redactor)? })
+    }
+
+    pub(crate) fn add_login(&self, login: Login) {
+        self.wire.add_login(login);
+    }
+
+    /// Whether there is a login for a registry.
+    pub(crate) async fn has_login(&self, registry: &str) -> Result<bool, RegistryError> {
+        Ok(self.wire.credentials(registry).await?.is_some())
     }
 
     /// The manifest of a tag or digest.

@@ -90,7 +90,7 @@ pub(super) struct Wire {
     config_dir: Option<PathBuf>,
     /// Registries that speak plain HTTP, as the engine's own settings name them.
     pub insecure: Vec<String>,
-    logins: Vec<Login>,
+    logins: Mutex<Vec<Login>>,
     /// The header that worked, by registry and scopes.
     known: Mutex<BTreeMap<(String, Vec<String>), HeaderValue>>,
     redactor: Redactor,
@@ -103,16 +103,22 @@ impl std::fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// `logins` go before those that are stored in `config_dir`.
-    pub(super) fn new(config_dir: Option<PathBuf>, logins: Vec<Login>, redactor: &Redactor) -> Result<Self, String> {
-        logins.iter().for_each(|login| redactor.add(&login.password));
+    /// Logins are those that are stored in `config_dir`.
+    pub(super) fn new(config_dir: Option<PathBuf>, redactor: &Redactor) -> Result<Self, String> {
         let builder = || Client::builder().connect_timeout(CONNECT).referer(false);
         let client = builder().build().map_err(|error| causes(&error))?;
         let here = builder().no_proxy().build().map_err(|error| causes(&error))?;
         let settings = std::fs::read(Path::new("/etc/docker/daemon.json")).ok();
         let settings: Option<EngineSettings> = settings.and_then(|json| serde_json::from_slice(&json).ok());
         let insecure = settings.map(|settings| settings.insecure_registries).unwrap_or_default();
-        Ok(Self { client, here, config_dir, insecure, logins, known: Mutex::default(), redactor: redactor.clone() })
+        let (logins, known) = (Mutex::default(), Mutex::default());
+        Ok(Self { client, here, config_dir, insecure, logins, known, redactor: redactor.clone() })
+    }
+
+    /// Goes before a stored one.
+    pub(super) fn add_login(&self, login: Login) {
+        self.redactor.add(&login.password);
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).push(login);
     }
 
     /// The answer to a request that was not refused.
@@ -205,8 +211,11 @@ impl Wire {
         Ok(())
     }
 
-    async fn credentials(&self, registry: &str) -> Result<Option<Credentials>, RegistryError> {
-        let given = self.logins.iter().find(|login| login.is_for(registry)).map(Credentials::of_login);
+    pub(super) async fn credentials(&self, registry: &str) -> Result<Option<Credentials>, RegistryError> {
+        let given = {
+            let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+            logins.iter().find(|login| login.is_for(registry)).map(Credentials::of_login)
+        };
         let found = match given {
             Some(given) => Some(given),
             None => stored(registry, self.config_dir.as_deref()).await?,

@@ -171,7 +171,7 @@ version: 2
 defalts: {}
 defaults:
   template: x
-  on: { puhs: build, push: biuld, fork: build, tag: publish, release: preview, branch: 1 }
+  on: { puhs: build, push: biuld, fork: build, tag: publsh, release: preview, branch: 1 }
 images:
   web:
     template: /etc
@@ -194,9 +194,9 @@ images:
             "5:9 unknown key \"puhs\" in \"on\"",
             "5:28 unknown command \"biuld\"",
             "5:41 pull requests from forks cannot be set to \"build\"",
-            "5:53 \"publish\" is not there yet",
-            "5:71 \"preview\" is not there yet",
-            "5:88 \"branch\" must be a text",
+            "5:53 unknown command \"publsh\"",
+            "5:70 \"preview\" is not there yet",
+            "5:87 \"branch\" must be a text",
             "8:15 path \"/etc\" is absolute",
             "9:13 \"1x\" cannot be the name of a variable",
             "10:16 \"var-files\" must be a list",
@@ -389,4 +389,71 @@ fn the_tables_of_events_say_what_is_done() {
         told.sort();
         assert_eq!(told, expected, "{file}");
     }
+}
+
+#[test]
+fn what_is_said_of_publishing_joins_the_defaults() {
+    let config = read_text(
+        "\
+defaults:
+  publish: { repositories: [ghcr.io/org/all], regions: [eu-west-1], image-tags: { Team: a, Version: '{version}' } }
+images:
+  web:
+    template: t
+    on: { manual: publish }
+    publish:
+      repositories: [ghcr.io/org/web, 127.0.0.1:5000/web]
+      tags: [version, latest, latest]
+      users: ['123456789012']
+      groups: [all]
+      organizations: ['arn:aws:organizations::123456789012:organization/o-1', 'arn:aws:organizations::123456789012:ou/o-1/ou-2']
+      image-tags: { Team: b }
+      deprecate-after: 90d
+      ssm-parameter: /forge/{image}/{channel}
+      without-record: build
+  other: { template: t }
+",
+    )
+    .unwrap();
+    let [web, other] = &config.images[..] else { panic!() };
+    let publish = &web.publish;
+    assert_eq!(publish.repositories.as_ref().unwrap(), &["ghcr.io/org/web", "127.0.0.1:5000/web"]);
+    assert_eq!(publish.names(), [Name::Version, Name::Latest]);
+    assert_eq!(publish.regions.as_ref().unwrap(), &["eu-west-1"]);
+    assert_eq!((publish.image_tags["Team"].as_str(), publish.image_tags["Version"].as_str()), ("b", "{version}"));
+    assert_eq!((publish.deprecate_after, publish.without_record), (Some(90), Some(WithoutRecord::Build)));
+    assert_eq!((web.on(EventClass::Manual), web.on(EventClass::Tag)), (Do::Publish, Do::Publish));
+    assert_eq!(other.publish.repositories.as_ref().unwrap(), &["ghcr.io/org/all"]);
+    assert_eq!(other.publish.names(), [Name::Version, Name::Minor, Name::Major, Name::Latest]);
+    assert_eq!((other.publish.without_record, other.on(EventClass::Manual)), (None, Do::Build));
+}
+
+#[test]
+fn mistakes_in_publishing_are_told_at_their_places() {
+    for (written, told) in [
+        ("x", "\"publish\" must be a mapping (key: value)"),
+        ("{repository: [a]}", "unknown key \"repository\" in \"publish\""),
+        ("{repositories: x}", "\"repositories\" must be a list"),
+        ("{repositories: ['ghcr.io/org/web:1']}", "\"ghcr.io/org/web:1\" is not the name of a repository"),
+        ("{repositories: [ghcr.io/Org/web]}", "\"ghcr.io/Org/web\" is not the name of a repository"),
+        ("{tags: [version, patch]}", "unknown tag \"patch\""),
+        ("{tags: []}", "\"tags\" is empty"),
+        ("{regions: [ireland]}", "\"ireland\" is not a region of AWS"),
+        ("{users: [123456789012]}", "an entry of \"users\" must be a text"),
+        ("{users: ['1234']}", "\"1234\" is not the number of an account"),
+        ("{groups: [everybody]}", "\"everybody\" is not a group"),
+        ("{organizations: [o-1]}", "\"o-1\" is not the ARN of an organization"),
+        ("{image-tags: {'forge:run': x}}", "\"forge:run\" cannot be set here"),
+        ("{image-tags: {a: '{versoin}'}}", "\"{versoin}\" has braces without a meaning"),
+        ("{deprecate-after: 90}", "\"deprecate-after\" must be a text"),
+        ("{deprecate-after: 12h}", "\"12h\" is not a number of days"),
+        ("{ssm-parameter: forge/web}", "\"forge/web\" cannot be the name of a parameter"),
+        ("{ssm-parameter: '/forge/{tag}'}", "\"/forge/{tag}\" has braces without a meaning"),
+        ("{without-record: biuld}", "\"without-record\" is \"biuld\""),
+    ] {
+        let told_now = read_text(format!("images: {{a: {{template: t, publish: {written}}}}}")).unwrap_err();
+        assert!(told_now.len() == 1 && told_now[0].ends_with(told), "{told_now:?}");
+    }
+    let told = read_text("images: {a: {template: t, on: {push: publish}}}").unwrap_err();
+    assert!(told[0].ends_with("\"push\" cannot be set to \"publish\""), "{told:?}");
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::read_text;
 use crate::config::event::{Do, EventClass};
-use crate::config::{reader, runner};
+use crate::config::{Name, WithoutRecord, publish, reader, runner};
 
 /// Words without meaning for the verdict.
 const SILENT: [&str; 4] = ["$schema", "title", "description", "definitions"];
@@ -89,10 +89,15 @@ fn keys_and_words_are_those_of_the_reader() {
     assert_eq!(keys(&definition(&schema, "runs-on")["anyOf"][1]), runner::KEYS.into());
     let on = definition(&schema, "on");
     assert_eq!(keys(on), EventClass::ALL.map(EventClass::name).into());
-    assert_eq!(words(definition(&schema, "do")), Do::ALL.map(Do::name).into());
+    assert_eq!(words(definition(&schema, "do-or-publish")), Do::ALL.map(Do::name).into());
+    let of_publish = definition(&schema, "publish");
+    assert_eq!(keys(of_publish), publish::KEYS.into());
+    assert_eq!(words(&of_publish["properties"]["tags"]["items"]), Name::ALL.map(Name::word).into());
+    assert_eq!(words(&of_publish["properties"]["without-record"]), WithoutRecord::WORDS.into());
     for event in EventClass::ALL {
         let rule = &on["properties"][event.name()];
-        let rule = if rule.get("enum").is_some() { rule } else { definition(&schema, "do") };
+        let referred = rule.get("$ref").map(|name| name.as_str().unwrap().rsplit_once('/').unwrap().1);
+        let rule = referred.map_or(rule, |name| definition(&schema, name));
         let allowed = Do::ALL.into_iter().filter(|what| event.allows(*what)).map(Do::name).collect();
         assert_eq!(words(rule), allowed, "{}", event.name());
         let told = format!("[{}]", event.default().name());
@@ -119,6 +124,12 @@ fn verdicts_are_those_of_the_reader() {
         "runs-on: {group: g, labels: [l]}",
         "on: {}",
         "on: {fork: plan, comment: build}",
+        "on: {tag: publish, manual: publish, release: build}",
+        "publish: {}",
+        "publish: {repositories: [ghcr.io/org/web, web, 'localhost:5000/web'], tags: [version, channel], users: ['123456789012']}",
+        "publish: {regions: [eu-west-1], groups: [all], image-tags: {Name: x, forgery: y}, deprecate-after: 90d}",
+        "publish: {organizations: ['arn:aws:organizations::123456789012:ou/o-1/ou-2'], without-record: build}",
+        "publish: {ssm-parameter: '/forge/{image}/{channel}'}",
     ] {
         good.push(image(text));
     }
@@ -159,6 +170,21 @@ fn verdicts_are_those_of_the_reader() {
         "on: {push: biuld}",
         "on: {push: publish}",
         "on: {fork: build}",
+        "publish: x",
+        "publish: {repository: a}",
+        "publish: {repositories: [ghcr.io/Org/web]}",
+        "publish: {repositories: ['ghcr.io/org/web:1']}",
+        "publish: {tags: [patch]}",
+        "publish: {tags: []}",
+        "publish: {regions: [ireland]}",
+        "publish: {users: ['1']}",
+        "publish: {groups: [any]}",
+        "publish: {organizations: [o-1]}",
+        "publish: {image-tags: {'forge:run': x}}",
+        "publish: {deprecate-after: 12h}",
+        "publish: {ssm-parameter: x}",
+        "publish: {ssm-parameter: '/{tag}'}",
+        "publish: {without-record: no-way}",
     ] {
         bad.push(image(text));
     }

@@ -60,6 +60,9 @@ pub(crate) struct Record {
     /// It tells of a fork, whose own workflow could have written anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strangers: bool,
+    /// The builds are images that were there before and got the names of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
 }
 
 /// Where a run took place on GitHub.

@@ -1,10 +1,12 @@
 //! The program under test, a folder of its own for each test, and questions to the real engine.
 
 pub(crate) mod events;
+pub(crate) mod gate;
 pub(crate) mod github;
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod leaks;
+pub(crate) mod pushed;
 pub(crate) mod registry;
 pub(crate) mod served;
 pub(crate) mod socks;
@@ -152,6 +154,13 @@ impl Ran {
     #[track_caller]
     pub(crate) fn succeeded(&self) -> &Self {
         assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// It said what was wrong; it did not break.
+    #[track_caller]
+    pub(crate) fn failed(&self) -> &Self {
+        assert_eq!(self.code, Some(1), "{}{}", self.stdout, self.stderr);
         self
     }
 

@@ -50,6 +50,7 @@ pub(super) fn image(image: sdk::Image) -> Image {
         boot_mode: word(image.boot_mode.as_ref().map(sdk::BootModeValues::as_str)),
         tags: tags(image.tags),
         devices: image.block_device_mappings.unwrap_or_default().into_iter().map(device).collect(),
+        deprecation_time: image.deprecation_time.unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Images: found, made, copied, registered, changed, removed, waited for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ec2::types as sdk;
@@ -145,6 +146,19 @@ impl Ec2 {
         let done = USUAL
             .run(cancel, passing, || async { self.answer("ModifyImageAttribute", request.clone().send().await).await });
         done.await.map(drop)
+    }
+
+    /// Who may use an image: accounts, groups, ARNs of organizations and of their units.
+    pub(crate) async fn image_users(&self, id: &str) -> Result<BTreeSet<String>, AwsError> {
+        let attribute = sdk::ImageAttributeName::LaunchPermission;
+        let request = self.client.describe_image_attribute().image_id(id).attribute(attribute);
+        let found = self.answer("DescribeImageAttribute", request.send().await).await?;
+        let each = found.launch_permissions.unwrap_or_default().into_iter();
+        let users = each.flat_map(|one| {
+            let group = one.group.map(|group| group.as_str().to_owned());
+            [one.user_id, group, one.organization_arn, one.organizational_unit_arn]
+        });
+        Ok(users.flatten().collect())
     }
 
     /// `at`: RFC 3339.

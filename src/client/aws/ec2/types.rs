@@ -31,6 +31,8 @@ pub(crate) struct Image {
     pub boot_mode: String,
     pub tags: Tags,
     pub devices: Vec<BlockDevice>,
+    /// RFC 3339; empty for one that is not deprecated.
+    pub deprecation_time: String,
 }
 
 impl Image {

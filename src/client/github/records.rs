@@ -1,0 +1,170 @@
+//! What earlier runs of workflows have kept as artifacts, by the REST interface: the runs of a branch or a commit, what
+//! each has kept, and the one file of an artifact. The job needs `actions: read`.
+//!
+//! An artifact's name says nothing: any run can keep one under any name. What counts is the run that it is of.
+
+use octocrab::Octocrab;
+use reqwest::StatusCode;
+use reqwest::redirect::{Attempt, Policy};
+use serde::Deserialize;
+
+use super::artifacts::{LARGEST, unzipped};
+use super::retry::{Effect, patiently};
+use super::{GithubError, Repository};
+
+/// Runs that are looked through.
+const RUNS: &str = "50";
+
+/// Which runs are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunsOf<'a> {
+    Branch(&'a str),
+    /// In full.
+    Commit(&'a str),
+}
+
+/// A run that a push of the repository's own began, and that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PastRun {
+    pub id: u64,
+    /// Of the workflow's file.
+    #[serde(default)]
+    pub path: String,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    status: String,
+    head_branch: Option<String>,
+    #[serde(default)]
+    pub head_sha: String,
+    repository: Option<Id>,
+    head_repository: Option<Id>,
+}
+
+/// An artifact of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct PastArtifact {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub expired: bool,
+    #[serde(default)]
+    size_in_bytes: u64,
+    workflow_run: Option<Origin>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+struct Id {
+    id: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Origin {
+    id: Option<u64>,
+    repository_id: Option<u64>,
+    head_repository_id: Option<u64>,
+    head_sha: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Runs {
+    workflow_runs: Vec<PastRun>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    artifacts: Vec<PastArtifact>,
+}
+
+impl PastRun {
+    /// Whether the repository's own branch or tag was pushed. A fork's branch can have the name of ours.
+    fn is_own(&self, of: RunsOf<'_>) -> bool {
+        let id = self.repository.map(|repository| repository.id);
+        let meant = match of {
+            RunsOf::Branch(branch) => self.head_branch.as_deref() == Some(branch),
+            RunsOf::Commit(sha) => self.head_sha == sha,
+        };
+        meant && id.is_some() && self.head_repository.map(|head| head.id) == id && self.event == "push"
+    }
+}
+
+impl Repository {
+    /// The runs on pushes that have ended, the newest first: one call.
+    pub(crate) async fn past_runs(&self, of: RunsOf<'_>) -> Result<Vec<PastRun>, GithubError> {
+        let route = self.route("actions/runs");
+        let which = match of {
+            RunsOf::Branch(branch) => ("branch", branch),
+            RunsOf::Commit(sha) => ("head_sha", sha),
+        };
+        let query = [which, ("event", "push"), ("status", "completed"), ("per_page", RUNS)];
+        let found: Runs = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
+        let ended = |run: &PastRun| run.is_own(of) && run.status == "completed";
+        Ok(found.workflow_runs.into_iter().filter(ended).collect())
+    }
+
+    /// What the run has kept, the newest first: one call. Only what is surely of it.
+    pub(crate) async fn artifacts_of(&self, run: &PastRun) -> Result<Vec<PastArtifact>, GithubError> {
+        let route = self.route(&format!("actions/runs/{}/artifacts", run.id));
+        let query = [("per_page", "100")];
+        let found: Listed = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
+        let own = run.repository.map(|repository| repository.id);
+        let of_run = |artifact: &PastArtifact| {
+            artifact.workflow_run.as_ref().is_some_and(|origin| {
+                origin.id == Some(run.id)
+                    && origin.repository_id == own
+                    && origin.head_repository_id == own
+                    && origin.head_sha.as_deref() == Some(&run.head_sha)
+            })
+        };
+        Ok(found.artifacts.into_iter().filter(of_run).collect())
+    }
+
+    /// The only file of the artifact: one call, and one to where GitHub keeps it.
+    pub(crate) async fn read_artifact(&self, artifact: &PastArtifact) -> Result<Vec<u8>, GithubError> {
+        let wrong = |text: String| GithubError::Invalid(format!("artifact {}: {text}", artifact.name));
+        if artifact.size_in_bytes > LARGEST {
+            return Err(wrong(format!("it has more than {LARGEST} bytes")));
+        }
+        let route = self.route(&format!("actions/artifacts/{}/zip", artifact.id));
+        let address = patiently(Effect::None, || location(&self.crab, &route)).await?;
+        let address = address.ok_or_else(|| wrong("GitHub does not say where it is".to_owned()))?;
+        // The address is signed: it takes no token, and is not shown.
+        let failed = |error: reqwest::Error| GithubError::Unreachable(error.without_url().to_string());
+        let mut answer = self.plain.get(address).send().await.map_err(failed)?;
+        match answer.status() {
+            status if status.is_success() => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(GithubError::Missing(artifact.name.clone())),
+            status => return Err(wrong(format!("its store answers {status}"))),
+        }
+        let mut archive = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(failed)? {
+            archive.extend_from_slice(&part);
+            if archive.len() as u64 > LARGEST {
+                return Err(wrong(format!("it has more than {LARGEST} bytes")));
+            }
+        }
+        unzipped(&archive).map_err(|error| wrong(error.to_string()))
+    }
+}
+
+/// Where the answer leads.
+async fn location(crab: &Octocrab, route: &str) -> octocrab::Result<Option<String>> {
+    let answer = crab._get(route).await?;
+    if answer.status().is_redirection() {
+        let location = answer.headers().get(reqwest::header::LOCATION);
+        return Ok(location.and_then(|location| location.to_str().ok()).map(str::to_owned));
+    }
+    octocrab::map_github_error(answer).await.map(|_| None)
+}
+
+/// As usual, but for what is kept elsewhere: the token stays with GitHub.
+pub(super) fn redirects() -> Policy {
+    Policy::custom(|attempt: Attempt<'_>| {
+        let of_archive = attempt.previous().last().is_some_and(|from| from.path().ends_with("/zip"));
+        match (of_archive, attempt.previous().len()) {
+            (true, _) => attempt.stop(),
+            (false, ..10) => attempt.follow(),
+            (false, _) => attempt.error("too many redirects"),
+        }
+    })
+}

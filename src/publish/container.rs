@@ -1,0 +1,239 @@
+//! Container images: the recorded manifest gets further names, in its own repository or in others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Did, Order, Outcome, Subject, Version, compare, kept};
+use crate::client::Services;
+use crate::client::docker::Reference;
+use crate::client::registry::{Manifest, Moved, Registries, RegistryError, Repository};
+use crate::config::Name;
+use crate::report::record::Image;
+use crate::secret::Redactor;
+
+/// An image in its registry.
+struct Source {
+    repository: Repository,
+    manifest: Manifest,
+}
+
+pub(super) async fn publish(subject: &Subject, order: &Order, services: &Services, redactor: &Redactor) -> Outcome {
+    let registries = match Registries::new(redactor) {
+        Ok(registries) => registries,
+        Err(error) => return Outcome::failed(error),
+    };
+    let promotion = Promotion { subject, order, registries: &registries, services, redactor };
+    let source = match promotion.source().await {
+        Ok(source) => source,
+        Err(error) => return Outcome::failed(format!("{}: {error}", subject.build.name)),
+    };
+    let mut outcome = Outcome::default();
+    for target in &super::places(subject) {
+        match Repository::parse(target) {
+            Ok(target) => outcome.add(promotion.to(&source, &target).await),
+            Err(error) => outcome.add(Outcome::failed(error.to_string())),
+        }
+    }
+    outcome
+}
+
+struct Promotion<'a> {
+    subject: &'a Subject,
+    order: &'a Order,
+    registries: &'a Registries,
+    services: &'a Services,
+    redactor: &'a Redactor,
+}
+
+impl Promotion<'_> {
+    /// The recorded image, if it is still there and is what the record says.
+    async fn source(&self) -> Result<Source, String> {
+        let pushed: Vec<(&String, &String)> =
+            self.subject.build.images.iter().flat_map(|image| &image.digests).collect();
+        if pushed.is_empty() {
+            return Err("it was not pushed to a registry, so there is nothing to publish; add the post-processor \
+                        docker-push"
+                .to_owned());
+        }
+        let mut gone = Vec::new();
+        for (name, digest) in pushed {
+            let reference = Reference::parse(name).map_err(|error| error.to_string())?;
+            let repository = Repository::of(&reference);
+            self.sign_in(&repository).await?;
+            let found = self.registries.manifest(&repository, digest).await;
+            match found.map_err(|error| error.to_string())? {
+                None => gone.push(format!("{repository}@{digest}")),
+                Some(manifest) => {
+                    let labels = self.registries.labels(&repository, &manifest).await;
+                    let labels = labels.map_err(|error| error.to_string())?;
+                    compare(&self.subject.build, &format!("{repository}@{digest}"), |key| labels.get(key))?;
+                    return Ok(Source { repository, manifest });
+                }
+            }
+        }
+        Err(format!("the recorded image is gone: {} is not in its registry; build this commit again", gone.join(", ")))
+    }
+
+    /// Registries of AWS take what the run has of AWS, where the docker command has no login for them.
+    async fn sign_in(&self, repository: &Repository) -> Result<(), String> {
+        #[cfg(feature = "aws")]
+        {
+            let known = self.registries.has_login(&repository.registry).await.map_err(|error| error.to_string())?;
+            if !known {
+                let login = crate::docker::login::of_aws(&repository.registry, self.services, self.redactor).await?;
+                login.into_iter().for_each(|login| self.registries.add_login(login));
+            }
+        }
+        #[cfg(not(feature = "aws"))]
+        let _ = (repository, self.services, self.redactor);
+        Ok(())
+    }
+
+    async fn to(&self, source: &Source, target: &Repository) -> Outcome {
+        let mut outcome = Outcome::default();
+        if let Err(error) = self.sign_in(target).await {
+            return Outcome::failed(format!("{target}: {error}"));
+        }
+        let mut names = match self.bring(source, target, &mut outcome).await {
+            Ok(existing) => {
+                for name in self.subject.settings.names() {
+                    outcome
+                        .did
+                        .extend(kept(self.order, name, &existing).map(|text| Did::Left(format!("{target}:{text}"))));
+                }
+                self.order.version.takes(&self.subject.settings.names(), &existing)
+            }
+            Err(error) => {
+                outcome.did.push(Did::Failed(format!("{target}: {error}")));
+                return outcome;
+            }
+        };
+        // Whoever publishes at the same time sees by this name that there is a version more.
+        names.sort_by_key(|(name, _)| *name);
+        let mut given = Vec::new();
+        for (name, text) in &names {
+            match self.name(source, target, *name, text).await {
+                Ok((did, given_now)) => {
+                    given.extend(given_now.then(|| (*name, text.clone())));
+                    let refused = *name == Name::Version && !given_now;
+                    outcome.did.push(did);
+                    if refused {
+                        return outcome;
+                    }
+                }
+                Err(error) => outcome.did.push(Did::Failed(format!("{target}:{text}: {error}"))),
+            }
+        }
+        if !self.order.dry {
+            match self.settle(target, &given).await {
+                Ok(lost) => {
+                    for (name, text, winner) in lost {
+                        given.retain(|(known, _)| *known != name);
+                        outcome.did.push(Did::Left(format!("{target}:{text}: it is of {winner}, published meanwhile")));
+                    }
+                }
+                Err(error) => outcome.did.push(Did::Failed(format!("{target}: {error}"))),
+            }
+        }
+        let digest = &source.manifest.digest;
+        let tags: Vec<String> = given.iter().map(|(_, text)| format!("{target}:{text}")).collect();
+        if !tags.is_empty() {
+            outcome.images.push(Image {
+                build: self.subject.build.name.clone(),
+                builder: self.subject.build.builder.clone(),
+                id: digest.clone(),
+                location: Some(target.registry.clone()),
+                digests: tags.iter().map(|tag| (tag.clone(), digest.clone())).collect(),
+                tags,
+                digest: Some(digest.clone()),
+            });
+        }
+        outcome
+    }
+
+    /// The image itself, and which versions there are besides.
+    async fn bring(
+        &self,
+        source: &Source,
+        target: &Repository,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Version>, RegistryError> {
+        let mut existing = super::versions(self.registries.tags(target).await?.iter().map(String::as_str));
+        existing.extend(self.order.others.iter().cloned());
+        if source.repository == *target {
+            return Ok(existing);
+        }
+        let (from, digest) = (&source.repository, &source.manifest.digest);
+        if self.registries.digest(target, digest).await?.is_some() {
+            outcome.did.push(Did::Already(format!("{target}@{digest}")));
+        } else if self.order.dry {
+            outcome.did.push(Did::Done(format!("{target}@{digest}, a copy of {from}")));
+        } else {
+            let Moved { mounted, carried, bytes } =
+                self.registries.copy(&source.repository, &source.manifest, target).await?;
+            let how = match (carried, mounted) {
+                (0, _) => "without moving a layer".to_owned(),
+                (carried, _) => format!("{carried} layers, {:.1} MB", bytes as f64 / 1e6),
+            };
+            outcome.did.push(Did::Done(format!("{target}@{digest}, a copy of {from} ({how})")));
+        }
+        Ok(existing)
+    }
+
+    /// Gives the image one name. Whether it has it then.
+    async fn name(
+        &self,
+        source: &Source,
+        target: &Repository,
+        name: Name,
+        text: &str,
+    ) -> Result<(Did, bool), RegistryError> {
+        let digest = &source.manifest.digest;
+        let shown = format!("{target}:{text}");
+        match self.registries.digest(target, text).await? {
+            Some(found) if found == *digest => return Ok((Did::Already(shown), true)),
+            Some(other) if name == Name::Version && !self.order.force => {
+                let text = format!(
+                    "{shown} is another image, {other}: a version is published once. Use a new version, or --force"
+                );
+                return Ok((Did::Failed(text), false));
+            }
+            _ => {}
+        }
+        if !self.order.dry {
+            self.registries.put_manifest(target, text, &source.manifest).await?;
+        }
+        Ok((Did::Done(format!("{shown} ({digest})")), true))
+    }
+
+    /// Looks again whether a higher version was published in the meantime, and gives it back what is its own: of two runs
+    /// at once one wrote a moving name last, and each looks after it has written.
+    async fn settle(
+        &self,
+        target: &Repository,
+        given: &[(Name, String)],
+    ) -> Result<Vec<(Name, String, Version)>, RegistryError> {
+        if given.iter().all(|(name, _)| *name == Name::Version) {
+            return Ok(Vec::new());
+        }
+        let mut winners: BTreeMap<Name, (String, Version)> = BTreeMap::new();
+        let tags: BTreeSet<String> = self.registries.tags(target).await?;
+        for tag in tags {
+            let Ok(version) = Version::parse(&tag) else { continue };
+            for (name, _) in given {
+                let beaten = winners.get(name).map_or(&self.order.version, |(_, known)| known);
+                if self.order.version.competes(*name, &version) && version > *beaten {
+                    winners.insert(*name, (tag.clone(), version.clone()));
+                }
+            }
+        }
+        let mut lost = Vec::new();
+        for (name, text) in given {
+            let Some((tag, version)) = winners.remove(name) else { continue };
+            if let Some(manifest) = self.registries.manifest(target, &tag).await? {
+                self.registries.put_manifest(target, text, &manifest).await?;
+                lost.push((*name, text.clone(), version));
+            }
+        }
+        Ok(lost)
+    }
+}
