@@ -76,7 +76,8 @@ impl LookedUp {
         if let Some(registries) = known.get(&key) {
             return Ok(Arc::clone(registries));
         }
-        let registries = Arc::new(Registries::new(login.cloned().into_iter().collect(), redactor)?);
+        let registries = Arc::new(Registries::new(redactor)?);
+        login.cloned().into_iter().for_each(|login| registries.add_login(login));
         known.insert(key, Arc::clone(&registries));
         Ok(registries)
     }
