@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::cli::{self, AwsArgs, BuildArgs, Cli, Command, ValidateArgs};
 use crate::client::Services;
 use crate::diagnostic::Style;
-use crate::engine::{self, OnError, Settings, Tally, Workshop};
+use crate::engine::{self, OnError, Settings, Skip, Tally, Workshop};
 use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
 use crate::report::{self, Record, Reporter, RunView};
@@ -110,6 +110,7 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
         syntax_only: args.syntax_only,
         read_data: args.evaluate_datasources,
         ask_services: true,
+        inputs: false,
     };
     let front = Front::new(&args.template, asked, process, redactor).await;
     if args.json {
@@ -127,8 +128,13 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
 }
 
 async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> ExitCode {
-    let asked =
-        Asked { warn_undeclared: args.warn_on_undeclared_var, syntax_only: false, read_data: true, ask_services: true };
+    let asked = Asked {
+        warn_undeclared: args.warn_on_undeclared_var,
+        syntax_only: false,
+        read_data: true,
+        ask_services: true,
+        inputs: true,
+    };
     if args.sbom.is_some() && args.inventory == Some(false) {
         print("Error: -sbom writes the inventory, which -inventory=false turns off\n");
         return ExitCode::Failed;
@@ -138,11 +144,18 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
         print(&format!("Error: {mistake}\n"));
         return ExitCode::Failed;
     }
+    let skip = match skip(args) {
+        Ok(skip) => skip,
+        Err(mistake) => {
+            print(&format!("Error: -baseline {mistake}\n"));
+            return ExitCode::Failed;
+        }
+    };
     let front = Front::of(services, &args.template, asked, process, redactor).await;
     if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let (tally, view) = execute(front, args, process, redactor, vec![console(args, process)]).await;
+    let (tally, view) = execute(front, (args, skip), process, redactor, vec![console(args, process)]).await;
     if let Some(folder) = &args.sbom {
         let about = report::About { forge: env!("CARGO_PKG_VERSION").to_owned(), ..report::About::default() };
         if let Err(error) = report::write_sboms(&Record::of(&view, &about), &process.cwd.join(folder)) {
@@ -174,10 +187,24 @@ fn console_options(args: &BuildArgs, process: &Process) -> report::ConsoleOption
     }
 }
 
+/// What builds may be skipped by.
+pub(crate) fn skip(args: &BuildArgs) -> Result<Option<Arc<Skip>>, String> {
+    if !args.skip_unchanged {
+        return Ok(None);
+    }
+    let mut skip = Skip::default();
+    if let Some(path) = &args.baseline {
+        for record in report_command::read(std::slice::from_ref(path))? {
+            skip.earlier.extend(record.earlier());
+        }
+    }
+    Ok(Some(Arc::new(skip)))
+}
+
 /// Runs the plan with signals, journal and reporters around it.
 pub(crate) async fn execute(
     front: Front,
-    args: &BuildArgs,
+    (args, skip): (&BuildArgs, Option<Arc<Skip>>),
     process: &Process,
     redactor: &Redactor,
     reporters: Vec<Box<dyn Reporter + Send>>,
@@ -192,6 +219,7 @@ pub(crate) async fn execute(
             on_error: OnError::from(args.on_error),
             inventory: args.inventory.unwrap_or(args.sbom.is_some()),
             ask: (std::io::stdin().is_terminal() && !args.machine_readable).then(|| Arc::new(ask) as engine::Ask),
+            skip,
         },
         services: front.services,
         journal: Journal::new(&process.state_folder(), &run.id),

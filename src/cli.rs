@@ -127,6 +127,12 @@ pub(crate) struct BuildArgs {
     /// Write what is in each image to a file in that folder (CycloneDX)
     #[arg(long, value_name = "FOLDER")]
     pub sbom: Option<PathBuf>,
+    /// Do not run builds whose image is there already, made of the same inputs
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub skip_unchanged: bool,
+    /// Record of an earlier run, for images that do not say what they were made of, and to say what has changed
+    #[arg(long, value_name = "FILE", requires = "skip_unchanged")]
+    pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub aws: AwsArgs,
 }
@@ -166,6 +172,12 @@ pub(crate) struct PlanArgs {
     /// Print the matrix of a GitHub job: an entry for each build
     #[arg(long)]
     pub matrix: bool,
+    /// List what decides each image
+    #[arg(long, conflicts_with_all = ["json", "matrix"])]
+    pub explain: bool,
+    /// With -explain, say what has changed since the run with this record
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    pub baseline: Option<PathBuf>,
     /// Up to so many builds of a template in an entry [default: 1, more when there were over 256 entries]
     #[arg(long, value_name = "N", requires = "matrix", value_parser = clap::value_parser!(u16).range(1..))]
     pub group: Option<u16>,

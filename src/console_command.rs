@@ -63,6 +63,7 @@ impl Language {
                 started: process.started,
                 cwd: process.cwd.clone(),
                 version: PEER_VERSION.to_owned(),
+                frozen: false,
                 legacy,
             }),
         }

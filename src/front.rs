@@ -1,6 +1,7 @@
 //! A template's way from text to plan, shared by every command that reads one, and how its mistakes are shown.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::app::{Process, print};
 use crate::cli::TemplateArgs;
@@ -13,9 +14,10 @@ use crate::lookup::Lookup;
 use crate::plan::{Context, Plan, Selection, check_selection, plan, references};
 use crate::report::record::{Note, Place};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
+use crate::run::inputs::{Places, Planned};
 use crate::secret::Redactor;
 use crate::template::variable_files::{Checks, Given};
-use crate::template::{Template, load};
+use crate::template::{Input, Template, load};
 use crate::workflow_command::{command, neutral};
 
 /// What is asked of a template.
@@ -29,6 +31,8 @@ pub(crate) struct Asked {
     pub read_data: bool,
     /// Functions may ask Vault and the like; what they would have said is unknown otherwise.
     pub ask_services: bool,
+    /// What decides each image is listed; data sources that are not read otherwise are read for it.
+    pub inputs: bool,
 }
 
 /// A template with all its values.
@@ -50,7 +54,15 @@ fn environment(args: &TemplateArgs, warn_undeclared: bool, checks: Checks, proce
         warn_undeclared,
         checks,
     };
-    Environment { cwd: process.cwd.clone(), started: process.started, given, secrets: None, services: Arc::default() }
+    Environment {
+        cwd: process.cwd.clone(),
+        started: process.started,
+        given,
+        secrets: None,
+        services: Arc::default(),
+        frozen: false,
+        outputs: None,
+    }
 }
 
 /// A scope without a template: functions and paths only.
@@ -67,6 +79,63 @@ pub(crate) fn empty_scope(process: &Process, redactor: &Redactor) -> Scope {
 /// Asks Vault, Consul and AWS for what the template wants to know.
 fn lookup(process: &Process, redactor: &Redactor) -> Arc<Lookup> {
     Arc::new(Lookup::new(&process.environment, redactor))
+}
+
+/// A plan made with a frozen clock, for the inputs of its builds.
+struct Frozen {
+    plan: Plan,
+    /// Why it says less than it should.
+    unknown: Option<String>,
+}
+
+impl Frozen {
+    /// Gives the builds their inputs.
+    fn add_to(self, planned: &mut Plan) {
+        let same = planned.builds.len() == self.plan.builds.len();
+        let mut frozen = self.plan.builds.into_iter();
+        for build in &mut planned.builds {
+            let inputs = frozen.next().and_then(|frozen| frozen.inputs).filter(|_| same);
+            let mut inputs = inputs.unwrap_or_else(|| Planned::unknown("which builds there are depends on the time"));
+            inputs.unknown = self.unknown.clone().or(inputs.unknown);
+            build.inputs = Some(inputs);
+        }
+    }
+}
+
+/// Evaluates and plans once more, so that nothing depends on when it is done: the clock stands still, and texts stand
+/// for secrets. Outputs of data sources are those of `environment`: a stand-in would be asked with otherwise.
+async fn inputs(
+    both: (&Template, &Input),
+    environment: &mut Environment,
+    selection: &Selection,
+    (process, redactor): (&Process, &Redactor),
+    sources: &mut SourceMap,
+) -> Frozen {
+    (environment.frozen, environment.started) = (true, SystemTime::UNIX_EPOCH);
+    let mut diagnostics = Diagnostics::new();
+    let legacy = user_variables(both.0, environment, &process.environment, redactor, sources, &mut diagnostics);
+    if legacy.is_some() {
+        environment.given = Given { checks: environment.given.checks, ..Given::default() };
+    }
+    let scope = resolve(both, &Wanted::nothing(), environment, redactor, sources, &mut diagnostics).await;
+    let places = Places::new(&process.cwd);
+    let cx = Context {
+        sources,
+        services: &environment.services,
+        cwd: &process.cwd,
+        started: environment.started,
+        legacy,
+        frozen: Some(&places),
+    };
+    let plan = plan(both.0, &scope, selection, &cx, &mut diagnostics);
+    let unknown = first_mistake(&diagnostics)
+        .map(|mistake| format!("with a text in place of each secret, and another time, there is a mistake: {mistake}"));
+    Frozen { plan, unknown }
+}
+
+fn first_mistake(found: &Diagnostics) -> Option<String> {
+    let error = found.iter().find(|diagnostic| diagnostic.severity == Severity::Error)?;
+    Some([Some(&error.summary), error.detail.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(": "))
 }
 
 /// A template's way from text to plan, with everything found wrong on it.
@@ -128,6 +197,7 @@ impl Front {
         if !asked.syntax_only && asked.ask_services {
             environment.secrets = Some(lookup(process, redactor));
         }
+        let mut frozen = asked.inputs.then(|| environment.clone());
         let mut legacy = None;
         if !asked.syntax_only {
             legacy = user_variables(&template, &environment, &process.environment, redactor, sources, diagnostics);
@@ -147,8 +217,21 @@ impl Front {
         if asked.syntax_only {
             return Plan::default();
         }
-        let cx = Context { sources, services, cwd: &process.cwd, started: process.started, legacy };
-        plan(&template, &scope, selection, &cx, diagnostics)
+        let (cwd, started) = (process.cwd.as_path(), process.started);
+        let cx = Context { sources, services, cwd, started, legacy, frozen: None };
+        let mut planned = plan(&template, &scope, selection, &cx, diagnostics);
+        if let Some(environment) = frozen.as_mut().filter(|_| !diagnostics.has_errors()) {
+            let mut found = Diagnostics::new();
+            let read = asked.read_data || template.data.is_empty();
+            environment.outputs = Some(match read {
+                true => scope,
+                false => resolve(both, &wanted.reading(), environment, redactor, sources, &mut found).await,
+            });
+            let mut again = inputs(both, environment, selection, (process, redactor), sources).await;
+            again.unknown = first_mistake(&found).or(again.unknown);
+            again.add_to(&mut planned);
+        }
+        planned
     }
 
     /// Loads a template and finds all its values, as far as they can be found; nothing when there is no template.

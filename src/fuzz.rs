@@ -17,6 +17,7 @@ use crate::eval::interpolate::{Interpolation, Legacy, data};
 use crate::formatter::format;
 use crate::plan::{Context, Selection, plan};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
+use crate::run::inputs::Places;
 use crate::secret::Redactor;
 use crate::template::load;
 use crate::template::variable_files::{Checks, Given};
@@ -83,6 +84,7 @@ fn engine(legacy: bool) -> Interpolation {
         started: SystemTime::UNIX_EPOCH,
         cwd: PathBuf::from("/nowhere"),
         version: "1".to_owned(),
+        frozen: false,
         legacy: legacy.then(|| Arc::new(Legacy { environment: Some([].into()), ..Legacy::default() })),
     }
 }
@@ -97,6 +99,8 @@ async fn read(path: &Path) -> (SourceMap, Diagnostics) {
         given: Given::default(),
         secrets: None,
         services: Arc::default(),
+        frozen: false,
+        outputs: None,
     };
     let redactor = Redactor::default();
     if let Some((input, template)) = load(path, &mut sources, &mut diagnostics) {
@@ -106,7 +110,15 @@ async fn read(path: &Path) -> (SourceMap, Diagnostics) {
         let scope =
             resolve((&template, &input), &wanted, &environment, &redactor, &mut sources, &mut diagnostics).await;
         let services = Arc::new(Services::default());
-        let cx = Context { sources: &sources, services: &services, cwd: &cwd, started: environment.started, legacy };
+        let places = Places::new(&cwd);
+        let cx = Context {
+            sources: &sources,
+            services: &services,
+            cwd: &cwd,
+            started: environment.started,
+            legacy,
+            frozen: Some(&places),
+        };
         plan(&template, &scope, &Selection::default(), &cx, &mut diagnostics);
     }
     (sources, diagnostics)

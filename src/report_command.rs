@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::app::{Process, print};
 use crate::cli::ReportArgs;
 use crate::exit_code::ExitCode;
-use crate::report::record::{SCHEMA, State};
+use crate::report::record::SCHEMA;
 use crate::report::{self, Jobs, Matrix, Record};
 use crate::workflow_command::neutral;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
 
 /// What the builds of a record come to.
 pub(crate) fn verdict(record: &Record) -> ExitCode {
-    let good = record.builds.iter().all(|build| build.state == State::Succeeded);
+    let good = record.builds.iter().all(|build| build.state.is_good());
     match (record.leftovers.is_empty(), good && !record.has_mistakes()) {
         (false, _) => ExitCode::Leftovers,
         (true, true) => ExitCode::Success,

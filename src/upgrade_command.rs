@@ -38,6 +38,7 @@ pub(crate) fn run(args: &UpgradeArgs, process: &Process, redactor: &Redactor) ->
         started: process.started,
         cwd: process.cwd.clone(),
         version: PEER_VERSION.to_owned(),
+        frozen: false,
         legacy: Some(Arc::new(Legacy::default())),
     };
     let upgraded = upgrade(&template, &raw, &engine, args.with_annotations);

@@ -54,6 +54,7 @@ pub(crate) struct Inputs {
     pub force: bool,
     /// Look at what is in each image.
     pub inventory: bool,
+    pub skip_unchanged: bool,
     pub summary: bool,
     pub check_run: bool,
     pub pr_comment: CommentMode,
@@ -126,6 +127,7 @@ impl Inputs {
             on_error: reader.on_error(),
             force: reader.flag("force"),
             inventory: reader.flag("inventory"),
+            skip_unchanged: reader.flag("skip-unchanged"),
             summary: reader.flag("summary"),
             check_run: reader.flag("check-run"),
             pr_comment: reader.comment(),

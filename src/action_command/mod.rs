@@ -201,9 +201,11 @@ async fn run_jobs(
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
     }
     let args = tasks::build_arguments(inputs);
+    // Without a file there is nothing that could be wrong.
+    let skip = app::skip(&args).unwrap_or_default();
     let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
     let front = Front { plan: build, services: front.services, ..Front::empty() };
-    let (tally, view) = app::execute(front, &args, process, redactor, reporters).await;
+    let (tally, view) = app::execute(front, (&args, skip), process, redactor, reporters).await;
     done.cancelled = tally.cancelled > 0 || view.cancelled.is_some();
     done.manifest.clone_from(&view.manifest);
     let record = Record::of(&view, &reporting.about());

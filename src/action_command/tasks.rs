@@ -33,6 +33,7 @@ impl Job {
             syntax_only: false,
             read_data: self.task == Task::Build && !self.untrusted,
             ask_services: !self.untrusted,
+            inputs: self.task == Task::Build && !self.untrusted,
         }
     }
 
@@ -137,6 +138,8 @@ pub(super) fn build_arguments(inputs: &Inputs) -> BuildArgs {
         machine_readable: false,
         inventory: Some(inputs.inventory),
         sbom: None,
+        skip_unchanged: inputs.skip_unchanged,
+        baseline: None,
         aws: inputs.aws.clone(),
     }
 }

@@ -14,6 +14,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
+use crate::run::inputs::Local;
 
 const BUILDER_ID: &str = "packer.file";
 
@@ -55,6 +56,13 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 
 #[async_trait]
 impl Builder for File {
+    fn locals(&self) -> Vec<Local> {
+        match &self.from {
+            From::Source(path) => vec![Local::bytes(path)],
+            From::Content(_) => Vec::new(),
+        }
+    }
+
     fn communicator(&self) -> &'static str {
         "none"
     }

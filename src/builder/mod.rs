@@ -20,6 +20,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
+use crate::run::inputs::{EarlierImage, Local};
 use crate::run::journal::JournalError;
 
 /// What `build.*` becomes in provisioners: the common keys (`ID`, `Host`, `User`, ...) and the builder's own.
@@ -79,9 +80,39 @@ pub(crate) trait Builder: Send + Sync {
         Makes::Nothing
     }
 
+    /// Files and folders beside the template that the image is made of.
+    fn locals(&self) -> Vec<Local> {
+        Vec::new()
+    }
+
+    /// The image that `launch` would make its machine of now; nothing where it makes it of none. Only looks.
+    async fn source_image(&self, _: &BuildContext) -> Result<Option<String>, BuilderError> {
+        Ok(None)
+    }
+
+    /// The image that a build with these inputs has left where this one would leave its own. Only looks.
+    async fn find_image(&self, _digest: &str, _: &BuildContext) -> Result<Found, BuilderError> {
+        Ok(Found::Nowhere("its builder leaves no image that could be found again".to_owned()))
+    }
+
+    /// Whether an image that a record names is still where it was. Only looks.
+    async fn still_has(&self, _image: &EarlierImage, _: &BuildContext) -> Result<bool, BuilderError> {
+        Ok(false)
+    }
+
     /// Makes a machine ready to be connected to. Acquires before it creates; on error leaves the release to the
     /// engine.
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError>;
+}
+
+/// What came of looking for an image.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Image(Box<Artifact>),
+    /// Why there is none.
+    Nowhere(String),
+    /// The artifact gets its names by post-processors: those know where to look.
+    ByName,
 }
 
 /// A launched machine.
@@ -92,6 +123,11 @@ pub(crate) trait Machine: Send + Sync {
 
     /// What is known of the machine once it is connected.
     fn facts(&self) -> Facts;
+
+    /// The image that the machine was made of, as [`Builder::source_image`] says it.
+    fn source_image(&self) -> Result<Option<String>, String> {
+        Ok(self.facts().get("SourceAMI").filter(|id| !id.is_empty()).cloned())
+    }
 
     /// Makes the artifact, or nothing when the build is meant to leave none. What stays is taken off the cleanup
     /// stack; the machine itself remains for the engine to release.

@@ -9,6 +9,8 @@ pub(crate) mod consul;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
 pub(crate) mod github;
+#[cfg(feature = "docker")]
+pub(crate) mod looked_up;
 pub(crate) mod mount;
 pub(crate) mod progress;
 #[cfg(feature = "docker")]
@@ -30,6 +32,9 @@ pub(crate) struct Services {
     pub(crate) aws: aws::Accounts,
     #[cfg(feature = "docker")]
     docker: tokio::sync::OnceCell<docker::Docker>,
+    /// What registries have answered.
+    #[cfg(feature = "docker")]
+    pub(crate) images: looked_up::LookedUp,
 }
 
 #[cfg(feature = "docker")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{OnError, Workshop, cleanup, post_process, provision};
+use super::{OnError, Reading, Workshop, cleanup, post_process, provision};
 use crate::builder::{BuilderError, Facts, Machine, Makes};
 use crate::communicator::Communicator;
 use crate::inventory::{self, Inventory};
@@ -12,6 +12,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::event::{EventKind, Outcome, Phase};
+use crate::run::inputs::Inputs;
 
 /// How a build ended.
 #[derive(Debug)]
@@ -49,11 +50,11 @@ pub(super) struct Connected {
 }
 
 /// Runs one build and tells how it ended. On every path the machine is released, unless `-on-error` says otherwise.
-pub(super) async fn run(build: PlannedBuild, cx: &BuildContext, shop: &Workshop) -> Ended {
+pub(super) async fn run(build: PlannedBuild, reading: Reading, cx: &BuildContext, shop: &Workshop) -> Ended {
     let begun = Instant::now();
     cx.events.send(EventKind::BuildStarted);
     let mut connected = None;
-    let mut made = make(&build, &mut connected, cx, shop).await;
+    let mut made = make(&build, reading, &mut connected, cx, shop).await;
     let mut kept = false;
     if let Err(error) = &mut made {
         let on_error = shop.settings.on_error;
@@ -90,6 +91,7 @@ pub(super) async fn run(build: PlannedBuild, cx: &BuildContext, shop: &Workshop)
 /// error-cleanup provisioner can reach it after any later failure.
 async fn make(
     build: &PlannedBuild,
+    reading: Reading,
     connected: &mut Option<Connected>,
     cx: &BuildContext,
     shop: &Workshop,
@@ -100,15 +102,20 @@ async fn make(
     facts.insert("PackerRunUUID".to_owned(), shop.run.id.clone());
     tell_source(&facts, cx);
     let connected = connected.insert(Connected { machine, communicator, facts });
+    let mut provisioned = Ok(());
     if !build.provisioners.is_empty() {
         cx.events.send(EventKind::PhaseStarted { phase: Phase::Provision });
-        let provisioned = provision::all(&build.provisioners, connected, cx, shop).await;
+        provisioned = provision::all(&build.provisioners, connected, cx, shop).await;
         cx.events.send(EventKind::PhaseFinished { phase: Phase::Provision });
-        provisioned?;
     }
+    // Large files may still be read.
+    let inputs = reading.await.with_source(connected.machine.source_image());
+    tell_inputs(&inputs, cx);
+    provisioned?;
     let inventory = if shop.settings.inventory { take_inventory(build, connected, cx).await? } else { None };
     let machine = &connected.machine;
-    let mut artifact = stage(Phase::Capture, cx, shop, || async { Ok(machine.capture(cx).await?) }).await?;
+    let own = BuildContext { digest: inputs.digest(), ..cx.clone() };
+    let mut artifact = stage(Phase::Capture, cx, shop, || async { Ok(machine.capture(&own).await?) }).await?;
     if let Some(artifact) = &mut artifact {
         artifact.facts.entry("PackerRunUUID".to_owned()).or_insert_with(|| shop.run.id.clone());
         tell_contents(artifact, inventory, cx);
@@ -140,6 +147,11 @@ fn tell_contents(artifact: &Artifact, inventory: Option<Inventory>, cx: &BuildCo
     if artifact.size.is_some() || inventory.is_some() {
         cx.events.send(EventKind::Contents { size: artifact.size, inventory });
     }
+}
+
+pub(super) fn tell_inputs(inputs: &Inputs, cx: &BuildContext) {
+    let (digest, unknown) = (inputs.digest(), inputs.unknown.clone());
+    cx.events.send(EventKind::Inputs { digest, unknown, inputs: inputs.list.clone() });
 }
 
 /// Facts that say what a machine was made of, the most telling first, each with the one that names it for people.

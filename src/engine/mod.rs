@@ -8,20 +8,25 @@ mod cleanup;
 mod post_process;
 mod provision;
 pub(crate) mod sweep;
+mod unchanged;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::client::Services;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedBuild};
 use crate::run::cancel::Cancel;
 use crate::run::cleanup::CleanupStack;
 use crate::run::event::{EventKind, EventSender, Outcome};
+use crate::run::inputs::{Hashes, Inputs, Places, Planned};
 use crate::run::journal::Journal;
 use crate::run::{BuildContext, RunInfo};
+use unchanged::Built;
+pub(crate) use unchanged::Skip;
 
 /// What happens to a machine when its build fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +55,8 @@ pub(crate) struct Settings {
     pub inventory: bool,
     /// Asks for [`OnError::Ask`]; without it the answer is to clean up.
     pub ask: Option<Ask>,
+    /// Builds whose image is there already are not run.
+    pub skip: Option<Arc<Skip>>,
 }
 
 /// What a build needs besides itself.
@@ -72,6 +79,9 @@ pub(crate) struct Tally {
     pub leftovers: usize,
 }
 
+/// Inputs on their way: files are read beside everything else.
+type Reading = BoxFuture<'static, Inputs>;
+
 /// Runs every build of the plan. Builds start in listing order as places become free.
 pub(crate) async fn run(plan: Plan, shop: &Workshop) -> Tally {
     let begun = Instant::now();
@@ -80,26 +90,23 @@ pub(crate) async fn run(plan: Plan, shop: &Workshop) -> Tally {
     let places = Arc::new(Semaphore::new(shop.settings.parallel.unwrap_or(Semaphore::MAX_PERMITS)));
     let mut running = JoinSet::new();
     let mut tally = Tally::default();
-    for (number, build) in plan.builds.into_iter().enumerate() {
+    let contexts: Vec<BuildContext> =
+        plan.builds.iter().enumerate().map(|(number, build)| context(build, number, shop)).collect();
+    let readings = readings(&plan, shop);
+    let readings = skip(&plan, &contexts, readings, shop).await;
+    for ((build, cx), reading) in plan.builds.into_iter().zip(contexts).zip(readings) {
+        let Some(reading) = reading else { continue };
         let place = shop.cancel.unless_stopped(Arc::clone(&places).acquire_owned()).await;
-        let events = shop.events.for_build(number);
         let Ok(Ok(place)) = place else {
             let took = std::time::Duration::ZERO;
-            events.send(EventKind::BuildFinished { outcome: Outcome::Cancelled, took, artifacts: Vec::new() });
+            let outcome = Outcome::Cancelled;
+            cx.events.send(EventKind::BuildFinished { outcome, took, artifacts: Vec::new() });
             tally.cancelled += 1;
             continue;
         };
-        let cx = BuildContext {
-            run: Arc::clone(&shop.run),
-            source_name: build.source_name.clone(),
-            builder_type: build.title.builder.clone(),
-            events,
-            cancel: shop.cancel.clone(),
-            cleanup: CleanupStack::new(shop.journal.clone()),
-        };
         let shop = shop.clone();
         running.spawn(async move {
-            let ended = build::run(build, &cx, &shop).await;
+            let ended = build::run(build, reading, &cx, &shop).await;
             drop(place);
             ended
         });
@@ -123,4 +130,72 @@ pub(crate) async fn run(plan: Plan, shop: &Workshop) -> Tally {
     }
     shop.events.send(EventKind::RunFinished { took: begun.elapsed() });
     tally
+}
+
+fn context(build: &PlannedBuild, number: usize, shop: &Workshop) -> BuildContext {
+    BuildContext {
+        run: Arc::clone(&shop.run),
+        source_name: build.source_name.clone(),
+        builder_type: build.title.builder.clone(),
+        events: shop.events.for_build(number),
+        cancel: shop.cancel.clone(),
+        cleanup: CleanupStack::new(shop.journal.clone()),
+        digest: None,
+    }
+}
+
+/// Begins to read the files of all builds, as they are before any of them runs.
+fn readings(plan: &Plan, shop: &Workshop) -> Vec<Reading> {
+    let (hashes, places) = (Arc::new(Hashes::default()), Arc::new(Places::new(&shop.run.cwd)));
+    let read = |build: &PlannedBuild| -> Reading {
+        let Some(planned) = build.inputs.clone() else {
+            return Box::pin(std::future::ready(Planned::unknown("they were not looked for").read(&places, &hashes)));
+        };
+        let (hashes, places) = (Arc::clone(&hashes), Arc::clone(&places));
+        let reading = tokio::task::spawn_blocking(move || planned.read(&places, &hashes));
+        Box::pin(async move {
+            reading.await.unwrap_or_else(|error| Inputs { unknown: Some(error.to_string()), ..Inputs::default() })
+        })
+    };
+    plan.builds.iter().map(read).collect()
+}
+
+/// Finds the builds that need not run, all side by side, and ends them: nothing is left of their readings.
+async fn skip(plan: &Plan, contexts: &[BuildContext], readings: Vec<Reading>, shop: &Workshop) -> Vec<Option<Reading>> {
+    let Some(skip) = shop.settings.skip.as_deref().filter(|_| !shop.run.force) else {
+        return readings.into_iter().map(Some).collect();
+    };
+    let looks = plan.builds.iter().zip(contexts).zip(readings).map(|((build, cx), reading)| async move {
+        let begun = Instant::now();
+        let inputs = reading.await;
+        (unchanged::look(build, inputs.clone(), skip, cx, shop).await, inputs, begun.elapsed())
+    });
+    let looked = join_all(looks).await;
+    let mut left = Vec::new();
+    for (cx, (looked, inputs, took)) in contexts.iter().zip(looked) {
+        left.push(match looked.verdict {
+            Ok(artifact) => {
+                cx.events.send(EventKind::BuildStarted);
+                build::tell_inputs(&looked.inputs, cx);
+                let (outcome, artifacts) = (Outcome::Unchanged, vec![artifact]);
+                cx.events.send(EventKind::BuildFinished { outcome, took, artifacts });
+                None
+            }
+            // A stopped run has its own words for this.
+            Err(_) if shop.cancel.is_stopped() => Some(ready(inputs)),
+            Err(Built::For(why)) => {
+                cx.say(format!("Building the image anew: {why}"));
+                Some(ready(inputs))
+            }
+            Err(Built::Unsure(why)) => {
+                cx.warn(format!("Building the image, since nobody can say whether it is there: {why}"));
+                Some(ready(inputs))
+            }
+        });
+    }
+    left
+}
+
+fn ready(inputs: Inputs) -> Reading {
+    Box::pin(std::future::ready(inputs))
 }

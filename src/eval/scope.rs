@@ -11,7 +11,7 @@ use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 
 use super::functions::FunctionContext;
 use crate::diagnostic::{FileId, Span};
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// What may be used besides literals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,14 @@ impl Scope {
             }
         }
         members.map(Value::object)
+    }
+
+    /// The outputs of a data source.
+    pub(crate) fn data(&self, kind: &str, name: &str) -> Option<Value> {
+        match self.member("data", kind)??.kind {
+            Kind::Object(sources) => sources.get(name).cloned(),
+            _ => None,
+        }
     }
 
     /// `root.name` where `root` is a namespace: `Some(None)` when the namespace lacks the name.

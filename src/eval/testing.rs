@@ -30,6 +30,7 @@ pub(crate) fn decode<T>(
         started: std::time::SystemTime::UNIX_EPOCH,
         cwd: folder.to_owned(),
         version: "0.0.0".to_owned(),
+        frozen: false,
         legacy: None,
     };
     let mut diagnostics = Diagnostics::new();

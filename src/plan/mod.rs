@@ -3,6 +3,7 @@
 //! Template and scope go in; the engine runs what comes out. Nothing here has an effect on the world.
 
 mod build_block;
+mod inputs;
 mod meta;
 mod outline;
 mod select;
@@ -26,7 +27,9 @@ use crate::eval::body;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, Legacy};
 use crate::eval::scope::Scope;
-use crate::run::event::BuildTitle;
+use crate::post_processor::Effect;
+use crate::run::event::{BuildTitle, StepTitle};
+use crate::run::inputs::{Input, Places, Planned};
 use crate::template::{PEER_VERSION, Source, Template, without_builders};
 use build_block::{BuildBlock, SourceUse};
 
@@ -48,6 +51,8 @@ pub(crate) struct PlannedBuild {
     pub error_cleanup: Option<ProvisionerStep>,
     /// Each sequence starts from the builder's artifact.
     pub sequences: Vec<Vec<PostProcessorStep>>,
+    /// What decides the image, where that was asked for.
+    pub inputs: Option<Planned>,
 }
 
 /// What planning needs besides template and scope.
@@ -58,6 +63,8 @@ pub(crate) struct Context<'a> {
     pub started: SystemTime,
     /// In the old format, what its texts see.
     pub legacy: Option<Arc<Legacy>>,
+    /// Set where scope and clock are frozen: the inputs of each build are listed then.
+    pub frozen: Option<&'a Places>,
 }
 
 /// Decodes every build that `selection` lets through. Builds with mistakes are left out; their mistakes are in
@@ -119,9 +126,11 @@ fn build(
         started: cx.started,
         cwd: cx.cwd.to_owned(),
         version: PEER_VERSION.to_owned(),
+        frozen: cx.frozen.is_some(),
         legacy: cx.legacy.clone(),
     };
-    let builder = decode_builder(used, scope, &interpolation, cx, diagnostics);
+    let mut planned = cx.frozen.map(|_| Planned::default());
+    let builder = decode_builder(used, scope, &interpolation, cx, &mut planned, diagnostics);
     let known = builder::TABLE.iter().any(|(name, _)| *name == source.kind);
     let own_facts = known.then(|| builder.as_ref().map_or(&[][..], |b| b.own_facts()));
     let site = step::Site {
@@ -137,6 +146,9 @@ fn build(
     let mut provisioners = Vec::new();
     for pending in block.provisioners.iter() {
         provisioners.extend(ProvisionerStep::plan(pending, &site, false, cx, diagnostics));
+    }
+    for (number, step) in provisioners.iter_mut().enumerate() {
+        list_step(&mut planned, &format!("provisioner {}", number + 1), &step.title, step.given.take(), cx);
     }
     let error_cleanup = block.error_cleanup.as_ref();
     let error_cleanup = error_cleanup.and_then(|pending| ProvisionerStep::plan(pending, &site, true, cx, diagnostics));
@@ -157,6 +169,7 @@ fn build(
             sequences.push(steps);
         }
     }
+    list_naming(&mut planned, &mut sequences, cx);
     let steps = provisioners.iter().map(|step| &step.title).chain(sequences.iter().flatten().map(|step| &step.title));
     let steps = steps.cloned().collect();
     let title = BuildTitle { name: block.full_name(used), builder: source.kind.clone(), steps };
@@ -167,8 +180,43 @@ fn build(
         provisioners,
         error_cleanup,
         sequences,
+        inputs: planned,
     };
     (diagnostics.error_count() == errors).then_some(build)
+}
+
+/// Adds a step's options and files to the inputs.
+fn list_step(
+    planned: &mut Option<Planned>,
+    role: &str,
+    title: &StepTitle,
+    given: Option<step::Given>,
+    cx: &Context<'_>,
+) {
+    let (Some(planned), Some(given), Some(places)) = (planned.as_mut(), given, cx.frozen) else { return };
+    let name = title.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+    let owner = format!("{role} {}{name}", title.component);
+    planned.options.extend(inputs::of(&owner, &given.options, &given.interpolation, places));
+    planned.add_locals(given.locals);
+}
+
+/// Adds the post-processors that decide what the image is called or make another one of it; what others leave is no
+/// image.
+fn list_naming(planned: &mut Option<Planned>, sequences: &mut [Vec<PostProcessorStep>], cx: &Context<'_>) {
+    let deciding: Vec<&mut PostProcessorStep> =
+        sequences.iter_mut().flatten().filter(|step| step.effect != Effect::Other).collect();
+    let kinds: Vec<String> = deciding.iter().map(|step| step.title.component.clone()).collect();
+    for (at, step) in deciding.into_iter().enumerate() {
+        let like = |other: &&String| **other == kinds[at];
+        let number = match kinds.iter().filter(like).count() {
+            1 => String::new(),
+            _ => format!(" {}", kinds[..at].iter().filter(like).count() + 1),
+        };
+        if let (Some(planned), Effect::Names(names)) = (planned.as_mut(), &step.effect) {
+            planned.names.extend(names.iter().cloned());
+        }
+        list_step(planned, &format!("post-processor{number}"), &step.title, step.given.take(), cx);
+    }
 }
 
 fn decode_builder(
@@ -176,6 +224,7 @@ fn decode_builder(
     scope: &Scope,
     interpolation: &Interpolation,
     cx: &Context<'_>,
+    planned: &mut Option<Planned>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Box<dyn Builder>> {
     let Source { kind, kind_span, .. } = used.source;
@@ -199,9 +248,16 @@ fn decode_builder(
         catalog::refuse((Role::Builder, kind, *kind_span), options, &built, interpolation, diagnostics);
         return None;
     };
+    if let (Some(planned), Some(places)) = (planned.as_mut(), cx.frozen) {
+        planned.options.push(Input::text("builder", kind.as_str()));
+        planned.options.extend(inputs::of("builder", &options, interpolation, places));
+    }
     let mut fields = Fields::new(format!("builder \"{kind}\""), options, interpolation, diagnostics);
     let builder = decode(&mut fields, cx.services);
     let complete = fields.finish();
+    if let (Some(planned), Some(builder)) = (planned, &builder) {
+        planned.add_locals(builder.locals());
+    }
     if builder.is_none() {
         unexplained("builder", kind, used.source.span, diagnostics);
     }

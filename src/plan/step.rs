@@ -17,9 +17,10 @@ use crate::eval::body::{self, Pending};
 use crate::eval::fields::{Fields, UNKNOWN};
 use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::Scope;
-use crate::post_processor::{self, PostProcessor};
+use crate::post_processor::{self, Effect, PostProcessor};
 use crate::provisioner::{self, Provisioner};
 use crate::run::event::{StepKind, StepTitle};
+use crate::run::inputs::Local;
 use crate::value::{Number, Type, Value, convert};
 
 /// Keys of `build.*` that every build has. `Port` is a number, the others are texts.
@@ -83,10 +84,20 @@ struct Source {
     meta: &'static [&'static str],
 }
 
+/// What the inputs of an image take of a step.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub options: Body,
+    pub interpolation: Interpolation,
+    pub locals: Vec<Local>,
+}
+
 #[derive(Debug)]
 pub(crate) struct ProvisionerStep {
     pub title: StepTitle,
     pub meta: Meta,
+    /// Where inputs are listed.
+    pub(super) given: Option<Given>,
     decode: provisioner::Decode,
     source: Source,
 }
@@ -98,6 +109,10 @@ pub(crate) struct PostProcessorStep {
     pub keep_input: Option<bool>,
     /// Keys of `build.*` that later steps of the sequence have in addition.
     pub added_facts: &'static [&'static str],
+    /// As it is planned, `build.*` being unknown.
+    pub effect: Effect,
+    /// Where inputs are listed.
+    pub(super) given: Option<Given>,
     decode: post_processor::Decode,
     source: Source,
 }
@@ -138,6 +153,7 @@ impl ProvisionerStep {
             catalog::refuse(what, options, &built, &source.interpolation, diagnostics);
             return None;
         };
+        let kept = cx.frozen.map(|_| options.clone());
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
         let provisioner = decode(&mut fields, cx.services);
         let complete = fields.finish();
@@ -154,7 +170,8 @@ impl ProvisionerStep {
         }
         let kind = if error_cleanup { StepKind::ErrorCleanupProvisioner } else { StepKind::Provisioner };
         let place = Some(place(cx, pending.span));
-        Some(Self { title: StepTitle { kind, component, name, place }, meta, decode: *decode, source })
+        let given = kept.map(|options| source.given(options, provisioner.map(|p| p.locals()).unwrap_or_default()));
+        Some(Self { title: StepTitle { kind, component, name, place }, meta, given, decode: *decode, source })
     }
 
     /// Decodes once more, now with the machine's facts.
@@ -192,16 +209,19 @@ impl PostProcessorStep {
             catalog::refuse(what, options, &built, &source.interpolation, diagnostics);
             return None;
         };
+        let kept = cx.frozen.map(|_| options.clone());
         let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
         let decoded = decode(&mut fields, cx.services);
         let complete = fields.finish();
         if decoded.is_none() {
             unexplained("post-processor", &component, pending.span, diagnostics);
         }
-        let added_facts = decoded.filter(|_| complete)?.added_facts();
+        let decoded = decoded.filter(|_| complete)?;
+        let (added_facts, effect) = (decoded.added_facts(), decoded.effect());
+        let given = kept.map(|options| source.given(options, Vec::new()));
         let place = Some(place(cx, pending.span));
         let title = StepTitle { kind: StepKind::PostProcessor, component, name, place };
-        Some(Self { title, keep_input, added_facts, decode: *decode, source })
+        Some(Self { title, keep_input, added_facts, effect, given, decode: *decode, source })
     }
 
     /// Decodes once more, now with the artifact's facts.
@@ -239,6 +259,10 @@ impl Source {
             interpolation,
             meta,
         }
+    }
+
+    fn given(&self, options: Body, locals: Vec<Local>) -> Given {
+        Given { options, interpolation: self.interpolation.clone(), locals }
     }
 
     /// What texts see when the step runs.

@@ -41,6 +41,7 @@ fn refused(options: &Options, decode: &dyn Fn(&mut Fields<'_>)) -> Vec<String> {
         started: std::time::SystemTime::UNIX_EPOCH,
         cwd: "/nowhere".into(),
         version: "1".to_owned(),
+        frozen: false,
         legacy: None,
     };
     let mut diagnostics = Diagnostics::new();

@@ -9,6 +9,7 @@ use super::{PlannedImage, below};
 use crate::config::{EventClass, Image};
 use crate::plan::PlannedBuild;
 use crate::run::event::StepTitle;
+use crate::run::inputs::{Input, Inputs};
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -41,6 +42,12 @@ struct ListedBuild<'a> {
     error_cleanup_provisioner: Option<Step<'a>>,
     /// Each sequence starts from the builder's artifact.
     post_processors: Vec<Vec<Step<'a>>>,
+    /// Over all inputs; null where they are not all known.
+    digest: Option<String>,
+    /// Why there is no digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_inputs: Option<&'a str>,
+    inputs: &'a [Input],
 }
 
 #[derive(Serialize)]
@@ -53,11 +60,12 @@ struct Step<'a> {
     place: Option<String>,
 }
 
-pub(super) fn json(planned: &[PlannedImage], cwd: &Path) -> String {
+pub(super) fn json(planned: &[PlannedImage], inputs: &[Inputs], cwd: &Path) -> String {
+    let builds = planned.iter().flat_map(|image| image.plan.builds.iter().map(move |build| (image, build)));
     let listing = Listing {
         format_version: "1.0",
         images: planned.iter().filter_map(|planned| Some(image(planned.image.as_ref()?))).collect(),
-        builds: planned.iter().flat_map(|image| image.plan.builds.iter().map(|b| build(image, b, cwd))).collect(),
+        builds: builds.zip(inputs).map(|((image, of), inputs)| build(image, of, inputs, cwd)).collect(),
     };
     serde_json::to_string_pretty(&listing).unwrap_or_default() + "\n"
 }
@@ -71,7 +79,7 @@ fn image(image: &Image) -> ListedImage<'_> {
     }
 }
 
-fn build<'a>(planned: &'a PlannedImage, build: &'a PlannedBuild, cwd: &Path) -> ListedBuild<'a> {
+fn build<'a>(planned: &'a PlannedImage, build: &'a PlannedBuild, inputs: &'a Inputs, cwd: &Path) -> ListedBuild<'a> {
     let step = |title: &'a StepTitle| Step {
         r#type: &title.component,
         name: title.name.as_deref(),
@@ -87,5 +95,8 @@ fn build<'a>(planned: &'a PlannedImage, build: &'a PlannedBuild, cwd: &Path) -> 
         provisioners: build.provisioners.iter().map(|s| step(&s.title)).collect(),
         error_cleanup_provisioner: build.error_cleanup.as_ref().map(|s| step(&s.title)),
         post_processors: build.sequences.iter().map(sequence).collect(),
+        digest: inputs.digest(),
+        unknown_inputs: inputs.unknown.as_deref(),
+        inputs: &inputs.list,
     }
 }

@@ -1,6 +1,8 @@
 //! `forge plan`: what would be built, for people, for programs, and as the matrix of a GitHub job. Nothing is built and
 //! no data source is read.
 
+mod explain;
+mod inputs;
 mod listing;
 mod matrix;
 mod table;
@@ -18,10 +20,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Style};
 use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
 use crate::plan::{Plan, Selection, check_selection};
+use crate::report::record::Record;
+use crate::report_command;
 use crate::secret::Redactor;
 
-/// Planning has no effect on the world, and asks nobody but for values.
-const ASKED: Asked = Asked { warn_undeclared: true, syntax_only: false, read_data: false, ask_services: true };
+/// Planning has no effect on the world, and asks nobody but for values. What decides the images is asked for only where
+/// it is shown.
+const ASKED: Asked =
+    Asked { warn_undeclared: true, syntax_only: false, read_data: false, ask_services: true, inputs: false };
 
 /// The plan of one template, for an image of the repository's file or for none.
 pub(crate) struct PlannedImage {
@@ -35,9 +41,25 @@ pub(crate) struct PlannedImage {
 pub(crate) async fn run(args: &PlanArgs, process: &Process, redactor: &Redactor) -> ExitCode {
     let mut front = Front::empty();
     let planned = plan(args, &mut front, process, redactor).await;
+    let earlier = match args.baseline.as_ref().map(|path| report_command::read(std::slice::from_ref(path))) {
+        None => None,
+        Some(Ok(records)) => Some(records.iter().flat_map(Record::earlier).collect()),
+        Some(Err(mistake)) => {
+            front.diagnostics.push(Diagnostic::error(format!("-baseline {mistake}")));
+            None
+        }
+    };
+    let known = match (args.json || args.explain) && !front.diagnostics.has_errors() {
+        true => inputs::of(&planned, process, redactor).await,
+        false => Vec::new(),
+    };
     let output = match front.diagnostics.has_errors() {
         true => String::new(),
-        false if args.json => listing::json(&planned, &process.cwd),
+        false if args.json => listing::json(&planned, &known, &process.cwd),
+        false if args.explain => match &earlier {
+            Some(earlier) => explain::compare(&planned, &known, earlier),
+            None => explain::list(&planned, &known),
+        },
         false if args.matrix => matrix_line(&planned, args.group.map(usize::from), &mut front, redactor),
         false => table(&planned),
     };
@@ -126,7 +148,8 @@ async fn plan(args: &PlanArgs, front: &mut Front, process: &Process, redactor: &
     let own = args.only.is_empty() && args.except.is_empty();
     let mut planned = Vec::new();
     for chosen in choose(args, front, process) {
-        planned.extend(chosen.read(ASKED, own, front, process, redactor).await);
+        let asked = Asked { inputs: args.json || args.explain, ..ASKED };
+        planned.extend(chosen.read(asked, own, front, process, redactor).await);
     }
     // A pattern of the command line is meant for all images together.
     let names: Vec<String> = planned.iter().flat_map(|image| image.plan.names.iter().cloned()).collect();

@@ -61,12 +61,47 @@ impl Processed {
     }
 }
 
+/// What a post-processor does to an image, as far as another run could find it done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Gives it names, `repository[:tag]`.
+    Names(Vec<String>),
+    /// Sends it to the registries of its names.
+    Pushes,
+    /// Makes another image.
+    Remakes,
+    /// Leaves something beside the image.
+    Other,
+}
+
+/// An image in registries.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    Image(Box<Artifact>),
+    /// Why there is none.
+    Nowhere(String),
+}
+
 /// A post-processor with its decoded configuration.
 #[async_trait]
 pub(crate) trait PostProcessor: Send + Sync {
     /// Keys of `build.*` that the steps behind this one have in addition.
     fn added_facts(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::Other
+    }
+
+    /// The image with these inputs that all of the names stand for in their registries. Only looks.
+    async fn find_pushed(
+        &self,
+        _names: &[String],
+        _digest: &str,
+        _: &BuildContext,
+    ) -> Result<Pushed, PostProcessError> {
+        Ok(Pushed::Nowhere("it is pushed nowhere".to_owned()))
     }
 
     /// `input.facts` is what `build.*` is here.

@@ -11,6 +11,7 @@ use crate::client::Services;
 use crate::communicator::{Communicator, CommunicatorError, Content};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
+use crate::run::inputs::Local;
 
 /// What is moved, and which way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ enum Transfer {
 #[derive(Debug)]
 struct FileTransfer {
     transfer: Transfer,
+    /// An earlier step of the build makes the sources.
+    generated: bool,
     destination: String,
 }
 
@@ -62,7 +65,7 @@ impl FileTransfer {
                 return None;
             }
         };
-        Some(Self { transfer, destination: destination? })
+        Some(Self { transfer, generated, destination: destination? })
     }
 
     async fn upload(
@@ -115,6 +118,13 @@ impl FileTransfer {
 
 #[async_trait]
 impl Provisioner for FileTransfer {
+    fn locals(&self) -> Vec<Local> {
+        match &self.transfer {
+            Transfer::Upload(sources) if !self.generated => sources.iter().map(Local::copied).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
         if let Transfer::Upload(sources) = &self.transfer {
             for source in sources {

@@ -18,6 +18,7 @@ use crate::communicator::{Communicator, CommunicatorError};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::cancel::Cancelled;
+use crate::run::inputs::Local;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProvisionError {
@@ -51,6 +52,11 @@ pub(crate) trait Provisioner: Send + Sync {
     /// build without one.
     fn needs_machine(&self) -> bool {
         true
+    }
+
+    /// Files and folders beside the template that it reads.
+    fn locals(&self) -> Vec<Local> {
+        Vec::new()
     }
 
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError>;

@@ -9,6 +9,7 @@ use crate::client::Services;
 use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
+use crate::run::inputs::Local;
 use crate::script::local::{LocalScript, LocalScriptError};
 
 struct ShellLocal(LocalScript);
@@ -21,6 +22,10 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 impl Provisioner for ShellLocal {
     fn needs_machine(&self) -> bool {
         false
+    }
+
+    fn locals(&self) -> Vec<Local> {
+        self.0.locals()
     }
 
     async fn provision(&self, _: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {

@@ -22,7 +22,8 @@ pub(crate) fn headline(record: &Record) -> String {
     let total = record.builds.len();
     let took = record.seconds.filter(|_| total > 0).map(|took| format!(" in {}", short(took))).unwrap_or_default();
     let (failed, missing) = (record.count(State::Failed), record.count(State::Missing));
-    let good = record.count(State::Succeeded);
+    let unchanged = record.count(State::Unchanged);
+    let good = record.count(State::Succeeded) + unchanged;
     let cancelled = record.cancelled.is_some() || record.count(State::Cancelled) > 0;
     match total {
         _ if outcome::of_jobs(record).is_some() => outcome::of_jobs(record).unwrap_or_default(),
@@ -36,6 +37,10 @@ pub(crate) fn headline(record: &Record) -> String {
             format!("❌ {failed} of {} failed{lost}{wrong}{took}", counted(total, "build"))
         }
         _ if cancelled => format!("⚪ Cancelled{took}: {good} of {} finished", counted(total, "build")),
+        _ if unchanged == total => format!("✅ {} unchanged{took}", counted(total, "build")),
+        _ if unchanged > 0 => {
+            format!("✅ {} succeeded, {unchanged} unchanged{took}", counted(total - unchanged, "build"))
+        }
         _ => format!("✅ {} succeeded{took}", counted(total, "build")),
     }
 }
@@ -60,6 +65,7 @@ pub(crate) fn result(state: State) -> &'static str {
         State::Succeeded => "✅ success",
         State::Failed => "❌ failure",
         State::Cancelled => "⚪ cancelled",
+        State::Unchanged => "➖ unchanged",
         State::Missing => "❓ no record",
     }
 }
@@ -126,7 +132,7 @@ fn short_id(id: &str) -> &str {
 fn progress(build: &Build) -> String {
     let (done, all) = (build.steps.iter().filter(|step| step.state == State::Succeeded).count(), build.steps.len());
     let failed = build.failed_step().map(|step| format!(", ❌ {}", named(step))).unwrap_or_default();
-    if all == 0 { String::new() } else { format!("{done} of {all}{failed}") }
+    if all == 0 || build.state == State::Unchanged { String::new() } else { format!("{done} of {all}{failed}") }
 }
 
 /// The steps of a build, a row each.
@@ -138,7 +144,11 @@ pub(crate) fn steps(build: &Build) -> String {
     for step in &build.steps {
         let place = step.place.as_deref().map(code).unwrap_or_default();
         let took = if step.started.is_some() { short(step.seconds) } else { String::new() };
-        let word = if step.state == State::Waiting && is_over(build) { "– not reached" } else { result(step.state) };
+        let word = match step.state {
+            State::Waiting if build.state == State::Unchanged => "– not needed",
+            State::Waiting if is_over(build) => "– not reached",
+            state => result(state),
+        };
         text.push_str(&format!("| {} | {word} | {took} | {place} |\n", named(step)));
     }
     text

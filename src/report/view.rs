@@ -8,6 +8,7 @@ use super::record::{Leftover, Source};
 use crate::inventory::Inventory;
 use crate::run::artifact::Artifact;
 use crate::run::event::{BuildTitle, Event, EventKind, Outcome, Phase, StepKind, StepTitle};
+use crate::run::inputs::Input;
 
 /// The last output lines that are kept of a step, for the report of its failure.
 const TAIL_LINES: usize = 40;
@@ -39,6 +40,11 @@ pub(crate) struct BuildView {
     pub phase: Option<Phase>,
     /// The image that its machine was made of.
     pub source: Option<Source>,
+    /// Over all that decides the image.
+    pub digest: Option<String>,
+    /// Why there is no digest.
+    pub unknown_inputs: Option<String>,
+    pub inputs: Vec<Input>,
     /// In the order in which they started.
     pub phases: Vec<PhaseView>,
     /// In the order in which they started; a retried step is listed once for each attempt.
@@ -161,6 +167,9 @@ impl BuildView {
             started: None,
             phase: None,
             source: None,
+            digest: None,
+            unknown_inputs: None,
+            inputs: Vec::new(),
             phases: Vec::new(),
             steps: Vec::new(),
             activity: String::new(),
@@ -207,6 +216,11 @@ impl BuildView {
             EventKind::Contents { size, inventory } => {
                 self.size = *size;
                 self.inventory.clone_from(inventory);
+            }
+            EventKind::Inputs { digest, unknown, inputs } => {
+                self.digest.clone_from(digest);
+                self.unknown_inputs.clone_from(unknown);
+                self.inputs.clone_from(inputs);
             }
             EventKind::Say { text } => self.activity.clone_from(text),
             EventKind::Output { line, .. } => match self.running_step_mut() {

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::Environment;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
+use crate::eval::functions::STAND_IN;
 use crate::eval::interpolate::{Data, Interpolation, Legacy};
 use crate::secret::Redactor;
 use crate::template::variable_files::{Checks, plain_texts};
@@ -65,6 +66,9 @@ pub(crate) fn variables(
     for name in &legacy.sensitive {
         // Before anything is said of it: its text may be wrong and then be shown.
         given.get(name).into_iter().for_each(|given| redactor.add(&given.text));
+        if environment.frozen {
+            given.entry(name.clone()).and_modify(|given| STAND_IN.clone_into(&mut given.text));
+        }
     }
     let template_dir = environment.cwd.join(&template.root);
     let engine = Interpolation {
@@ -73,6 +77,7 @@ pub(crate) fn variables(
         started: environment.started,
         cwd: environment.cwd.clone(),
         version: PEER_VERSION.to_owned(),
+        frozen: environment.frozen,
         legacy: Some(Arc::new(Legacy {
             template_dir: plain(&template_dir),
             environment: Some(process.iter().cloned().collect()),
@@ -81,7 +86,7 @@ pub(crate) fn variables(
         })),
     };
     let rendered = render(&given, engine, may_lack, diagnostics);
-    for name in &legacy.sensitive {
+    for name in legacy.sensitive.iter().filter(|_| !environment.frozen) {
         rendered.get(name).into_iter().for_each(|text| redactor.add(text));
     }
     Some(Arc::new(Legacy { variables: rendered, template_dir: plain(&template_dir), ..Legacy::default() }))

@@ -15,14 +15,14 @@ use crate::client::Services;
 use crate::datasource::{Entry, Reading, TABLE};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::eval::fields::Fields;
-use crate::eval::functions::{FunctionContext, Secrets};
+use crate::eval::functions::{FunctionContext, STAND_IN, Secrets};
 use crate::eval::interpolate::Interpolation;
 use crate::eval::scope::{Reference, Scope};
 use crate::eval::{body, evaluate};
 use crate::secret::Redactor;
 use crate::template::variable_files::{Assignment, Checks, Given, Raw, collect};
 use crate::template::{Data, Input, PEER_VERSION, Template, variables};
-use crate::value::{Type, Value};
+use crate::value::{Kind, Type, Value, set};
 
 /// What the process hands to the template: the facts that expressions can see, and variables.
 #[derive(Debug, Clone)]
@@ -35,6 +35,10 @@ pub(crate) struct Environment {
     pub secrets: Option<Arc<dyn Secrets>>,
     /// What data sources ask.
     pub services: Arc<Services>,
+    /// For the inputs of an image: the clock stands still at `started`, and a text stands for each that is sensitive.
+    pub frozen: bool,
+    /// A scope that has the outputs of data sources already.
+    pub outputs: Option<Scope>,
 }
 
 /// Which data sources matter, by their places in the template, and what is done with them. The others are unknown.
@@ -52,6 +56,11 @@ impl Wanted {
 
     pub(crate) fn all(template: &Template) -> Self {
         Self { places: (0..template.data.len()).collect(), read: true }
+    }
+
+    /// The same ones, read.
+    pub(crate) fn reading(self) -> Self {
+        Self { read: true, ..self }
     }
 
     /// The same ones, only checked.
@@ -86,6 +95,7 @@ pub(crate) async fn resolve(
         started: environment.started,
         secrets: environment.secrets.clone(),
         in_template: false,
+        frozen: environment.frozen,
     });
     let names: Vec<&str> = template.variables.iter().map(|v| v.name.as_str()).collect();
     let assigned = collect(&environment.given, input, &|name| names.contains(&name), &names, sources, diagnostics);
@@ -98,7 +108,7 @@ pub(crate) async fn resolve(
     }
     let assigned = (assigned, environment.given.checks);
     for (name, value) in variables::values(&template.variables, assigned, &functions, sources, diagnostics) {
-        hide(&value, redactor);
+        let value = shown(value, environment, redactor);
         scope.insert("var", &name, value);
     }
     let text = |path: &std::path::Path| Value::from(path.to_string_lossy().replace('\\', "/"));
@@ -112,6 +122,34 @@ pub(crate) async fn resolve(
         graph(template, wanted, &mut scope, environment, redactor, diagnostics).await;
     }
     scope
+}
+
+/// The value as expressions see it: its sensitive texts are registered, or have the stand-in in their place.
+fn shown(value: Value, environment: &Environment, redactor: &Redactor) -> Value {
+    if environment.frozen {
+        return veiled(&value, false);
+    }
+    hide(&value, redactor);
+    value
+}
+
+/// With the stand-in for each sensitive text, so that what is made of it still shows the rest. Sensitive numbers stay
+/// marked.
+fn veiled(value: &Value, within: bool) -> Value {
+    let secret = within || value.sensitive;
+    let all = |items: &[Value]| items.iter().map(|item| veiled(item, secret)).collect::<Vec<_>>();
+    let entries = |entries: &BTreeMap<String, Value>| {
+        entries.iter().map(|(key, item)| (key.clone(), veiled(item, secret))).collect::<BTreeMap<_, _>>()
+    };
+    match &value.kind {
+        Kind::String(_) if secret => STAND_IN.into(),
+        Kind::List(element, items) => Value::list(element.clone(), all(items)),
+        Kind::Set(element, items) => set(element.clone(), all(items)),
+        Kind::Tuple(items) => Value::tuple(all(items)),
+        Kind::Map(element, items) => Value::map(element.clone(), entries(items)),
+        Kind::Object(items) => Value::object(entries(items)),
+        _ => value.clone().marked(secret),
+    }
 }
 
 /// Registers every text of a sensitive value.
@@ -149,14 +187,18 @@ async fn graph(
             Node::Local(at) => {
                 let local = &template.locals[at];
                 let value = evaluate(&local.value.node, local.value.file, scope, diagnostics).marked(local.sensitive);
-                hide(&value, redactor);
+                let value = shown(value, environment, redactor);
                 scope.insert("local", &local.name, value);
             }
             Node::Data(at) => {
                 let data = &template.data[at];
                 let read = wanted.places.contains(&at).then_some(wanted.read);
-                let value = look_up(data, read, scope, environment, redactor, diagnostics).await;
-                hide(&value, redactor);
+                let value = match environment.outputs.as_ref().and_then(|outputs| outputs.data(&data.kind, &data.name))
+                {
+                    Some(known) => known,
+                    None => look_up(data, read, scope, environment, redactor, diagnostics).await,
+                };
+                let value = shown(value, environment, redactor);
                 let kind = found.entry(&data.kind).or_default();
                 kind.insert(data.name.clone(), value);
                 scope.insert("data", &data.kind, Value::object(kind.clone()));
@@ -189,6 +231,7 @@ async fn look_up(
         started: environment.started,
         cwd: environment.cwd.clone(),
         version: PEER_VERSION.to_owned(),
+        frozen: environment.frozen,
         legacy: None,
     };
     let Some(entry) = entry else {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Tag whose value is the run's id, on everything that can carry tags while it belongs to a run.
 pub(crate) const RUN_TAG: &str = "forge:run";
+/// Tag of an image whose value is the digest over everything that decided it; it stays.
+pub(crate) const INPUTS_TAG: &str = "forge:inputs";
 /// Tag whose value is unique to one created thing, beside [`RUN_TAG`].
 pub(crate) const RESOURCE_TAG: &str = "forge:resource";
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use super::artifact::Artifact;
+use super::inputs::Input;
 use super::inventory::Inventory;
 use crate::secret::Redactor;
 
@@ -97,6 +98,8 @@ pub(crate) enum Outcome {
     /// With the error's text. A step may fail without failing its build (`continue_on_error`).
     Failed(String),
     Cancelled,
+    /// Its image was there already: nothing was run.
+    Unchanged,
 }
 
 /// Kinds of events. Texts hold no line prefix, colour or secret.
@@ -118,6 +121,12 @@ pub(crate) enum EventKind {
     Source {
         id: String,
         name: Option<String>,
+    },
+    /// What decides the image, as far as it is known: `digest` is over all of it, or `unknown` says why there is none.
+    Inputs {
+        digest: Option<String>,
+        unknown: Option<String>,
+        inputs: Vec<Input>,
     },
     StepStarted {
         step: StepTitle,
@@ -211,6 +220,13 @@ impl EventKind {
                 hide(id);
                 name.iter_mut().for_each(hide);
             }
+            Self::Inputs { inputs, unknown, .. } => {
+                unknown.iter_mut().for_each(hide);
+                for input in inputs {
+                    hide(&mut input.name);
+                    input.value.iter_mut().for_each(hide);
+                }
+            }
             Self::StepStarted { step } => step.name.iter_mut().for_each(hide),
             Self::Contents { inventory: Some(inventory), .. } => inventory.redact(redactor),
             Self::Progress { label, .. } => hide(label),
@@ -239,6 +255,9 @@ impl EventKind {
             Self::PhaseStarted { phase } => tracing::info!(build, ?phase, "phase started"),
             Self::PhaseFinished { phase } => tracing::info!(build, ?phase, "phase finished"),
             Self::Source { id, name } => tracing::info!(build, id, name, "source image"),
+            Self::Inputs { digest, unknown, inputs } => {
+                tracing::info!(build, digest, unknown, inputs = inputs.len(), "inputs");
+            }
             Self::StepStarted { step } => {
                 tracing::info!(build, component = step.component, name = step.name, place = step.place, "step started");
             }
@@ -305,6 +324,11 @@ impl EventSender {
     /// The same channel, for events of build number `build`.
     pub(crate) fn for_build(&self, build: usize) -> Self {
         Self { build: Some(build), ..self.clone() }
+    }
+
+    /// One that sends to nobody, with the same redactor.
+    pub(crate) fn unheard(&self) -> Self {
+        Self { build: self.build, ..channel(self.redactor.clone()).0 }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {

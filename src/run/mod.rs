@@ -53,9 +53,16 @@ pub(crate) struct BuildContext {
     pub events: EventSender,
     pub cancel: Cancel,
     pub cleanup: CleanupStack,
+    /// Over everything that decides the image, while it is captured and if all of it is known: the image says so.
+    pub digest: Option<String>,
 }
 
 impl BuildContext {
+    /// The same for somebody who only looks, before anything runs: nobody hears what is said.
+    pub(crate) fn unheard(&self) -> Self {
+        Self { events: self.events.unheard(), ..self.clone() }
+    }
+
     /// Tells what the component does now.
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.events.send(EventKind::Say { text: text.into() });

@@ -27,6 +27,7 @@ pub(crate) fn context(folder: &Path) -> (BuildContext, EventReceiver) {
         events,
         cancel: Cancel::default(),
         cleanup: CleanupStack::new(Journal::new(folder, "test")),
+        digest: None,
     };
     (cx, receiver)
 }

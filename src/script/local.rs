@@ -10,6 +10,7 @@ use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, data};
 use crate::run::BuildContext;
 use crate::run::cancel::Cancelled;
+use crate::run::inputs::Local;
 use crate::run::local_command::{self, LocalCommandError};
 
 /// Names of systems that `only_on` knows, in the peer's spelling.
@@ -45,6 +46,10 @@ pub(crate) struct LocalScript {
 }
 
 impl LocalScript {
+    pub(crate) fn locals(&self) -> Vec<Local> {
+        self.options.locals()
+    }
+
     /// `shell_prefix`: an `execute_command` of a single element is a command line for `sh -c`.
     pub(crate) fn decode(fields: &mut Fields<'_>, shell_prefix: bool) -> Option<Self> {
         let options = ScriptOptions::decode(fields, Some("command"));

@@ -9,6 +9,7 @@ pub(crate) mod local;
 pub(crate) use environment::{Environment, VariableFormat};
 
 use crate::eval::fields::Fields;
+use crate::run::inputs::Local;
 
 /// The text to run: given in the template, or files beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,14 @@ impl ScriptOptions {
         let valid_exit_codes = fields.integers("valid_exit_codes").filter(|codes| !codes.is_empty());
         let valid_exit_codes = valid_exit_codes.unwrap_or_else(|| vec![0]);
         Some(Self { source: source?, environment: environment?, format, inline_shebang, valid_exit_codes })
+    }
+
+    /// The script's files; their modes do not matter.
+    pub(crate) fn locals(&self) -> Vec<Local> {
+        match &self.source {
+            Source::Inline(_) => Vec::new(),
+            Source::Files(paths) => paths.iter().map(Local::bytes).collect(),
+        }
     }
 
     /// Whether `status` is among the good ones.

@@ -9,7 +9,7 @@ use crate::client::aws::ec2::types::Tags;
 use crate::client::aws::wait::Polling;
 use crate::client::aws::{Access, Aws};
 use crate::run::BuildContext;
-use crate::run::aws::{AwsThing, RESOURCE_TAG, RUN_TAG};
+use crate::run::aws::{AwsThing, INPUTS_TAG, RESOURCE_TAG, RUN_TAG};
 use crate::run::cleanup::Resource;
 use crate::run::id;
 
@@ -76,6 +76,16 @@ pub(super) fn since_now() -> String {
 pub(super) fn owned(mut tags: Tags, resource: &str, cx: &BuildContext) -> Tags {
     tags.insert(RUN_TAG.to_owned(), cx.run.id.clone());
     tags.insert(RESOURCE_TAG.to_owned(), resource.to_owned());
+    tags
+}
+
+/// The same for an image, which also says what it was made of; none where images take no tags.
+pub(super) fn owned_image(tags: Tags, resource: &str, cx: &BuildContext) -> Tags {
+    if resource.is_empty() {
+        return Tags::new();
+    }
+    let mut tags = owned(tags, resource, cx);
+    tags.extend(cx.digest.clone().map(|digest| (INPUTS_TAG.to_owned(), digest)));
     tags
 }
 

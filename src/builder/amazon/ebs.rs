@@ -9,13 +9,14 @@ use super::config::{self, EbsConfig};
 use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
-use super::{artifact, finish, precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine, Makes};
+use super::{artifact, finish, found, precheck, source};
+use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
+use crate::run::inputs::Local;
 
 const BUILDER_ID: &str = "mitchellh.amazonebs";
 
@@ -49,6 +50,24 @@ impl Builder for Ebs {
             true => Makes::Nothing,
             false => Makes::ImageOfItself,
         }
+    }
+
+    fn locals(&self) -> Vec<Local> {
+        self.config.run.user_data_file.iter().map(Local::bytes).collect()
+    }
+
+    async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
+        let (config, run) = (&self.config, &self.config.run);
+        let filter = run.source_ami_filter.as_ref();
+        source::id((&config.access, config.polling), &run.source_ami, filter, &self.services, cx).await
+    }
+
+    async fn find_image(&self, digest: &str, cx: &BuildContext) -> Result<Found, BuilderError> {
+        if self.config.skip_create_ami {
+            return Ok(Found::Nowhere("\"skip_create_ami\" is set".to_owned()));
+        }
+        let account = Account::connect(&self.config.access, self.config.polling, &self.services, cx).await?;
+        found::find(BUILDER_ID, &account, &self.config.ami, digest, cx).await
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

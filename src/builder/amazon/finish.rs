@@ -12,7 +12,7 @@ use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{FastLaunch, Image, ImageChange, Tags};
 use crate::eval::interpolate::Interpolation;
 use crate::run::BuildContext;
-use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
+use crate::run::aws::{INPUTS_TAG, RESOURCE_TAG, RUN_TAG};
 
 /// What the template says of the images.
 pub(super) struct Wanted<'a> {
@@ -40,7 +40,7 @@ pub(super) async fn finish(
     let Wanted { ami, interpolation, facts, .. } = *wanted;
     let finish = Finish {
         changes: changes(ami, interpolation, facts)?,
-        tags: render_tags(&ami.tags, interpolation, facts).map_err(BuilderError::Failed)?,
+        tags: tags(account, ami, interpolation, facts, cx)?,
         snapshot_tags: render_tags(&ami.snapshot_tags, interpolation, facts).map_err(BuilderError::Failed)?,
     };
     announce(&finish, ami, images, cx);
@@ -62,6 +62,20 @@ pub(super) async fn finish(
         Some(with_cooldown) => protect(account, with_cooldown, images, cx).await,
         None => Ok(()),
     }
+}
+
+/// Where images could not be created with tags, they get here what says of what they were made.
+fn tags(
+    account: &Account,
+    ami: &AmiOptions,
+    interpolation: &Interpolation,
+    facts: &SourceFacts,
+    cx: &BuildContext,
+) -> Result<Tags, BuilderError> {
+    let mut tags = render_tags(&ami.tags, interpolation, facts).map_err(BuilderError::Failed)?;
+    let digest = cx.digest.clone().filter(|_| !account.tags_images());
+    tags.extend(digest.map(|digest| (INPUTS_TAG.to_owned(), digest)));
+    Ok(tags)
 }
 
 /// Protects all images. When one cannot be, the release takes the protection off the others again.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::account::{Account, owned, short_name, since_now, unique_name};
+use super::account::{Account, owned, owned_image, short_name, since_now, unique_name};
 use super::config::AmiOptions;
 use super::precheck::by_name;
 use crate::builder::BuilderError;
@@ -87,7 +87,7 @@ pub(super) async fn create(
     cx.say(format!("Creating AMI {name} from instance {instance}"));
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
     let intent = intend(account, account.region(), &tag, name, cx)?;
-    let tags = if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) };
+    let tags = owned_image(run_tags.clone(), &tag, cx);
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
     settle(account, created, tag, &intent, cx).await
 }

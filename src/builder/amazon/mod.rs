@@ -8,6 +8,7 @@ pub(super) mod chroot;
 pub(super) mod config;
 pub(super) mod ebs;
 mod finish;
+mod found;
 mod group;
 mod image;
 pub(super) mod instance;

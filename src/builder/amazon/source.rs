@@ -1,10 +1,14 @@
 //! The image that a build starts from.
 
+use super::account::Account;
 use super::config::{AmiFilter, RunOptions};
 use crate::aws::source_image;
 use crate::builder::BuilderError;
+use crate::client::Services;
+use crate::client::aws::Access;
 use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{Image, ImageQuery};
+use crate::client::aws::wait::Polling;
 use crate::run::BuildContext;
 
 /// Finds the one image that `source_ami` and `source_ami_filter` name, with one call.
@@ -32,6 +36,21 @@ pub(super) async fn find_by(
     let image = cx.cancel.unless_stopped(source_image::the_one(ec2, &query, most_recent)).await??;
     cx.detail(format!("Found Image ID: {} ({})", image.id, image.name));
     Ok(image)
+}
+
+/// Id of the image that a launch would find now. One that is named by its id is not asked for.
+pub(super) async fn id(
+    (access, polling): (&Access, Polling),
+    source_ami: &str,
+    filter: Option<&AmiFilter>,
+    services: &Services,
+    cx: &BuildContext,
+) -> Result<Option<String>, BuilderError> {
+    if filter.is_none() && !source_ami.is_empty() {
+        return Ok(Some(source_ami.to_owned()));
+    }
+    let account = Account::connect(access, polling, services, cx).await?;
+    Ok(Some(find_by(&account.ec2, source_ami, filter, cx).await?.id))
 }
 
 /// The source must have a root device on EBS for its instance to be stopped and snapshotted.

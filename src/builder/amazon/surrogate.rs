@@ -6,14 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use super::account::{Account, owned, unique_name};
+use super::account::{Account, owned_image, unique_name};
 use super::config::{self, RunOptions, SurrogateConfig};
 use super::image::{self, Made, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot};
-use super::{artifact, finish, precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine, Makes};
+use super::{artifact, finish, found, precheck, source};
+use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::client::aws::ec2::types::{BlockDevice, Registration, Tags};
 use crate::communicator::Communicator;
@@ -21,6 +21,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
+use crate::run::inputs::Local;
 
 const BUILDER_ID: &str = "mitchellh.amazon.ebssurrogate";
 /// Name of the root device of many source images, whatever the image says.
@@ -53,6 +54,21 @@ impl Builder for Surrogate {
 
     fn makes(&self) -> Makes {
         Makes::ImageOfOther
+    }
+
+    fn locals(&self) -> Vec<Local> {
+        self.config.run.user_data_file.iter().map(Local::bytes).collect()
+    }
+
+    async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
+        let (config, run) = (&self.config, &self.config.run);
+        let filter = run.source_ami_filter.as_ref();
+        source::id((&config.access, config.polling), &run.source_ami, filter, &self.services, cx).await
+    }
+
+    async fn find_image(&self, digest: &str, cx: &BuildContext) -> Result<Found, BuilderError> {
+        let account = Account::connect(&self.config.access, self.config.polling, &self.services, cx).await?;
+        found::find(BUILDER_ID, &account, &self.config.ami, digest, cx).await
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
@@ -213,7 +229,7 @@ impl SurrogateMachine {
             uefi_data: config.uefi_data.clone(),
             tpm_support: config.tpm_support.clone(),
             imds_support: config.ami.imds_support.clone(),
-            tags: if tag.is_empty() { Tags::new() } else { owned(run_tags.clone(), &tag, cx) },
+            tags: owned_image(run_tags.clone(), &tag, cx),
         };
         let registered = account.ec2.register_image(&registration).await;
         image::settle(account, registered, tag, &intent, cx).await

@@ -18,6 +18,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
+use crate::run::inputs::Local;
 
 const BUILDER_ID: &str = "mitchellh.amazon.ebsvolume";
 
@@ -46,6 +47,16 @@ impl Builder for Volumes {
 
     fn communicator(&self) -> &'static str {
         self.config.communicator.name()
+    }
+
+    fn locals(&self) -> Vec<Local> {
+        self.config.run.user_data_file.iter().map(Local::bytes).collect()
+    }
+
+    async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
+        let (config, run) = (&self.config, &self.config.run);
+        let filter = run.source_ami_filter.as_ref();
+        source::id((&config.access, config.polling), &run.source_ami, filter, &self.services, cx).await
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {

@@ -2,6 +2,7 @@
 //!
 //! `launch` pulls and starts, `capture` commits or exports; everything between is the engine's.
 
+mod base;
 mod bootstrap;
 mod config;
 mod run_command;
@@ -14,18 +15,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Builder, BuilderError, Facts, Machine, Makes};
+use super::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::client::docker::{Docker, DockerError, Login};
 use crate::communicator::Communicator;
 use crate::communicator::docker_exec::{DockerExec, DockerExecOptions};
 use crate::communicator::none::NoCommunicator;
 use crate::docker::login::sign_in;
-use crate::docker::{BUILDER_ID, IMPORT_ID, changes};
+use crate::docker::{BUILDER_ID, IMPORT_ID, INPUTS_LABEL, changes};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
+use crate::run::inputs::{EarlierImage, Local};
 use config::{Base, Config, Outcome};
 use run_command::Pull;
 
@@ -55,6 +57,8 @@ struct DockerMachine {
     /// Our side of the shared folder.
     shared: Option<PathBuf>,
     source: Source,
+    /// What the container was made of, as [`Builder::source_image`] says it.
+    made_of: Result<Option<String>, String>,
 }
 
 /// The image that the container was made of.
@@ -64,6 +68,7 @@ struct Source {
     digest: Option<String>,
     cmd: Vec<String>,
     entrypoint: Vec<String>,
+    labels: std::collections::BTreeMap<String, String>,
 }
 
 pub(super) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -88,17 +93,40 @@ impl Builder for DockerBuilder {
         }
     }
 
+    fn locals(&self) -> Vec<Local> {
+        match &self.config.base {
+            Base::Image(_) => Vec::new(),
+            Base::Build(bootstrap) => base::locals(bootstrap),
+        }
+    }
+
+    async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
+        base::now(&self.config, &self.services, cx).await
+    }
+
+    async fn find_image(&self, _: &str, _: &BuildContext) -> Result<Found, BuilderError> {
+        Ok(match self.config.outcome {
+            Outcome::Commit => Found::ByName,
+            _ => Found::Nowhere("it leaves no image".to_owned()),
+        })
+    }
+
+    async fn still_has(&self, image: &EarlierImage, cx: &BuildContext) -> Result<bool, BuilderError> {
+        base::still_has(&self.config, image, &self.services, cx).await
+    }
+
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let docker = self.services.docker().await?.clone();
         let config = &self.config;
         let login = sign_in(config.login.as_ref(), &self.services, cx).await.map_err(BuilderError::Failed)?;
         let login = login.as_ref();
         let shared = shared_folder(&docker, cx).await?;
+        let mut pulled = None;
         let image = match &config.base {
             Base::Image(image) => {
                 if config.pull {
                     cx.say(format!("Pulling Docker image: {image}"));
-                    docker.pull(image, &config.platform, login, cx).await?;
+                    pulled = docker.pull(image, &config.platform, login, cx).await?;
                 }
                 image.clone()
             }
@@ -107,13 +135,15 @@ impl Builder for DockerBuilder {
                 bootstrap::build(&docker, bootstrap, config, login, cx).await?
             }
         };
-        let container = self.start(&docker, &image, shared.as_deref(), login, cx).await?;
+        let (container, late) = self.start(&docker, &image, shared.as_deref(), login, cx).await?;
         let found = docker.image_of(&container).await?;
         let digest = found.digests.first().cloned();
         if digest.is_none() && matches!(config.base, Base::Image(_)) {
             cx.detail(format!("No repository digest is known for {image}: it was never pulled or pushed"));
         }
-        let source = Source { id: found.id, digest, cmd: found.cmd, entrypoint: found.entrypoint };
+        let made_of = base::of_container(config, &found, late.or(pulled));
+        let source =
+            Source { id: found.id, digest, cmd: found.cmd, entrypoint: found.entrypoint, labels: found.config.labels };
         let state = docker.inspect_container(&container).await?;
         if !state.running {
             let text = format!(
@@ -131,12 +161,13 @@ impl Builder for DockerBuilder {
             address: state.address,
             shared,
             source,
+            made_of,
         }))
     }
 }
 
 impl DockerBuilder {
-    /// Creates and starts the container and yields its id.
+    /// Creates and starts the container; yields its id, and the digest of an image that had to be pulled for it.
     async fn start(
         &self,
         docker: &Docker,
@@ -144,7 +175,8 @@ impl DockerBuilder {
         shared: Option<&Path>,
         login: Option<&Login>,
         cx: &BuildContext,
-    ) -> Result<String, BuilderError> {
+    ) -> Result<(String, Option<String>), BuilderError> {
+        let mut pulled = None;
         cx.say("Starting docker container...");
         let mut args = vec!["-v".to_owned()];
         args.push(match shared {
@@ -156,7 +188,7 @@ impl DockerBuilder {
         let run = run_command::parse(&args).map_err(|error| BuilderError::Failed(format!("run_command: {error}")))?;
         cx.detail(format!("Run command: docker run {}", args.join(" ")));
         if run.pull == Pull::Always {
-            docker.pull(&run.spec.image, &run.spec.platform, login, cx).await?;
+            pulled = docker.pull(&run.spec.image, &run.spec.platform, login, cx).await?;
         }
 
         let name = docker.new_name(&cx.run.id);
@@ -166,7 +198,7 @@ impl DockerBuilder {
         let id = match docker.create_container(&name, run.spec.clone()).await {
             // As the command line does, also where "pull" is false: the alternative is to fail.
             Err(DockerError::ImageMissing { .. }) if run.pull == Pull::Missing => {
-                docker.pull(&run.spec.image, &run.spec.platform, login, cx).await?;
+                pulled = docker.pull(&run.spec.image, &run.spec.platform, login, cx).await?;
                 docker.create_container(&name, run.spec.clone()).await?
             }
             created => created?,
@@ -178,7 +210,7 @@ impl DockerBuilder {
         }
         docker.start_container(&id).await.map_err(|error| start_error(error, &run.spec.image))?;
         cx.detail(format!("Container ID: {id}"));
-        Ok(id)
+        Ok((id, pulled))
     }
 }
 
@@ -258,6 +290,10 @@ impl Machine for DockerMachine {
         facts.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
+    fn source_image(&self) -> Result<Option<String>, String> {
+        self.made_of.clone()
+    }
+
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         self.empty_shared_folder(cx).await;
         let mut artifact = match &self.config.outcome {
@@ -283,7 +319,8 @@ impl DockerMachine {
     async fn commit(&self, cx: &BuildContext) -> Result<Artifact, BuilderError> {
         cx.say("Committing the container");
         let config = &self.config;
-        let changes = changes::with_defaults(&config.changes, &self.source.cmd, &self.source.entrypoint);
+        let mut changes = changes::with_defaults(&config.changes, &self.source.cmd, &self.source.entrypoint);
+        changes.extend(self.inputs_label(cx));
         // An image has no id before the commit, and a temporary name could not be taken off it again: removing the
         // last name removes the image. So the intent is journalled with the answer; a kill in between leaves an
         // unnamed image, which `docker image prune` removes.
@@ -305,6 +342,14 @@ impl DockerMachine {
             (artifact.size, artifact.config) = (made.size, Some(Box::new(made.config)));
         }
         Ok(artifact)
+    }
+
+    /// The label that says what the image was made of; one that the source image brings along would be wrong.
+    fn inputs_label(&self, cx: &BuildContext) -> Option<String> {
+        match &cx.digest {
+            Some(digest) => Some(format!("LABEL {INPUTS_LABEL}={digest}")),
+            None => self.source.labels.contains_key(INPUTS_LABEL).then(|| format!("LABEL {INPUTS_LABEL}=")),
+        }
     }
 
     /// What the container's root wrote into the shared folder may not be ours to remove from outside.

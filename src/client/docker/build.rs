@@ -11,7 +11,7 @@ use bollard::query_parameters::BuildImageOptionsBuilder;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use super::dockerignore::Ignore;
+use super::dockerignore::Ignored;
 use super::{Credentials, Docker, DockerError, Login, auth, image};
 use crate::client::archive::{ChunkWriter, archive};
 use crate::run::BuildContext;
@@ -197,7 +197,7 @@ impl ImageBuild<'_> {
 
 /// The folder without what `.dockerignore` names, and the Dockerfile in any case.
 fn fill(tar: &mut tar::Builder<ChunkWriter>, dir: &Path, dockerfile: &Path, inside: Option<&Path>) -> io::Result<()> {
-    let ignore = Ignore::read(dir)?;
+    let ignore = Ignored::read(dir)?;
     for entry in walkdir::WalkDir::new(dir).min_depth(1).sort_by_file_name() {
         let entry = entry?;
         let Ok(name) = entry.path().strip_prefix(dir) else { continue };

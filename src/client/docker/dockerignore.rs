@@ -7,12 +7,12 @@ use globset::{GlobBuilder, GlobMatcher};
 
 /// Patterns in file order: the last one that matches a path, or a folder above it, decides.
 #[derive(Debug, Default)]
-pub(super) struct Ignore {
+pub(crate) struct Ignored {
     rules: Vec<(GlobMatcher, bool)>,
 }
 
-impl Ignore {
-    pub(super) fn read(dir: &Path) -> io::Result<Self> {
+impl Ignored {
+    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
         match std::fs::read_to_string(dir.join(".dockerignore")) {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -39,7 +39,7 @@ impl Ignore {
         Ok(Self { rules })
     }
 
-    pub(super) fn matches(&self, path: &Path) -> bool {
+    pub(crate) fn matches(&self, path: &Path) -> bool {
         let hit = |glob: &GlobMatcher| path.ancestors().any(|part| !part.as_os_str().is_empty() && glob.is_match(part));
         self.rules.iter().rfind(|(glob, _)| hit(glob)).is_some_and(|(_, ignored)| *ignored)
     }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_last_match_decides() {
-        let ignore = Ignore::parse("# all logs\n*.log\nnode_modules/\n**/*.tmp\n/build\n!build/keep\n").unwrap();
+        let ignore = Ignored::parse("# all logs\n*.log\nnode_modules/\n**/*.tmp\n/build\n!build/keep\n").unwrap();
         for (path, ignored) in [
             ("a.log", true),
             ("sub/a.log", false),

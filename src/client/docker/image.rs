@@ -61,14 +61,15 @@ impl Docker {
         })
     }
 
-    /// Pulls an image, telling its progress. May be given up at any time: the engine stops when the call ends.
+    /// Pulls an image, telling its progress; yields the digest (`sha256:...`) that the registry has it under, if the
+    /// engine says so. May be given up at any time: the engine stops when the call ends.
     pub(crate) async fn pull(
         &self,
         image: &str,
         platform: &str,
         login: Option<&Login>,
         cx: &BuildContext,
-    ) -> Result<(), DockerError> {
+    ) -> Result<Option<String>, DockerError> {
         let name = Reference::parse(image)?;
         let credentials = self.credentials(&name.registry, login, cx).await?;
         let options = CreateImageOptionsBuilder::new()
@@ -78,17 +79,22 @@ impl Docker {
             .build();
         let stream = self.api.create_image(Some(options), None, credentials.map(wire));
         let mut transfer = Transfer::new(cx, format!("Pulling {image}"), None);
+        let mut digest = None;
         let each = |info: CreateImageInfo| {
             let status = info.status.unwrap_or_default();
             let id = info.id.unwrap_or_default();
             match (status.as_str(), amounts(info.progress_detail)) {
                 ("Downloading", Some((done, total))) => transfer.layer(&id, done, total),
                 ("Download complete" | "Pull complete", _) => transfer.layer_done(&id),
-                _ if status.starts_with("Digest: ") || status.starts_with("Status: ") => cx.detail(status),
+                _ if status.starts_with("Digest: ") || status.starts_with("Status: ") => {
+                    digest = status.strip_prefix("Digest: ").map(str::to_owned).or(digest.take());
+                    cx.detail(status);
+                }
                 _ => {}
             }
         };
-        drain(stream, cx, each).await?.map_err(|error| pull_error(image, &error))
+        drain(stream, cx, each).await?.map_err(|error| pull_error(image, &error))?;
+        Ok(digest)
     }
 
     /// Gives an image a further name, `repository[:tag]`.

@@ -27,6 +27,7 @@ pub(crate) use auth::{AuthError, Login};
 pub(super) use auth::{Credentials, stored};
 use bollard::errors::Error as ApiError;
 pub(crate) use build::ImageBuild;
+pub(crate) use dockerignore::Ignored;
 pub(crate) use error::DockerError;
 pub(crate) use exec::Exec;
 pub(crate) use image::{Image, ImportOptions};

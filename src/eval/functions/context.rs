@@ -7,6 +7,9 @@ use std::time::SystemTime;
 
 use super::Secrets;
 
+/// Stands for each secret in what is evaluated with a frozen clock.
+pub(crate) const STAND_IN: &str = "<sensitive>";
+
 /// The surroundings of a call.
 #[derive(Debug, Clone)]
 pub(crate) struct FunctionContext {
@@ -20,6 +23,9 @@ pub(crate) struct FunctionContext {
     pub secrets: Option<Arc<dyn Secrets>>,
     /// Inside of a file that `templatefile` renders.
     pub in_template: bool,
+    /// The clock stands still at `started`, nothing is random, and a text stands for each secret: what is evaluated so
+    /// is the same whenever it is.
+    pub frozen: bool,
 }
 
 impl FunctionContext {
@@ -31,7 +37,13 @@ impl FunctionContext {
             started: SystemTime::UNIX_EPOCH,
             secrets: None,
             in_template: false,
+            frozen: false,
         }
+    }
+
+    /// Of this very moment.
+    pub(super) fn now(&self) -> SystemTime {
+        if self.frozen { self.started } else { SystemTime::now() }
     }
 
     pub(crate) fn inside_template(&self) -> Self {

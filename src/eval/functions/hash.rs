@@ -23,7 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("sha1", &[TEXT], hex::<sha1::Sha1>),
     fixed("sha256", &[TEXT], hex::<sha2::Sha256>),
     fixed("sha512", &[TEXT], hex::<sha2::Sha512>),
-    fixed("uuidv4", &[], |_| Ok(Uuid::new_v4().to_string().into())),
+    fixed("uuidv4", &[], |a| Ok(if a.cx.frozen { Uuid::nil() } else { Uuid::new_v4() }.to_string().into())),
     fixed("uuidv5", &[TEXT, TEXT], uuidv5),
 ];
 
@@ -38,7 +38,7 @@ fn bcrypt(a: &Args<'_>) -> Result<Value> {
     if cost > HIGHEST_COST {
         return Err(FunctionError::at(1, format!("a cost above {HIGHEST_COST} takes minutes; it is refused")));
     }
-    let salt: [u8; 16] = rand::random();
+    let salt: [u8; 16] = if a.cx.frozen { [0; 16] } else { rand::random() };
     let parts = bcrypt::non_truncating_hash_with_salt(a.text(0)?, cost, salt);
     let parts = parts.map_err(|error| FunctionError::at(0, error.to_string()))?;
     Ok(parts.format_for_version(Version::TwoA).into())

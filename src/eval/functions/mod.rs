@@ -28,7 +28,7 @@ mod yaml_encode;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
-pub(crate) use context::FunctionContext;
+pub(crate) use context::{FunctionContext, STAND_IN};
 pub(crate) use service::{Question, Secrets, Unanswered};
 
 use crate::value::{Kind, Number, Type, Value, convert};

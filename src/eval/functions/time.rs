@@ -1,7 +1,6 @@
 //! Moments and their parts.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use chrono::{DateTime, Datelike as _, FixedOffset, SecondsFormat, TimeDelta, Timelike as _, Utc};
 
@@ -17,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("rfc3339_parse", &[TEXT], rfc3339_parse),
     fixed("timeadd", &[TEXT, TEXT], timeadd),
     // Each call asks the clock anew, as in the peer; legacy_isotime() is the same throughout a run.
-    fixed("timestamp", &[], |_| Ok(written(DateTime::<Utc>::from(SystemTime::now()).into()).into())),
+    fixed("timestamp", &[], |a| Ok(written(DateTime::<Utc>::from(a.cx.now()).into()).into())),
     fixed("unix_timestamp_parse", &[NUMBER], unix_timestamp_parse),
 ];
 

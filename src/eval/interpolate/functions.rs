@@ -208,6 +208,7 @@ pub(super) fn call<'a>(
         Op::Isotime if values.is_empty() => go_time::format(go_time::RFC3339, started),
         Op::Isotime => go_time::format(given.text(0)?, started),
         Op::Strftime => go_time::strftime(given.text(0)?, started).map_err(Fault::new)?,
+        Op::Uuid if engine.frozen => uuid::Uuid::nil().to_string(),
         Op::Uuid => uuid::Uuid::now_v7().to_string(),
         Op::BuildName => known(engine.build_name.as_ref(), function.word)?,
         Op::BuildType => known(engine.build_type.as_ref(), function.word)?,

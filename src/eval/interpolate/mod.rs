@@ -48,6 +48,8 @@ pub(crate) struct Interpolation {
     pub started: std::time::SystemTime,
     pub cwd: PathBuf,
     pub version: String,
+    /// Nothing is random.
+    pub frozen: bool,
     /// In templates of the old JSON format only.
     pub legacy: Option<Arc<Legacy>>,
 }

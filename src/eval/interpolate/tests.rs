@@ -15,6 +15,7 @@ fn engine() -> Interpolation {
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(STARTED),
         cwd: PathBuf::from("/work"),
         version: "1.11.2".to_owned(),
+        frozen: false,
         legacy: None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::config::ImportConfig;
-use super::{PostProcessError, PostProcessor, Processed};
+use super::{Effect, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{DiskImport, Image, ImageChange, ImageCopy, Tags};
@@ -47,6 +47,10 @@ pub(super) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Optio
 
 #[async_trait]
 impl PostProcessor for Import {
+    fn effect(&self) -> Effect {
+        Effect::Remakes
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         let config = &self.config;
         let disk = self.disk(input, cx)?;

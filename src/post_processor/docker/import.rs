@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::super::{PostProcessError, PostProcessor, Processed, artifice};
+use super::super::{Effect, PostProcessError, PostProcessor, Processed, artifice};
 use super::{TAG_ID, image_artifact};
 use crate::client::Services;
 use crate::client::docker::{ImportOptions, Reference};
@@ -48,6 +48,10 @@ pub(in crate::post_processor) fn decode(
 
 #[async_trait]
 impl PostProcessor for Import {
+    fn effect(&self) -> Effect {
+        Effect::Remakes
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         let fail = |text: String| Err(PostProcessError::Failed(text));
         match input.builder_id.as_str() {

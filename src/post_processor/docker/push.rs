@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
-use super::super::{PostProcessError, PostProcessor, Processed};
+use super::super::{Effect, PostProcessError, PostProcessor, Processed, Pushed};
 use super::{image_artifact, require_image};
 use crate::client::Services;
 use crate::client::docker::{Reference, is_image_id};
 use crate::docker::login::{self, LoginOptions};
-use crate::docker::{IMPORT_ID, docker_path};
+use crate::docker::{IMPORT_ID, INPUTS_LABEL, docker_path};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
@@ -34,8 +35,38 @@ pub(in crate::post_processor) fn decode(
 
 #[async_trait]
 impl PostProcessor for Push {
+    fn effect(&self) -> Effect {
+        Effect::Pushes
+    }
+
     fn added_facts(&self) -> &'static [&'static str] {
         &["Digest"]
+    }
+
+    async fn find_pushed(&self, names: &[String], digest: &str, cx: &BuildContext) -> Result<Pushed, PostProcessError> {
+        let login = login::sign_in(self.login.as_ref(), &self.services, cx).await.map_err(PostProcessError::Failed)?;
+        let parsed = names.iter().map(|name| Reference::parse(name)).collect::<Result<Vec<_>, _>>();
+        let parsed = parsed.map_err(|error| PostProcessError::Failed(error.to_string()))?;
+        let looks = parsed.iter().map(|name| self.services.images.image(name, login.as_ref(), cx.events.redactor()));
+        let looked = cx.cancel.unless_stopped(join_all(looks)).await?;
+        let mut artifact = Artifact::new(IMPORT_ID, names.last().cloned().unwrap_or_default(), "");
+        for (name, found) in parsed.iter().zip(looked) {
+            let name = name.tagged();
+            let Some(found) = found.map_err(PostProcessError::Failed)? else {
+                return Ok(Pushed::Nowhere(format!("{name} is not in its registry")));
+            };
+            match found.labels.get(INPUTS_LABEL).map(String::as_str) {
+                Some(made_of) if made_of == digest => drop(artifact.digests.insert(name, found.digest)),
+                None | Some("") => return Ok(Pushed::Nowhere(format!("{name} does not say what it was made of"))),
+                Some(_) => return Ok(Pushed::Nowhere(format!("{name} was made of other inputs"))),
+            }
+        }
+        artifact.is_image = true;
+        artifact.location = parsed.first().map(|name| name.registry.clone());
+        artifact.tags = names.to_vec();
+        artifact.description = format!("Unchanged Docker image: {}", names.join(" "));
+        artifact.facts.extend(artifact.digests.values().next().map(|digest| ("Digest".to_owned(), digest.clone())));
+        Ok(Pushed::Image(Box::new(artifact)))
     }
 
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::super::{PostProcessError, PostProcessor, Processed};
+use super::super::{Effect, PostProcessError, PostProcessor, Processed};
 use super::{TAG_ID, image_artifact, require_image};
 use crate::client::Services;
 use crate::client::docker::Reference;
@@ -54,6 +54,10 @@ pub(in crate::post_processor) fn decode(
 
 #[async_trait]
 impl PostProcessor for Tag {
+    fn effect(&self) -> Effect {
+        Effect::Names(self.names.clone())
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         require_image(input, "docker-tag")?;
         let docker = self.services.docker().await?;

@@ -16,6 +16,7 @@ use super::{ProvisionError, Provisioner};
 use crate::communicator::{Communicator, CommunicatorError, Content, Exit, Script};
 use crate::eval::interpolate::data;
 use crate::run::BuildContext;
+use crate::run::inputs::Local;
 use crate::script::{Source, joined};
 
 /// Time between two attempts to start a script.
@@ -23,6 +24,10 @@ const RETRY: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl Provisioner for Shell {
+    fn locals(&self) -> Vec<Local> {
+        self.script.locals()
+    }
+
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
         let path = self.remote_path();
         let (variables, file) = self.variables(on, cx).await?;

@@ -44,12 +44,16 @@ pub(super) fn messages(event: &Event, view: &RunView) -> Vec<Message> {
         EventKind::KillRequested => {
             vec![Message::error("Not waiting any longer; `forge sweep` releases what is left".to_owned())]
         }
-        EventKind::BuildFinished { outcome, took, .. } => {
+        EventKind::BuildFinished { outcome, took, artifacts } => {
             let name = view.build(event).map_or("", |build| build.title.name.as_str());
             let took = words(*took);
             vec![match outcome {
                 Outcome::Succeeded => Message::run(format!("Build '{name}' finished after {took}.")),
                 Outcome::Failed(error) => Message::error(format!("Build '{name}' errored after {took}: {error}")),
+                Outcome::Unchanged => {
+                    let images: Vec<&str> = artifacts.iter().map(|image| image.id.as_str()).collect();
+                    Message::run(format!("Build '{name}' is unchanged: {}", images.join(", ")))
+                }
                 Outcome::Cancelled => Message::error(format!("Build '{name}' cancelled after {took}.")),
             }]
         }
@@ -110,7 +114,7 @@ pub(super) fn summary(view: &RunView) -> Vec<Ending<'_>> {
 }
 
 fn artifacts<'a>(view: &'a RunView, endings: &mut Vec<Ending<'a>>) {
-    let succeeded = |build: &BuildView| build.outcome == Some(Outcome::Succeeded);
+    let succeeded = |build: &BuildView| matches!(build.outcome, Some(Outcome::Succeeded | Outcome::Unchanged));
     let listed: Vec<&BuildView> = view.builds.iter().filter(|b| succeeded(b) || !b.artifacts.is_empty()).collect();
     if listed.is_empty() {
         if view.cancelled.is_none() {

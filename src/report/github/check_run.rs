@@ -73,7 +73,7 @@ pub(super) fn of_all(record: &Record) -> CheckRun {
     parts::leftovers(&mut summary, record);
     // Jobs that built have marked their lines; records of forks, where nothing is built, could not.
     let notes = if record.builds.is_empty() { &record.notes[..] } else { &[] };
-    let good = record.builds.iter().all(|build| build.state == State::Succeeded);
+    let good = record.builds.iter().all(|build| build.state.is_good());
     let state = match () {
         () if record.has_mistakes() || record.count(State::Failed) + record.count(State::Missing) > 0 => {
             CheckState::Failure
@@ -116,7 +116,7 @@ fn bare(record: &Record, name: &str, state: CheckState, started: Option<Stamp>, 
 fn state(state: State) -> CheckState {
     match state {
         State::Waiting | State::Running => CheckState::InProgress,
-        State::Succeeded => CheckState::Success,
+        State::Succeeded | State::Unchanged => CheckState::Success,
         State::Failed | State::Missing => CheckState::Failure,
         State::Cancelled => CheckState::Cancelled,
     }
@@ -139,6 +139,10 @@ pub(super) fn title(build: &Build) -> String {
             Some(step) => format!("{} failed after {took}", step.shown()),
             None => format!("Failed after {took}"),
         },
+        State::Unchanged => match build.images.first() {
+            Some(image) => format!("Unchanged: {}", image.tags.first().unwrap_or(&image.id)),
+            None => "Unchanged".to_owned(),
+        },
         State::Cancelled => format!("Cancelled after {took}"),
         State::Missing => "No record of it was left".to_owned(),
     }
@@ -150,6 +154,9 @@ fn facts(build: &Build) -> String {
     if let Some(source) = &build.source {
         let name = source.name.as_deref().map(|name| format!(" ({})", escape(name))).unwrap_or_default();
         text.push_str(&format!("Source image: {}{name}\n\n", code(&source.id)));
+    }
+    if let Some(digest) = &build.digest {
+        text.push_str(&format!("Inputs: {}\n\n", code(digest)));
     }
     for image in &build.images {
         let place = image.location.as_deref().map(|place| format!(" in {}", escape(place))).unwrap_or_default();

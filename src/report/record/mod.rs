@@ -3,6 +3,7 @@
 //! job that joins fifty others) reports as the run itself would have.
 
 mod change;
+mod earlier;
 mod matrix;
 mod of_view;
 #[cfg(test)]
@@ -113,8 +114,17 @@ pub(crate) enum State {
     Succeeded,
     Failed,
     Cancelled,
+    /// Its image was there already.
+    Unchanged,
     /// It should have run elsewhere and left no record.
     Missing,
+}
+
+impl State {
+    /// There is the image that was wanted.
+    pub(crate) fn is_good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Unchanged)
+    }
 }
 
 /// One build.
@@ -147,6 +157,9 @@ pub(crate) struct Build {
     /// Over all inputs (`run/inputs.rs`): two builds with the same one make the same image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Why there is no digest, where its inputs were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_inputs: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
     /// What is in the image.

@@ -65,6 +65,9 @@ impl Build {
             error,
             phase: view.phase,
             source: view.source.clone(),
+            digest: view.digest.clone(),
+            unknown_inputs: view.unknown_inputs.clone(),
+            inputs: view.inputs.clone(),
             started: view.started.map(Stamp),
             seconds: seconds(view.took),
             phases: view.phases.iter().map(Stage::of).collect(),
@@ -129,6 +132,7 @@ fn ended(outcome: &Outcome) -> (State, Option<String>) {
         Outcome::Succeeded => (State::Succeeded, None),
         Outcome::Failed(error) => (State::Failed, Some(error.clone())),
         Outcome::Cancelled => (State::Cancelled, None),
+        Outcome::Unchanged => (State::Unchanged, None),
     }
 }
 

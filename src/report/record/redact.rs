@@ -20,7 +20,8 @@ impl Record {
 
 impl Build {
     fn redact(&mut self, redactor: &Redactor) {
-        let texts = self.error.iter_mut().chain(&mut self.tail);
+        let values = self.inputs.iter_mut().filter_map(|input| input.value.as_mut());
+        let texts = self.error.iter_mut().chain(&mut self.tail).chain(&mut self.unknown_inputs).chain(values);
         texts.for_each(|text| *text = redactor.redact(text));
         self.steps.iter_mut().for_each(|step| step.redact(redactor));
         // Only this part is written by people: what packages and users are called is no secret of theirs.

@@ -1,6 +1,6 @@
 //! From the source image to the new volume, and from its snapshot to the new image.
 
-use super::super::account::{owned, unique_name};
+use super::super::account::{owned_image, unique_name};
 use super::super::config::{ChrootConfig, render_tags};
 use super::super::image::{self, Made, Plan};
 use super::super::snapshot::{self, Shot};
@@ -87,7 +87,7 @@ async fn register(
     let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
     let mut registration = registration(config, machine.source.as_ref(), snapshot_id);
     registration.name.clone_from(&plan.name);
-    registration.tags = if tag.is_empty() { Tags::new() } else { owned(Tags::new(), &tag, cx) };
+    registration.tags = owned_image(Tags::new(), &tag, cx);
     let registered = account.ec2.register_image(&registration).await;
     image::settle(account, registered, tag, &intent, cx).await
 }

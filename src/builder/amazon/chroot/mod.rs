@@ -14,8 +14,8 @@ use self::device::Attached;
 use self::mount::Mounted;
 use super::account::Account;
 use super::config::{self, ChrootConfig, SourceFacts};
-use super::{precheck, source};
-use crate::builder::{Builder, BuilderError, Facts, Machine, Makes, ssh_options};
+use super::{found, precheck, source};
+use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes, ssh_options};
 use crate::client::Services;
 use crate::client::aws::ec2::types::Image;
 use crate::client::aws::{Access, Identity};
@@ -77,6 +77,23 @@ impl Builder for ChrootBuilder {
         Makes::ImageOfItself
     }
 
+    async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
+        let config = &self.config;
+        if config.from_scratch {
+            return Ok(None);
+        }
+        let access = access_here(config, cx).await?;
+        let filter = config.source_ami_filter.as_ref();
+        source::id((&access, config.polling), &config.source_ami, filter, &self.services, cx).await
+    }
+
+    async fn find_image(&self, digest: &str, cx: &BuildContext) -> Result<Found, BuilderError> {
+        let config = &self.config;
+        let access = access_here(config, cx).await?;
+        let account = Account::connect(&access, config.polling, &self.services, cx).await?;
+        found::find(BUILDER_ID, &account, &config.ami, digest, cx).await
+    }
+
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let config = &self.config;
         if !cfg!(target_os = "linux") {
@@ -113,6 +130,15 @@ impl Builder for ChrootBuilder {
             wrap,
         }))
     }
+}
+
+/// The access options with the region of this instance, where none is written.
+async fn access_here(config: &ChrootConfig, cx: &BuildContext) -> Result<Access, BuilderError> {
+    if !config.access.region.is_empty() {
+        return Ok(config.access.clone());
+    }
+    let here = cx.cancel.unless_stopped(crate::client::aws::identity()).await??;
+    Ok(Access { region: here.region, ..config.access.clone() })
 }
 
 /// A volume can be attached in its own region only.
