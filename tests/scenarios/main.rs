@@ -61,6 +61,7 @@ mod github_statuses;
 mod gotchas;
 mod init;
 mod inventory;
+mod inputs;
 mod logs;
 mod machine_readable;
 mod old_format;
@@ -76,4 +77,7 @@ mod ssh_files;
 mod ssh_login;
 mod ssh_options;
 mod support;
+mod unchanged;
+#[cfg(feature = "aws")]
+mod unchanged_amazon;
 mod variables;

@@ -69,10 +69,18 @@ fn the_nginx_example_is_the_same_image() {
     let [(theirs, their_manifest, their_repository), (ours, our_manifest, our_repository)] = &results[..] else {
         panic!()
     };
-    for field in ["Cmd", "Entrypoint", "Env", "Labels", "ExposedPorts", "WorkingDir", "User", "Volumes"] {
+    for field in ["Cmd", "Entrypoint", "Env", "ExposedPorts", "WorkingDir", "User", "Volumes"] {
         let format = format!("{{{{json .Config.{field}}}}}");
         assert_eq!(ours.inspect(&format), theirs.inspect(&format), "{field}");
     }
+    // Ours says what it was made of, and is the same but for that.
+    let labels = |image: &Image| -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(&image.inspect("{{json .Config.Labels}}")).unwrap()
+    };
+    let mut our_labels = labels(ours);
+    let made_of = our_labels.remove("forge.inputs").unwrap();
+    assert!(made_of.as_str().unwrap().starts_with("sha256:"), "{made_of}");
+    assert_eq!(our_labels, labels(theirs));
     assert_eq!(
         ours.inspect("{{.Author}} {{.Os}}/{{.Architecture}}"),
         theirs.inspect("{{.Author}} {{.Os}}/{{.Architecture}}")

@@ -60,14 +60,43 @@ impl Lab {
         named.map(|call| call["key"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What is there that a build made, a text each.
+    /// What is there that a build made, a text each, without what says what an image was made of.
     pub(crate) fn left(&self) -> Vec<String> {
         let left = self.ask("left", &Value::Null);
-        left.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+        let without = |text: &str| {
+            let Some((before, tag)) = text.split_once("'forge:inputs': '") else { return text.to_owned() };
+            let behind = tag.split_once('\'').map_or("", |(_, behind)| behind);
+            match behind.strip_prefix(", ") {
+                Some(behind) => format!("{before}{behind}"),
+                None => format!("{}{behind}", before.trim_end_matches(", ")),
+            }
+        };
+        left.as_array().unwrap().iter().map(|text| without(text.as_str().unwrap())).collect()
     }
 
     /// Images of the account, by id.
+    /// Without the tag that says what they were made of, which the peer's do not have.
     pub(crate) fn images(&self) -> Value {
+        let mut images = self.tagged_images();
+        for image in images.as_object_mut().into_iter().flat_map(|images| images.values_mut()) {
+            let of_snapshots = image["snapshot_tags"].as_array().cloned().unwrap_or_default();
+            let without = |tags: &Value| {
+                let mut tags = tags.clone();
+                if let Some(tags) = tags.as_object_mut() {
+                    tags.remove("forge:inputs");
+                }
+                tags
+            };
+            image["tags"] = without(&image["tags"]);
+            if !of_snapshots.is_empty() {
+                image["snapshot_tags"] = of_snapshots.iter().map(without).collect();
+            }
+        }
+        images
+    }
+
+    /// With all tags.
+    pub(crate) fn tagged_images(&self) -> Value {
         self.ask("images", &Value::Null)
     }
 
