@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Change;
 use crate::inventory::{ImageConfig, Inventory};
 use crate::report::record::Difference;
+use crate::run::inputs::LABEL;
 
 type Facts = BTreeMap<String, String>;
 
@@ -78,6 +79,8 @@ fn config(config: &ImageConfig) -> Facts {
     {
         list.iter().for_each(|name| add(format!("{kind} {name}"), word.to_owned()));
     }
-    labels.iter().for_each(|(name, value)| add(format!("label {name}"), value.clone()));
+    // What the inputs are is compared by themselves.
+    let labels = labels.iter().filter(|(name, _)| *name != LABEL);
+    labels.for_each(|(name, value)| add(format!("label {name}"), value.clone()));
     facts
 }
