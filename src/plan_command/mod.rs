@@ -98,6 +98,7 @@ pub(crate) fn matrix_line(
 }
 
 /// A template that is meant, for an image of the repository's file or for none.
+#[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub image: Option<Image>,
     pub args: TemplateArgs,
@@ -165,7 +166,7 @@ fn check(image: &Image, plan: &Plan, selection: &Selection, diagnostics: &mut Di
 }
 
 /// The file with the images: the one that is named, or the usual one when it is there and no template is named.
-fn file(args: &PlanArgs, cwd: &Path) -> Option<PathBuf> {
+pub(crate) fn file(args: &PlanArgs, cwd: &Path) -> Option<PathBuf> {
     let usual = || args.template.is_none() && (!args.image.is_empty() || cwd.join(config::PLACE).exists());
     args.config.clone().or_else(|| usual().then(|| config::PLACE.into()))
 }
