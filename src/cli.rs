@@ -353,26 +353,8 @@ pub(crate) fn version() -> String {
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: [&str; 18] = [
-    "var",
-    "var-file",
-    "only",
-    "except",
-    "on-error",
-    "parallel-builds",
-    "state",
-    "config-type",
-    "output-file",
-    "config",
-    "image",
-    "group",
-    "sbom",
-    "baseline",
-    "record",
-    "repository",
-    "region",
-    "beside",
-];
+const WITH_VALUE: &str = "var var-file only except on-error parallel-builds state config-type output-file config \
+                          image group sbom baseline record repository region beside";
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.
 pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -394,7 +376,7 @@ pub(crate) fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsStrin
         } else if name.chars().count() == 1 {
             result.push(arg);
         } else {
-            value_next = WITH_VALUE.contains(&name);
+            value_next = WITH_VALUE.split(' ').any(|known| known == name);
             result.push(format!("--{name}").into());
         }
     }

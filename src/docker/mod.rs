@@ -3,8 +3,6 @@
 pub(crate) mod changes;
 pub(crate) mod login;
 
-pub(crate) use crate::run::inputs::LABEL as INPUTS_LABEL;
-
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
 

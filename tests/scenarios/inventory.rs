@@ -95,7 +95,7 @@ fn an_image_is_known_by_what_its_own_tools_know() {
     let config = &inventory["image"];
     assert!(config["variables"].as_array().unwrap().contains(&json!("TOKEN")), "{config:#}");
     assert_eq!((&config["ports"], &config["labels"]), (&json!(["80/tcp"]), &json!({ "team": "images" })));
-    assert!(!build.to_string().contains("hunter2"), "{build:#}");
+    assert!(!inventory.to_string().contains("hunter2"), "{inventory:#}");
     assert_eq!(build["size"].as_u64().unwrap().to_string(), image.inspect("{{.Size}}"));
     let sbom = output(&workspace, "sbom");
     assert!(sbom.ends_with("/forge-docker.web.cdx.json"), "{sbom}");

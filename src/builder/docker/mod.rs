@@ -68,7 +68,7 @@ struct Source {
     digest: Option<String>,
     cmd: Vec<String>,
     entrypoint: Vec<String>,
-    labels: std::collections::BTreeMap<String, String>,
+    labels: std::collections::HashMap<String, String>,
 }
 
 pub(super) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -143,7 +143,7 @@ impl Builder for DockerBuilder {
         }
         let made_of = base::of_container(config, &found, late.or(pulled));
         let source =
-            Source { id: found.id, digest, cmd: found.cmd, entrypoint: found.entrypoint, labels: found.config.labels };
+            Source { id: found.id, digest, cmd: found.cmd, entrypoint: found.entrypoint, labels: found.labels };
         let state = docker.inspect_container(&container).await?;
         if !state.running {
             let text = format!(

@@ -30,6 +30,8 @@ pub(crate) struct Image {
     /// In bytes.
     pub size: Option<u64>,
     pub config: ImageConfig,
+    /// All of them, ours too.
+    pub labels: std::collections::HashMap<String, String>,
 }
 
 /// How [`Docker::import`] makes an image of a root file system.
@@ -49,6 +51,7 @@ impl Docker {
             _ => DockerError::call(format!("inspect the image {image}"), &error),
         })?;
         let config = found.config.unwrap_or_default();
+        let labels = config.labels.clone().unwrap_or_default();
         let config = image_config(config);
         Ok(Image {
             id: found.id.unwrap_or_default(),
@@ -58,6 +61,7 @@ impl Docker {
             entrypoint: config.entrypoint.clone(),
             size: found.size.and_then(|size| u64::try_from(size).ok()),
             config,
+            labels,
         })
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Change;
 use crate::inventory::{ImageConfig, Inventory};
 use crate::report::record::Difference;
-use crate::run::inputs::LABEL;
 
 type Facts = BTreeMap<String, String>;
 
@@ -79,8 +78,6 @@ fn config(config: &ImageConfig) -> Facts {
     {
         list.iter().for_each(|name| add(format!("{kind} {name}"), word.to_owned()));
     }
-    // What the inputs are is compared by themselves.
-    let labels = labels.iter().filter(|(name, _)| *name != LABEL);
-    labels.for_each(|(name, value)| add(format!("label {name}"), value.clone()));
+    labels.iter().for_each(|(name, value)| add(format!("label {name}"), value.clone()));
     facts
 }

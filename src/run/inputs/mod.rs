@@ -11,8 +11,6 @@ pub(crate) use earlier::{Difference, Earlier, EarlierImage, differences};
 pub(crate) use files::{Hashes, Ignore, Local};
 pub(crate) use places::Places;
 
-/// Label of a container image whose value is the digest of its inputs.
-pub(crate) const LABEL: &str = "forge.inputs";
 /// Counts on when forge makes another image of the same template: every digest is a new one then.
 const REVISION: &str = "1";
 /// Name of the input that is the image a machine is made of.
