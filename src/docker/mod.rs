@@ -8,6 +8,8 @@ use crate::eval::fields::Fields;
 
 /// Post-processors take an artifact by the id of who made it: a committed image passes as an imported one.
 pub(crate) const IMPORT_ID: &str = "packer.post-processor.docker-import";
+/// Label of an image whose value is the digest over everything that decided it.
+pub(crate) const INPUTS_LABEL: &str = "forge.inputs";
 pub(crate) const BUILDER_ID: &str = "packer.docker";
 
 /// The engine's API is spoken, so there is no program to choose.
