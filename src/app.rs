@@ -1,9 +1,12 @@
 //! The flow: load, resolve, plan, run, report. Diagnostics and errors meet here and become an exit code.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
 
 use crate::cli::{self, AwsArgs, BuildArgs, Cli, Command, ValidateArgs};
 use crate::client::Services;
@@ -11,20 +14,24 @@ use crate::diagnostic::Style;
 use crate::engine::{self, OnError, Settings, Skip, Tally, Workshop};
 use crate::exit_code::ExitCode;
 use crate::front::{Asked, Front};
+use crate::plan::PlannedBuild;
 use crate::report::{self, Record, Reporter, RunView};
 use crate::run::RunInfo;
 use crate::run::cancel::Cancel;
 use crate::run::event;
 use crate::run::id;
 use crate::run::journal::Journal;
+use crate::run::preview::Preview;
 use crate::secret::Redactor;
 use crate::{
-    action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command,
+    action, action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command,
     publish_command, report_command, signals, sweep_command, upgrade_command,
 };
 
 /// Reporters have so long to finish once a second signal has ended all waiting.
-const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a preview is kept that was tried by hand.
+const KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// What the process was started with: read once, passed down.
 pub(crate) struct Process {
@@ -156,7 +163,15 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
     if front.refuse(style(process, args.color && !args.machine_readable), process, redactor).is_some() {
         return ExitCode::Failed;
     }
-    let (tally, view) = execute(front, (args, skip), process, redactor, vec![console(args, process)]).await;
+    let preview = match args.preview.map(|number| preview(number, &front, process)).transpose() {
+        Ok(preview) => preview,
+        Err(mistake) => {
+            print(&format!("Error: {mistake}\n"));
+            return ExitCode::Failed;
+        }
+    };
+    let around = Around { preview, ..Around::default() };
+    let (tally, view) = execute(front, (args, skip), around, process, redactor, vec![console(args, process)]).await;
     if let Some(folder) = &args.sbom {
         let about = report::About { forge: env!("CARGO_PKG_VERSION").to_owned(), ..report::About::default() };
         if let Err(error) = report::write_sboms(&Record::of(&view, &about), &process.cwd.join(folder)) {
@@ -165,6 +180,30 @@ async fn build(args: &BuildArgs, process: &Process, redactor: &Redactor) -> Exit
         }
     }
     exit_code(tally)
+}
+
+/// A preview that is tried by hand: of the repository that the environment names, at the commit that is checked out.
+fn preview(number: u64, front: &Front, process: &Process) -> Result<Preview, String> {
+    let repository = process.var("GITHUB_REPOSITORY").ok_or("-preview: GITHUB_REPOSITORY (owner/name) is not set")?;
+    let sha = match process.var("GITHUB_SHA") {
+        Some(sha) => sha.to_owned(),
+        None => action::commit(&process.cwd).map_err(|error| format!("-preview: {error}; or set GITHUB_SHA"))?,
+    };
+    Ok(Preview {
+        repository: repository.to_owned(),
+        pull_request: number,
+        sha,
+        expires: SystemTime::now() + KEPT,
+        push: true,
+        shared: shared_repositories(&front.plan.builds),
+    })
+}
+
+/// Repositories of registries in which several of the builds name their images.
+pub(crate) fn shared_repositories(builds: &[PlannedBuild]) -> BTreeSet<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    builds.iter().flat_map(PlannedBuild::repositories).for_each(|name| *counts.entry(name).or_default() += 1);
+    counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The reporter for stdout.
@@ -188,6 +227,14 @@ fn console_options(args: &BuildArgs, process: &Process) -> report::ConsoleOption
     }
 }
 
+/// What a run has besides its plan and flags.
+#[derive(Default)]
+pub(crate) struct Around {
+    pub preview: Option<Preview>,
+    /// Reports wait for it when the builds are over.
+    pub last: Option<BoxFuture<'static, ()>>,
+}
+
 /// What builds may be skipped by.
 pub(crate) fn skip(args: &BuildArgs) -> Result<Option<Arc<Skip>>, String> {
     if !args.skip_unchanged {
@@ -206,6 +253,7 @@ pub(crate) fn skip(args: &BuildArgs) -> Result<Option<Arc<Skip>>, String> {
 pub(crate) async fn execute(
     front: Front,
     (args, skip): (&BuildArgs, Option<Arc<Skip>>),
+    around: Around,
     process: &Process,
     redactor: &Redactor,
     reporters: Vec<Box<dyn Reporter + Send>>,
@@ -213,7 +261,13 @@ pub(crate) async fn execute(
     let (events, receiver) = event::channel(redactor.clone());
     let cancel = Cancel::default();
     let cleans_up = OnError::from(args.on_error) == OnError::Cleanup;
-    let run = RunInfo { id: id::time_ordered(), force: args.force, cleans_up, cwd: process.cwd.clone(), preview: None };
+    let run = RunInfo {
+        id: id::time_ordered(),
+        force: args.force,
+        cleans_up,
+        cwd: process.cwd.clone(),
+        preview: around.preview,
+    };
     let shop = Workshop {
         settings: Settings {
             parallel: usize::try_from(args.parallel_builds).ok().filter(|n| *n > 0),
@@ -235,6 +289,9 @@ pub(crate) async fn execute(
     let runtime = tokio::runtime::Handle::current();
     let reports = tokio::task::spawn_blocking(move || runtime.block_on(report::run(receiver, reporters)));
     let tally = engine::run(front.plan, &shop).await;
+    if let Some(last) = around.last {
+        let _ = shop.cancel.unless_stopped(last).await;
+    }
     signals.abort();
     let _ = signals.await;
     // The reporters end when the last sender is gone.

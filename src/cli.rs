@@ -1,13 +1,18 @@
 //! The command line: clap types, and the peer's habits on top: one dash or two, `-flag=false`, comma lists.
 
 mod publish;
+mod sweep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use sweep::SweepArgs;
+
 use crate::engine::OnError;
+use crate::eval::duration;
 pub(crate) use publish::PublishArgs;
 
 /// Machine images from unmodified Packer templates.
@@ -126,6 +131,9 @@ pub(crate) struct BuildArgs {
     /// Comma-separated lines for programs
     #[arg(long)]
     pub machine_readable: bool,
+    /// Build what the pull request of this number would make, and publish nothing of it
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub preview: Option<u64>,
     /// Look at what is in each image and tell it [default: only for -sbom]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub inventory: Option<bool>,
@@ -289,30 +297,6 @@ pub(crate) struct UpgradeArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct SweepArgs {
-    /// Folder with the journals [default: where builds of this user put them]
-    #[arg(long, value_name = "FOLDER")]
-    pub state: Option<PathBuf>,
-    /// Look in AWS for what carries a run's tag too, whoever made it
-    #[arg(long = "aws")]
-    pub by_tag: bool,
-    /// Regions to look in [default: all that the account can use]
-    #[arg(long, value_name = "REGION,...", value_delimiter = ',', requires = "by_tag")]
-    pub aws_regions: Vec<String>,
-    /// Buckets of S3 to look in as well: those that amazon-import and amazon-instance upload to
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "by_tag")]
-    pub aws_buckets: Vec<String>,
-    /// Only what this run made, whatever its age
-    #[arg(long, value_name = "ID", requires = "by_tag")]
-    pub run: Option<String>,
-    /// Leave runs alone that began less than so long ago: they may still be going
-    #[arg(long, value_name = "DURATION", default_value = "12h", requires = "by_tag")]
-    pub older_than: String,
-    #[command(flatten)]
-    pub aws: AwsArgs,
-}
-
-#[derive(Debug, Clone, Args)]
 pub(crate) struct ReportArgs {
     /// Files `forge-record.json`, or folders that hold some
     #[arg(required = true)]
@@ -347,13 +331,21 @@ impl From<OnErrorArg> for OnError {
     }
 }
 
+/// A length of time as templates write it, or a number of days: `36h`, `14d`.
+pub(crate) fn age(text: &str) -> Option<Duration> {
+    match text.strip_suffix('d').map(str::parse::<u32>) {
+        Some(Ok(days)) => Some(Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
+        _ => duration::parse(text).ok(),
+    }
+}
+
 pub(crate) fn version() -> String {
     let peer = crate::template::PEER_VERSION;
     format!("{} (reads templates as Packer {peer})", env!("CARGO_PKG_VERSION"))
 }
 
 /// Flags whose value may be the next argument, so that the value is left alone.
-const WITH_VALUE: &str = "var var-file only except on-error parallel-builds state config-type output-file config \
+const WITH_VALUE: &str = "preview pull-request var var-file only except on-error parallel-builds state config-type output-file config \
                           image group sbom baseline record repository region beside";
 
 /// Rewrites the peer's one-dash flags to clap's two dashes; `-machine-readable` may stand anywhere, as in the peer.

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::cli::AwsArgs;
+use crate::cli::{AwsArgs, age};
 use crate::client::github::Identity;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::report::github::CommentMode;
@@ -30,11 +31,15 @@ struct Declared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Build,
+    /// Builds what a pull request would make, and publishes nothing of it.
+    Preview,
     Validate,
     Plan,
     Report,
     /// Gives what was built before the names of a version.
     Publish,
+    /// Removes previews: those of the pull request, else those that are over.
+    Sweep,
 }
 
 /// The inputs, with defaults filled in. Paths are as given.
@@ -85,7 +90,21 @@ pub(crate) struct Inputs {
     pub images: Vec<String>,
     /// For `plan`, builds in an entry of the matrix.
     pub group: Option<usize>,
+    /// Whether previews go to registries, under their own names.
+    pub preview_push: bool,
+    /// How long a preview is kept that nobody removes.
+    pub preview_keep: Duration,
+    pub baseline: BaselineFrom,
     pub aws: AwsArgs,
+}
+
+/// What a preview is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BaselineFrom {
+    /// The last record of the base branch.
+    Branch,
+    File(PathBuf),
+    Nothing,
 }
 
 /// An entry of the matrix that the command `plan` made.
@@ -150,6 +169,13 @@ impl Inputs {
             config: reader.given("config").map(PathBuf::from),
             images: reader.lines("image", true),
             group: Some(reader.count("group")).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
+            preview_push: reader.flag("preview-push"),
+            preview_keep: reader.age("preview-keep"),
+            baseline: match reader.given("baseline").as_deref() {
+                None => BaselineFrom::Branch,
+                Some("off") => BaselineFrom::Nothing,
+                Some(path) => BaselineFrom::File(path.into()),
+            },
             aws: reader.aws(),
         };
         (diagnostics.error_count() == errors).then_some(inputs)
@@ -194,7 +220,10 @@ impl Reader<'_> {
         if self.text("command").is_empty() {
             return None;
         }
-        Some(match self.one_of("command", &["build", "validate", "plan", "report", "publish"]).as_str() {
+        let commands = ["build", "preview", "validate", "plan", "report", "publish", "sweep"];
+        Some(match self.one_of("command", &commands).as_str() {
+            "preview" => Command::Preview,
+            "sweep" => Command::Sweep,
             "validate" => Command::Validate,
             "plan" => Command::Plan,
             "report" => Command::Report,
@@ -274,6 +303,15 @@ impl Reader<'_> {
                 false
             }
         }
+    }
+
+    /// A length of time, in days too.
+    fn age(&mut self, name: &str) -> Duration {
+        let text = self.text(name);
+        age(&text).unwrap_or_else(|| {
+            self.wrong(name, &text, "a length of time such as 14d or 36h");
+            Duration::ZERO
+        })
     }
 
     fn count(&mut self, name: &str) -> i64 {

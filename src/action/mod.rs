@@ -10,6 +10,6 @@ mod trust;
 pub(crate) use checkout::commit;
 pub(crate) use event::{Code, Head, Pull, Trigger, read};
 pub(crate) use hidden::hidden;
-pub(crate) use inputs::{Command, Inputs};
+pub(crate) use inputs::{BaselineFrom, Command, Inputs};
 pub(crate) use output_file::OutputFile;
 pub(crate) use trust::{Trust, trust};

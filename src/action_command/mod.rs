@@ -1,8 +1,10 @@
 //! `forge action`: inputs and event become a run, the run becomes reports, a record and outputs.
 
+mod baseline;
 mod join;
 mod outputs;
 mod past;
+mod preview;
 mod publish;
 mod release;
 mod reporting;
@@ -10,17 +12,23 @@ mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use crate::action::{self, Inputs, Trigger, Trust};
-use crate::app::{self, Process};
+use crate::app::{self, Around, Process};
 use crate::client::Services;
 use crate::diagnostic::Style;
+use crate::engine::Skip;
 use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::plan::{Plan, Selection, check_selection};
 use crate::plan_command::{matrix_line, table};
 use crate::report::{Matrix, Record};
 use crate::secret::Redactor;
+use crate::sweep_command::{self, Places as PreviewPlaces};
 use crate::workflow_command;
 
 use outputs::Done;
@@ -105,7 +113,7 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
         return ExitCode::Success;
     }
     reporting.about_jobs(&jobs);
-    let step = Step { inputs: &inputs, process: &process, redactor };
+    let step = Step { inputs: &inputs, trigger: trigger.as_ref(), process: &process, redactor };
     if jobs.iter().any(|job| job.task == Task::Publish) {
         if front.refuse(Style::Plain, &process, redactor).is_some() {
             return ExitCode::Failed;
@@ -114,6 +122,9 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     }
     run_jobs(jobs, front, reporting, &step, done).await
 }
+
+/// Builds of a preview wait so long for what they are compared with.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose code the files are that the run is about.
 struct Places<'a> {
@@ -150,6 +161,7 @@ impl Places<'_> {
 /// What the step was started with.
 struct Step<'a> {
     inputs: &'a Inputs,
+    trigger: Option<&'a Trigger>,
     process: &'a Process,
     redactor: &'a Redactor,
 }
@@ -162,24 +174,40 @@ async fn run_jobs(
     step: &Step<'_>,
     done: &mut Done,
 ) -> ExitCode {
-    let Step { inputs, process, redactor } = step;
+    let Step { inputs, trigger, process, redactor } = step;
     let (mut build, mut planned) = (Plan::default(), Vec::new());
     let own = inputs.only.is_empty() && inputs.except.is_empty() && inputs.entry.is_none();
-    let builds = jobs.iter().any(|job| job.task == Task::Build);
+    let builds = jobs.iter().any(Job::builds);
+    let mut around = Around::default();
+    let mut looking = None;
+    if jobs.iter().any(|job| job.task == Task::Preview) {
+        around.preview = preview::of_event(inputs, *trigger);
+        if around.preview.is_none() {
+            fail("a preview is that of a pull request, and the event names none: run it on the event pull_request");
+            return ExitCode::Failed;
+        }
+        let (comparison, task) = baseline::begin(inputs, *trigger, process, redactor);
+        reporting.comparison = comparison;
+        looking = Some(task);
+    }
+    let mut sweeping = PreviewPlaces::default();
+    let sweeps = jobs.iter().any(|job| job.task == Task::Sweep);
     for job in jobs {
         let (task, asked, image) = (job.task, job.asked(), job.image().map(str::to_owned));
         let Some(read) = job.chosen.read(asked, own, &mut front, process, redactor).await else { continue };
         match task {
-            Task::Build => {
+            Task::Build | Task::Preview => {
                 build.names.extend(read.plan.names);
                 build.builds.extend(read.plan.builds.into_iter().map(|mut build| {
                     if let Some(image) = &image {
                         build.title.name = format!("{image}/{}", build.title.name);
                     }
+                    build.in_earnest = task == Task::Build;
                     build
                 }));
             }
             Task::Plan => planned.push(read),
+            Task::Sweep => sweeping.add(&read.plan.builds),
             Task::Validate | Task::Publish => {}
         }
     }
@@ -193,6 +221,17 @@ async fn run_jobs(
     }
     reporting.notes = front.notes(process, redactor);
     let wrong = front.refuse(Style::Plain, process, redactor).is_some();
+    if sweeps && !wrong && !builds {
+        let Some(which) = preview::over(inputs, *trigger) else {
+            fail("the event names no pull request whose previews are to be removed");
+            return ExitCode::Failed;
+        };
+        let swept = sweep_command::remove(&which, &sweeping, &front.services, redactor).await;
+        if swept.is_empty() {
+            app::print("There is no preview to remove.\n");
+        }
+        return if sweep_command::show(&swept, redactor) { ExitCode::Leftovers } else { ExitCode::Success };
+    }
     // That of some of the templates would pass for that of all; and its names may be what is wrong.
     done.matrix.take_if(|_| wrong);
     if wrong || !builds {
@@ -214,7 +253,30 @@ async fn run_jobs(
     let skip = app::skip(&args).unwrap_or_default();
     let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
     let front = Front { plan: build, services: front.services, ..Front::empty() };
-    let (tally, view) = app::execute(front, (&args, skip), process, redactor, reporters).await;
+    if let Some(preview) = &mut around.preview {
+        preview.shared = app::shared_repositories(&front.plan.builds);
+    }
+    let (sender, mut missed) = oneshot::channel();
+    // Which builds need not run is known by it; without it all of them do.
+    let found = match &mut looking {
+        Some(task) => tokio::time::timeout(PATIENCE, task).await.ok(),
+        None => None,
+    };
+    let mut told = None;
+    if let Some(found) = found {
+        (told, looking) = (found.ok().flatten(), None);
+    }
+    let skip = match reporting.comparison.record() {
+        Some(record) if around.preview.is_some() => Some(Arc::new(Skip { earlier: record.earlier() })),
+        _ => skip,
+    };
+    around.last = looking.map(|task| -> BoxFuture<'static, ()> {
+        Box::pin(async move { drop(sender.send(task.await.ok().flatten())) })
+    });
+    let (tally, view) = app::execute(front, (&args, skip), around, process, redactor, reporters).await;
+    if let Some(missed) = told.or_else(|| missed.try_recv().ok().flatten()) {
+        reporting.notice(missed);
+    }
     done.cancelled = tally.cancelled > 0 || view.cancelled.is_some();
     done.manifest.clone_from(&view.manifest);
     let record = Record::of(&view, &reporting.about());

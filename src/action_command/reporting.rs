@@ -11,7 +11,7 @@ use crate::action::{self, Code, Command, Head, Inputs, Pull, Trigger, Trust};
 use crate::app::Process;
 use crate::client::github::{Address, Artifacts, Identity};
 use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
-use crate::report::record::{self, Note, Workflow};
+use crate::report::record::{self, Comparison, Note, Workflow};
 use crate::report::{About, Record, Reporter, RunView};
 use crate::run::event::BuildTitle;
 use crate::secret::Redactor;
@@ -30,6 +30,8 @@ pub(super) struct Reporting {
     pub notes: Vec<Note>,
     /// What may be a secret.
     pub hidden: Redactor,
+    /// What previews are compared with.
+    pub comparison: Comparison,
     notices: Notices,
 }
 
@@ -64,6 +66,7 @@ impl Reporting {
             of_strangers: trigger.is_some_and(|trigger| trigger.event == "workflow_run" && trigger.code != Code::Own),
             notes: Vec::new(),
             hidden: action::hidden(&process.environment, &inputs.vars),
+            comparison: Comparison::default(),
             notices,
         }
     }
@@ -98,6 +101,7 @@ impl Reporting {
             notes: self.notes.clone(),
             base: self.base.clone(),
             hidden: self.hidden.clone(),
+            comparison: self.comparison.clone(),
         }
     }
 
@@ -107,6 +111,11 @@ impl Reporting {
         view.run = crate::run::id::time_ordered();
         view.took = Some(started.elapsed().unwrap_or_default());
         Record::of(&view, &self.about())
+    }
+
+    pub(super) fn notice(&self, text: String) {
+        warn(&text);
+        self.notices.extend([text]);
     }
 
     /// Reporters for a run, console first.

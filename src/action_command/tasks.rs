@@ -14,6 +14,10 @@ use crate::secret::Redactor;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     Build,
+    /// Built, and not published.
+    Preview,
+    /// Previews of it are removed.
+    Sweep,
     Validate,
     Plan,
     /// What was built before gets the names of a version.
@@ -33,10 +37,14 @@ impl Job {
         Asked {
             warn_undeclared: true,
             syntax_only: false,
-            read_data: self.task == Task::Build && !self.untrusted,
+            read_data: self.builds() && !self.untrusted,
             ask_services: !self.untrusted,
-            inputs: self.task == Task::Build && !self.untrusted,
+            inputs: self.builds() && !self.untrusted,
         }
+    }
+
+    pub(super) fn builds(&self) -> bool {
+        matches!(self.task, Task::Build | Task::Preview)
     }
 
     pub(super) fn image(&self) -> Option<&str> {
@@ -57,22 +65,33 @@ pub(super) fn jobs(
     let mut jobs = Vec::new();
     for chosen in choose(&arguments(inputs), front, process) {
         let by_event = class.map(|class| by_event(class, &chosen));
+        let over = trigger.is_some_and(|trigger| trigger.closed);
         let task = match (inputs.command, by_event) {
+            (None, Some(Do::Preview)) if over => Some(Task::Sweep),
+            (None, Some(_)) if over => None,
             // A matrix is of what the event is to build.
-            (Some(Command::Plan), Some(event)) if chosen.image.is_some() && event != Do::Build => Some(Task::Validate),
+            (Some(Command::Plan), Some(event))
+                if chosen.image.is_some() && !matches!(event, Do::Build | Do::Preview) =>
+            {
+                Some(Task::Validate)
+            }
             (Some(Command::Plan | Command::Report), _) | (None, Some(Do::Plan)) => Some(Task::Plan),
             (Some(Command::Publish), _) | (None, Some(Do::Publish)) => Some(Task::Publish),
             (Some(Command::Validate), _) | (None, Some(Do::Validate)) => Some(Task::Validate),
             (Some(Command::Build), _) | (None, Some(Do::Build) | None) => Some(Task::Build),
+            (Some(Command::Preview), _) | (None, Some(Do::Preview)) => Some(Task::Preview),
+            (Some(Command::Sweep), _) => Some(Task::Sweep),
             (None, Some(Do::Skip)) => None,
         };
         let task = match task {
-            Some(Task::Build | Task::Plan | Task::Publish) if untrusted => Some(Task::Validate),
+            Some(Task::Build | Task::Preview | Task::Sweep | Task::Plan | Task::Publish) if untrusted => {
+                Some(Task::Validate)
+            }
             task => task,
         };
         jobs.extend(task.map(|task| Job { chosen, task, untrusted }));
     }
-    if untrusted && inputs.command == Some(Command::Build) {
+    if untrusted && matches!(inputs.command, Some(Command::Build | Command::Preview)) {
         super::warn(
             "this pull request comes from a fork: its template is validated, and nothing of it is run. A maintainer can \
              build it after a review, see docs/github.md",
@@ -139,6 +158,7 @@ pub(super) fn build_arguments(inputs: &Inputs) -> BuildArgs {
         timestamp_ui: false,
         warn_on_undeclared_var: true,
         machine_readable: false,
+        preview: None,
         inventory: Some(inputs.inventory),
         sbom: None,
         skip_unchanged: inputs.skip_unchanged,

@@ -32,6 +32,8 @@ pub(crate) enum Do {
     /// What was built before gets its names.
     Publish,
     Build,
+    /// Builds what a pull request would make, and publishes nothing of it.
+    Preview,
     Plan,
     Validate,
     Skip,
@@ -69,20 +71,24 @@ impl EventClass {
         }
     }
 
-    /// What is done when nobody says otherwise: what is proposed, merged, due or asked for is built, what is tagged was
-    /// built before and is published, other branches are looked at; nothing happens because somebody wrote a comment or because another workflow ended.
+    /// What is done when nobody says otherwise: what is proposed is shown, what is merged, due or asked for is built, what is
+    /// tagged was built before and is published, other branches are looked at; nothing happens because somebody wrote a
+    /// comment or because another workflow ended.
     pub(crate) fn default(self) -> Do {
         match self {
-            Self::PullRequest | Self::Push | Self::Schedule | Self::Manual => Do::Build,
+            Self::PullRequest => Do::Preview,
+            Self::Push | Self::Schedule | Self::Manual => Do::Build,
             Self::Tag | Self::Release => Do::Publish,
             Self::Fork | Self::Branch | Self::MergeGroup => Do::Validate,
             Self::Comment | Self::Completed => Do::Skip,
         }
     }
 
-    /// A fork's template is looked at and never run; publishing needs a version.
+    /// A fork's template is looked at and never run; only a pull request can be shown before it is merged; publishing
+    /// needs a version.
     pub(crate) fn allows(self, what: Do) -> bool {
         match what {
+            Do::Preview => self == Self::PullRequest,
             Do::Publish => matches!(self, Self::Tag | Self::Release | Self::Manual),
             Do::Build => self != Self::Fork,
             Do::Plan | Do::Validate | Do::Skip => true,
@@ -91,13 +97,15 @@ impl EventClass {
 }
 
 impl Do {
-    pub(crate) const ALL: [Self; 5] = [Self::Publish, Self::Build, Self::Plan, Self::Validate, Self::Skip];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Publish, Self::Build, Self::Preview, Self::Plan, Self::Validate, Self::Skip];
 
     /// The value below `on`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Publish => "publish",
             Self::Build => "build",
+            Self::Preview => "preview",
             Self::Plan => "plan",
             Self::Validate => "validate",
             Self::Skip => "skip",

@@ -16,8 +16,6 @@ use crate::diagnostic::Diagnostic;
 pub(super) const KEYS: [&str; 3] = ["version", "defaults", "images"];
 pub(super) const IMAGE_KEYS: [&str; 8] =
     ["template", "vars", "var-files", "only", "except", "runs-on", "on", "publish"];
-/// Come later; whoever reads of them should not look for a slip of the finger.
-const LATER: [&str; 1] = ["preview"];
 /// Of an image's name, in characters: it becomes part of ids and titles.
 const LONGEST: usize = 100;
 
@@ -117,11 +115,6 @@ fn policy(node: &Node, mistakes: &mut Mistakes<'_>) -> Policy {
 fn what(event: EventClass, node: &Node, mistakes: &mut Mistakes<'_>) -> Option<Do> {
     let word = text(node, &format!("\"{}\"", event.name()), mistakes)?;
     let allowed: Vec<&str> = Do::ALL.into_iter().filter(|what| event.allows(*what)).map(Do::name).collect();
-    if LATER.contains(&word.as_str()) {
-        let diagnostic = Diagnostic::error(format!("\"{word}\" is not there yet")).at(node.span);
-        mistakes.push(diagnostic.help(format!("until then: {}", allowed.join(", "))));
-        return None;
-    }
     match Do::ALL.into_iter().find(|what| what.name() == word) {
         Some(what) if event.allows(what) => Some(what),
         Some(what) => {
@@ -131,6 +124,9 @@ fn what(event: EventClass, node: &Node, mistakes: &mut Mistakes<'_>) -> Option<D
                     format!("\"{name}\" cannot be set to \"publish\""),
                     "only a tag, a release or a person gives a version",
                 )
+            } else if what == Do::Preview {
+                let name = event.name();
+                (format!("\"{name}\" cannot be set to \"preview\""), "only a pull request has a preview")
             } else {
                 let summary = format!("pull requests from forks cannot be set to \"{word}\"");
                 (summary, "a stranger's template is never run")

@@ -133,8 +133,12 @@ pub(crate) async fn run(plan: Plan, shop: &Workshop) -> Tally {
 }
 
 fn context(build: &PlannedBuild, number: usize, shop: &Workshop) -> BuildContext {
+    let run = match build.in_earnest && shop.run.preview.is_some() {
+        true => Arc::new(RunInfo { preview: None, ..(*shop.run).clone() }),
+        false => Arc::clone(&shop.run),
+    };
     BuildContext {
-        run: Arc::clone(&shop.run),
+        run,
         source_name: build.source_name.clone(),
         builder_type: build.title.builder.clone(),
         events: shop.events.for_build(number),

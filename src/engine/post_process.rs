@@ -5,7 +5,7 @@
 
 use super::{Workshop, cleanup};
 use crate::plan::PostProcessorStep;
-use crate::post_processor::{PostProcessError, Processed};
+use crate::post_processor::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::event::{EventKind, Outcome, Phase};
@@ -85,8 +85,9 @@ async fn sequence(
 ) -> Sequence {
     let mut done = Sequence::default();
     let mut input = artifact.clone();
+    let mut held = Held::default();
     for (number, step) in steps.iter().enumerate() {
-        let processed = match one(step, &input, cx, shop).await {
+        let processed = match one(step, &input, &mut held, cx, shop).await {
             Ok(processed) => processed,
             Err(outcome) => {
                 done.error = Some(outcome);
@@ -123,20 +124,48 @@ async fn sequence(
     done
 }
 
+/// What a preview has held back of a sequence.
+#[derive(Debug, Default)]
+struct Held {
+    some: bool,
+    all: bool,
+}
+
+impl Held {
+    /// Whether the step is not to run.
+    fn takes(&mut self, post_processor: &dyn PostProcessor, cx: &BuildContext) -> bool {
+        let Some(preview) = &cx.run.preview else { return false };
+        let own = post_processor.in_preview(preview);
+        self.all |= self.some && own == InPreview::NeedsThoseBefore;
+        let held = self.all || own == InPreview::HeldBack;
+        self.some |= held;
+        held
+    }
+}
+
 /// Runs one post-processor as a step of the build's table.
 async fn one(
     step: &PostProcessorStep,
     input: &Artifact,
+    held: &mut Held,
     cx: &BuildContext,
     shop: &Workshop,
 ) -> Result<Processed, Outcome> {
     let component = &step.title.component;
-    cx.say(match &step.title.name {
-        Some(name) if name != component => format!("Running post-processor: {name} (type {component})"),
-        _ => format!("Running post-processor: {component}"),
-    });
+    let shown = match &step.title.name {
+        Some(name) if name != component => format!("{name} (type {component})"),
+        _ => component.clone(),
+    };
+    let decoded = step.decode(&input.facts, &shop.services);
+    if let Ok(post_processor) = &decoded
+        && held.takes(post_processor.as_ref(), cx)
+    {
+        cx.hold_back(vec![format!("post-processor {shown}")]);
+        return Ok(Processed::passing(input));
+    }
+    cx.say(format!("Running post-processor: {shown}"));
     cx.events.send(EventKind::StepStarted { step: step.title.clone() });
-    let done = match step.decode(&input.facts, &shop.services) {
+    let done = match decoded {
         Ok(post_processor) => post_processor.process(input, cx).await,
         Err(diagnostics) => {
             let mistakes: Vec<String> = diagnostics.iter().map(|d| d.summary.clone()).collect();

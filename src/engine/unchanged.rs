@@ -74,7 +74,13 @@ async fn verdict(
         let why = inputs.unknown.as_deref().unwrap_or_default();
         Built::Unsure(format!("not all that decides the image is known: {why}"))
     })?;
-    let others = build.sequences.iter().flatten().find(|step| matches!(step.effect, Effect::Other | Effect::Remakes));
+    // A preview does nothing of what is done beside the image.
+    let leaves = |effect: &Effect| match effect {
+        Effect::Other => cx.run.preview.is_none(),
+        Effect::Remakes => true,
+        Effect::Names(_) | Effect::Pushes => false,
+    };
+    let others = build.sequences.iter().flatten().find(|step| leaves(&step.effect));
     if let Some(step) = others {
         return Err(Built::For(format!("its post-processor {} leaves more than the image", step.title.component)));
     }

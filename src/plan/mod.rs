@@ -11,6 +11,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,12 +48,28 @@ pub(crate) struct PlannedBuild {
     /// The source's own name, whatever the build block calls it.
     pub source_name: String,
     pub builder: Box<dyn Builder>,
+    /// Built as ever in a run of previews.
+    pub in_earnest: bool,
     pub provisioners: Vec<ProvisionerStep>,
     pub error_cleanup: Option<ProvisionerStep>,
     /// Each sequence starts from the builder's artifact.
     pub sequences: Vec<Vec<PostProcessorStep>>,
     /// What decides the image, where that was asked for.
     pub inputs: Option<Planned>,
+}
+
+impl PlannedBuild {
+    /// Repositories of registries that the build names its image in.
+    pub(crate) fn repositories(&self) -> BTreeSet<&str> {
+        self.sequences.iter().flatten().flat_map(|step| &step.repositories).map(String::as_str).collect()
+    }
+
+    /// Those that it pushes to.
+    pub(crate) fn pushes_to(&self) -> BTreeSet<&str> {
+        let pushed = |steps: &&Vec<PostProcessorStep>| steps.iter().any(|step| step.title.component == "docker-push");
+        let steps = self.sequences.iter().filter(pushed).flatten();
+        steps.flat_map(|step| &step.repositories).map(String::as_str).collect()
+    }
 }
 
 /// What planning needs besides template and scope.
@@ -177,6 +194,7 @@ fn build(
         title,
         source_name: source.name.clone(),
         builder: builder?,
+        in_earnest: false,
         provisioners,
         error_cleanup,
         sequences,

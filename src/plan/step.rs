@@ -111,6 +111,8 @@ pub(crate) struct PostProcessorStep {
     pub added_facts: &'static [&'static str],
     /// As it is planned, `build.*` being unknown.
     pub effect: Effect,
+    /// Repositories of registries in which it names the image, as far as they are known.
+    pub repositories: Vec<String>,
     /// Where inputs are listed.
     pub(super) given: Option<Given>,
     decode: post_processor::Decode,
@@ -217,11 +219,11 @@ impl PostProcessorStep {
             unexplained("post-processor", &component, pending.span, diagnostics);
         }
         let decoded = decoded.filter(|_| complete)?;
-        let (added_facts, effect) = (decoded.added_facts(), decoded.effect());
+        let (added_facts, effect, repositories) = (decoded.added_facts(), decoded.effect(), decoded.repositories());
         let given = kept.map(|options| source.given(options, Vec::new()));
         let place = Some(place(cx, pending.span));
         let title = StepTitle { kind: StepKind::PostProcessor, component, name, place };
-        Some(Self { title, keep_input, added_facts, effect, given, decode: *decode, source })
+        Some(Self { title, keep_input, added_facts, effect, repositories, given, decode: *decode, source })
     }
 
     /// Decodes once more, now with the artifact's facts.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sha2::digest::DynDigest;
 
-use super::{PostProcessError, PostProcessor, Processed, base_name};
+use super::{InPreview, PostProcessError, PostProcessor, Processed, base_name};
 use crate::client::Services;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Interpolation, data};
@@ -17,6 +17,7 @@ use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::cleanup::Resource;
 use crate::run::output_file::{OutputError, blocking, update};
+use crate::run::preview::Preview;
 
 const TYPES: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
 
@@ -75,6 +76,10 @@ impl Checksum {
 
 #[async_trait]
 impl PostProcessor for Checksum {
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         if input.files.is_empty() {
             cx.warn("The artifact has no files, so there are no checksums to write.");

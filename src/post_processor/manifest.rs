@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PostProcessError, PostProcessor, Processed};
+use super::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::eval::fields::Fields;
 use crate::eval::interpolate::{Data, Interpolation};
@@ -17,6 +17,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::event::EventKind;
 use crate::run::output_file::{self, OutputError};
+use crate::run::preview::Preview;
 
 struct Manifest {
     output: String,
@@ -96,6 +97,10 @@ impl Manifest {
 
 #[async_trait]
 impl PostProcessor for Manifest {
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let entry = Entry {

@@ -22,6 +22,7 @@ use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::journal::JournalError;
 use crate::run::output_file::OutputError;
+use crate::run::preview::Preview;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PostProcessError {
@@ -56,9 +57,20 @@ pub(crate) struct Processed {
 
 impl Processed {
     /// The input goes on as it is, and has to stay for that.
-    fn passing(input: &Artifact) -> Self {
+    pub(crate) fn passing(input: &Artifact) -> Self {
         Self { artifact: Some(input.clone()), keep_input: true, force_keep: true }
     }
+}
+
+/// What becomes of a post-processor in a preview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InPreview {
+    /// It leaves nothing outside of the runner, or only what has the preview's own name.
+    Runs,
+    /// It acts on the world: its input goes on as it is.
+    HeldBack,
+    /// It takes up what those before it have made: with one of them it is held back, and all behind it.
+    NeedsThoseBefore,
 }
 
 /// What a post-processor does to an image, as far as another run could find it done.
@@ -88,6 +100,16 @@ pub(crate) trait PostProcessor: Send + Sync {
     /// Keys of `build.*` that the steps behind this one have in addition.
     fn added_facts(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whoever does not say that it is harmless is held back.
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::HeldBack
+    }
+
+    /// Repositories of registries in which it names the image, where they are known before it is made.
+    fn repositories(&self) -> Vec<String> {
+        Vec::new()
     }
 
     fn effect(&self) -> Effect {

@@ -58,6 +58,8 @@ pub(crate) struct BuildView {
     pub outcome: Option<Outcome>,
     pub took: Duration,
     pub artifacts: Vec<Artifact>,
+    /// What of the template a preview did not do.
+    pub held_back: Vec<String>,
     /// What is in the image.
     pub inventory: Option<Box<Inventory>>,
     /// Of the image, in bytes.
@@ -178,6 +180,7 @@ impl BuildView {
             outcome: None,
             took: Duration::ZERO,
             artifacts: Vec::new(),
+            held_back: Vec::new(),
             inventory: None,
             size: None,
         }
@@ -186,6 +189,10 @@ impl BuildView {
     fn apply(&mut self, kind: &EventKind, at: SystemTime) {
         match kind {
             EventKind::BuildStarted => self.started = Some(at),
+            EventKind::HeldBack { what } => {
+                let news = what.iter().filter(|what| !self.held_back.contains(what)).cloned().collect::<Vec<_>>();
+                self.held_back.extend(news);
+            }
             EventKind::PhaseStarted { phase } => {
                 self.phase = Some(*phase);
                 self.phases.push(PhaseView { phase: *phase, started: at, took: Duration::ZERO });

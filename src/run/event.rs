@@ -142,6 +142,10 @@ pub(crate) enum EventKind {
     Detail {
         text: String,
     },
+    /// What of the template a preview does not do.
+    HeldBack {
+        what: Vec<String>,
+    },
     /// A thing gone wrong that does not end the build by itself.
     Warning {
         text: String,
@@ -228,6 +232,7 @@ impl EventKind {
                 }
             }
             Self::StepStarted { step } => step.name.iter_mut().for_each(hide),
+            Self::HeldBack { what } => what.iter_mut().for_each(hide),
             Self::Contents { inventory: Some(inventory), .. } => inventory.redact(redactor),
             Self::Progress { label, .. } => hide(label),
             Self::Leftover { resource, error } => {
@@ -262,6 +267,7 @@ impl EventKind {
                 tracing::info!(build, component = step.component, name = step.name, place = step.place, "step started");
             }
             Self::StepFinished { outcome } => tracing::info!(build, ?outcome, "step finished"),
+            Self::HeldBack { what } => tracing::info!(build, ?what, "held back"),
             Self::Say { text } | Self::Detail { text } => tracing::debug!(build, "{text}"),
             Self::Warning { text } => tracing::warn!(build, "{text}"),
             Self::Error { text } => tracing::error!(build, "{text}"),

@@ -81,6 +81,13 @@ impl BuildContext {
         self.events.send(EventKind::Error { text: text.into() });
     }
 
+    /// Tells what of the template is not done in a preview, in one line.
+    pub(crate) fn hold_back(&self, what: Vec<String>) {
+        let Some(preview) = self.run.preview.as_ref().filter(|_| !what.is_empty()) else { return };
+        self.say(format!("Preview of {}, held back: {}", preview.of(), what.join(", ")));
+        self.events.send(EventKind::HeldBack { what });
+    }
+
     /// A writer that turns the bytes of a command's stream into output events.
     pub(crate) fn lines(&self, stream: Stream) -> LineWriter {
         LineWriter::new(self.events.clone(), stream)

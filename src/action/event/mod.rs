@@ -33,6 +33,8 @@ pub(crate) struct Trigger {
     pub pull: Pull,
     /// Nothing where a branch or tag is gone: there is nothing to build.
     pub class: Option<EventClass>,
+    /// The pull request has been merged or given up.
+    pub closed: bool,
     pub code: Code,
     /// GitHub gives this run a token that cannot write unless its owners say otherwise, and none of the usual secrets.
     pub read_only_token: bool,
@@ -158,6 +160,7 @@ pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Trigger, Even
         payload: payload.as_ref(),
         warnings,
     };
+    let action = payload.as_ref().and_then(|file| file.text("/action"));
     let Facts { class, head, pull, code, base_ref, head_ref } = scene.facts();
     let warnings = scene.warnings;
     let held_back = run.actor == "dependabot[bot]" && holds_back_for_dependabot(event);
@@ -167,6 +170,7 @@ pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Trigger, Even
         repository_id,
         head,
         pull,
+        closed: class == Some(EventClass::PullRequest) && action == Some("closed"),
         class,
         read_only_token: code == Code::Fork || held_back,
         code,

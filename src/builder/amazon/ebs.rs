@@ -9,7 +9,7 @@ use super::config::{self, EbsConfig};
 use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
-use super::{artifact, finish, found, precheck, source};
+use super::{artifact, finish, found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::communicator::Communicator;
@@ -71,7 +71,7 @@ impl Builder for Ebs {
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        let config = &self.config;
+        let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         // All of these only look, so the first failure may end the others.
         let (_, _, _, found, network) = tokio::try_join!(

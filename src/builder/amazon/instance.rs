@@ -10,7 +10,7 @@ use super::config::{self, InstanceConfig};
 use super::image::{self, Made, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
-use super::{artifact, finish, found, precheck, source};
+use super::{artifact, finish, found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::client::aws::ec2::types::{Image, Registration, Tags};
@@ -69,7 +69,7 @@ impl Builder for InstanceStore {
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        let config = &self.config;
+        let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         let (_, _, _, source, network) = tokio::try_join!(
             precheck::regions(&account, &config.ami, cx),

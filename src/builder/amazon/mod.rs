@@ -17,6 +17,7 @@ mod launch;
 mod machine;
 mod network;
 mod precheck;
+mod preview;
 mod profile;
 mod session;
 mod snapshot;

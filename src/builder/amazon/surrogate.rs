@@ -12,7 +12,7 @@ use super::image::{self, Made, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot};
-use super::{artifact, finish, found, precheck, source};
+use super::{artifact, finish, found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
 use crate::client::aws::ec2::types::{BlockDevice, Registration, Tags};
@@ -72,7 +72,7 @@ impl Builder for Surrogate {
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        let config = &self.config;
+        let config = &preview::of(&self.config, cx);
         let run: &RunOptions = &config.run;
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         let (_, _, _, found, network) = tokio::try_join!(

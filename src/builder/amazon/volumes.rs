@@ -10,7 +10,7 @@ use super::config::{self, FilledVolume, VolumeConfig, render_tags};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot};
-use super::{precheck, source};
+use super::{precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
 use crate::communicator::Communicator;
@@ -60,7 +60,7 @@ impl Builder for Volumes {
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        let config = &self.config;
+        let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         let (_, found, network) = tokio::try_join!(
             precheck::vpc(&account, &config.run, cx),

@@ -11,6 +11,7 @@ mod iam;
 mod metadata;
 mod oidc;
 mod parameter;
+mod previews;
 mod registry;
 mod release;
 mod retry;
@@ -40,6 +41,7 @@ pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use metadata::{Identity, identity};
 pub(crate) use oidc::{OidcRole, session_name};
+pub(crate) use previews::Previews;
 pub(crate) use s3::{Encryption, Object, S3, Upload};
 pub(crate) use sweep::{Found, Wanted};
 

@@ -27,7 +27,7 @@ pub(crate) use artifacts::Artifacts;
 pub(crate) use checks::{ANNOTATIONS, Annotation, CheckRun, CheckState, Level};
 pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;
-pub(crate) use records::{PastRun, RunsOf};
+pub(crate) use records::{PastArtifact, PastRun, RunsOf};
 pub(crate) use releases::Release;
 pub(crate) use statuses::Status;
 

@@ -76,10 +76,12 @@ struct TagList {
     tags: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct ImageConfig {
     #[serde(default)]
     config: Option<Configured>,
+    #[serde(default)]
+    created: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -163,6 +165,21 @@ impl Registries {
         repository: &Repository,
         manifest: &Manifest,
     ) -> Result<BTreeMap<String, String>, RegistryError> {
+        let config = self.image_config(repository, manifest).await?.config;
+        Ok(config.unwrap_or_default().labels.unwrap_or_default())
+    }
+
+    /// When the image was made (RFC 3339), as it says itself.
+    pub(crate) async fn created(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+    ) -> Result<Option<String>, RegistryError> {
+        Ok(self.image_config(repository, manifest).await?.created)
+    }
+
+    /// That of the first image of an index; an empty one where there is none.
+    async fn image_config(&self, repository: &Repository, manifest: &Manifest) -> Result<ImageConfig, RegistryError> {
         let mut image = manifest.clone();
         for _ in 0..DEEPEST {
             let ask = self.ask_manifest(Method::GET, repository, &image.digest)?;
@@ -175,14 +192,12 @@ impl Registries {
                 if manifest::digest(&bytes) != config.digest {
                     return Err(invalid(&ask, "what it gave has another digest"));
                 }
-                let config: ImageConfig =
-                    serde_json::from_slice(&bytes).map_err(|error| invalid(&ask, error.to_string()))?;
-                return Ok(config.config.unwrap_or_default().labels.unwrap_or_default());
+                return serde_json::from_slice(&bytes).map_err(|error| invalid(&ask, error.to_string()));
             }
-            let Some(inner) = parts.image() else { return Ok(BTreeMap::new()) };
+            let Some(inner) = parts.image() else { break };
             image = self.expected(repository, &inner.digest).await?;
         }
-        Ok(BTreeMap::new())
+        Ok(ImageConfig::default())
     }
 
     /// All tags; none where the repository is not there.
@@ -266,8 +281,14 @@ impl Registries {
         })
     }
 
-    /// Takes a tag away. Some registries take a whole image away only: they are asked to when no other tag has it.
-    pub(crate) async fn delete(&self, repository: &Repository, tag: &str) -> Result<Untagged, RegistryError> {
+    /// Takes a tag away. Some registries take a whole image away only: they are asked to when no other tag has it, but
+    /// for those that are `going` too.
+    pub(crate) async fn delete(
+        &self,
+        repository: &Repository,
+        tag: &str,
+        going: &BTreeSet<String>,
+    ) -> Result<Untagged, RegistryError> {
         let Some(digest) = self.digest(repository, tag).await? else { return Ok(Untagged::Absent) };
         let delete = |reference: &str| {
             let path = format!("manifests/{reference}");
@@ -282,7 +303,7 @@ impl Registries {
             }) => {}
             Err(error) => return Err(error),
         }
-        for other in self.tags(repository).await?.into_iter().filter(|other| other != tag) {
+        for other in self.tags(repository).await?.into_iter().filter(|other| other != tag && !going.contains(other)) {
             if self.digest(repository, &other).await?.as_deref() == Some(digest.as_str()) {
                 return Ok(Untagged::Shared(other));
             }

@@ -195,7 +195,7 @@ images:
             "5:28 unknown command \"biuld\"",
             "5:41 pull requests from forks cannot be set to \"build\"",
             "5:53 unknown command \"publsh\"",
-            "5:70 \"preview\" is not there yet",
+            "5:70 \"release\" cannot be set to \"preview\"",
             "5:87 \"branch\" must be a text",
             "8:15 path \"/etc\" is absolute",
             "9:13 \"1x\" cannot be the name of a variable",

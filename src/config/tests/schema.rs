@@ -89,7 +89,8 @@ fn keys_and_words_are_those_of_the_reader() {
     assert_eq!(keys(&definition(&schema, "runs-on")["anyOf"][1]), runner::KEYS.into());
     let on = definition(&schema, "on");
     assert_eq!(keys(on), EventClass::ALL.map(EventClass::name).into());
-    assert_eq!(words(definition(&schema, "do-or-publish")), Do::ALL.map(Do::name).into());
+    let all = &words(definition(&schema, "do-or-publish")) | &words(definition(&schema, "do-or-preview"));
+    assert_eq!(all, Do::ALL.map(Do::name).into());
     let of_publish = definition(&schema, "publish");
     assert_eq!(keys(of_publish), publish::KEYS.into());
     assert_eq!(words(&of_publish["properties"]["tags"]["items"]), Name::ALL.map(Name::word).into());
@@ -123,7 +124,7 @@ fn verdicts_are_those_of_the_reader() {
         "runs-on: [x, y]",
         "runs-on: {group: g, labels: [l]}",
         "on: {}",
-        "on: {fork: plan, comment: build}",
+        "on: {fork: plan, comment: build, pull_request: preview}",
         "on: {tag: publish, manual: publish, release: build}",
         "publish: {}",
         "publish: {repositories: [ghcr.io/org/web, web, 'localhost:5000/web'], tags: [version, channel], users: ['123456789012']}",
@@ -170,6 +171,8 @@ fn verdicts_are_those_of_the_reader() {
         "on: {push: biuld}",
         "on: {push: publish}",
         "on: {fork: build}",
+        "on: {fork: preview}",
+        "on: {push: preview}",
         "publish: x",
         "publish: {repository: a}",
         "publish: {repositories: [ghcr.io/Org/web]}",

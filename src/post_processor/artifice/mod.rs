@@ -7,13 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use glob::Pattern;
 
-use super::{PostProcessError, PostProcessor, Processed};
+use super::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
 use crate::run::output_file::blocking;
+use crate::run::preview::Preview;
 
 pub(super) const ID: &str = "packer.post-processor.artifice";
 
@@ -48,6 +49,10 @@ impl Artifice {
 
 #[async_trait]
 impl PostProcessor for Artifice {
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::NeedsThoseBefore
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         if !input.files.is_empty() {
             let files: Vec<String> = input.files.iter().map(|file| file.display().to_string()).collect();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use format::{Archive, Compression, Format};
 
-use super::{PostProcessError, PostProcessor, Processed};
+use super::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
@@ -22,6 +22,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
 use crate::run::output_file::{OutputError, OutputFile, blocking};
+use crate::run::preview::Preview;
 
 struct Compress {
     /// Rendered when the build is known.
@@ -70,6 +71,10 @@ impl Compress {
 
 #[async_trait]
 impl PostProcessor for Compress {
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         let data = data([("BuildName", &cx.source_name), ("BuilderType", &cx.builder_type)]);
         let output = self.interpolation.render(&self.output, &data);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::super::{Effect, PostProcessError, PostProcessor, Processed, artifice};
-use super::{TAG_ID, image_artifact};
+use super::super::{Effect, InPreview, PostProcessError, PostProcessor, Processed, artifice};
+use super::{TAG_ID, image_artifact, in_preview, repositories};
 use crate::client::Services;
 use crate::client::docker::{ImportOptions, Reference};
 use crate::docker::{BUILDER_ID, IMPORT_ID, decode_changes, docker_path};
@@ -13,6 +13,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
+use crate::run::preview::Preview;
 
 struct Import {
     /// `repository[:tag]`
@@ -52,6 +53,14 @@ impl PostProcessor for Import {
         Effect::Remakes
     }
 
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
+    fn repositories(&self) -> Vec<String> {
+        repositories(std::slice::from_ref(&self.name))
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         let fail = |text: String| Err(PostProcessError::Failed(text));
         match input.builder_id.as_str() {
@@ -70,14 +79,16 @@ impl PostProcessor for Import {
         let Some(file) = input.files.first() else {
             return fail("the input has no file to import; set \"export_path\" in the source".to_owned());
         };
+        let names = in_preview(std::slice::from_ref(&self.name), cx)?;
+        let name = names.first().unwrap_or(&self.name);
         let docker = self.services.docker().await?;
         cx.say(format!("Importing image: {}", input.id));
-        cx.detail(format!("Repository: {}", self.name));
-        let options = ImportOptions { name: &self.name, changes: &self.changes, platform: &self.platform };
+        cx.detail(format!("Repository: {name}"));
+        let options = ImportOptions { name, changes: &self.changes, platform: &self.platform };
         let id = docker.import(&cx.run.cwd.join(file), &options, cx).await?;
         cx.detail(format!("Imported ID: {id}"));
-        let mut artifact = image_artifact(IMPORT_ID, &self.name, Vec::new(), input);
-        let image = self.name.clone();
+        let mut artifact = image_artifact(IMPORT_ID, name, Vec::new(), input);
+        let image = name.clone();
         artifact.resources = vec![Resource::DockerImage { host: docker.host().to_owned(), image }];
         Ok(Processed { artifact: Some(artifact), keep_input: false, force_keep: false })
     }

@@ -6,8 +6,9 @@ pub(super) mod save;
 pub(super) mod tag;
 
 use super::PostProcessError;
-use crate::client::docker::DockerError;
+use crate::client::docker::{DockerError, Reference};
 use crate::docker::IMPORT_ID;
+use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 
 const TAG_ID: &str = "packer.post-processor.docker-tag";
@@ -32,6 +33,34 @@ fn require_image(input: &Artifact, component: &str) -> Result<(), PostProcessErr
         _ => "; it must come from a docker source with \"commit\", from docker-import or from docker-tag",
     };
     Err(PostProcessError::Failed(format!("{component} needs an image, and {:?} made none{hint}", input.builder_id)))
+}
+
+/// Those of the names that are some: what is not known yet is none.
+fn repositories(names: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names.iter().filter_map(|name| Reference::parse(name).ok()) {
+        if !found.contains(&name.repository) {
+            found.push(name.repository);
+        }
+    }
+    found
+}
+
+/// The names that an image gets: in a preview one of the preview's in each of the repositories.
+fn in_preview(names: &[String], cx: &BuildContext) -> Result<Vec<String>, PostProcessError> {
+    let Some(preview) = &cx.run.preview else { return Ok(names.to_vec()) };
+    let mut own: Vec<String> = Vec::new();
+    for name in names {
+        let repository =
+            Reference::parse(name).map_err(|error| PostProcessError::Failed(error.to_string()))?.repository;
+        let name = format!("{repository}:{}", preview.tag_in(&repository, &cx.source_name));
+        if !own.contains(&name) {
+            own.push(name);
+        }
+    }
+    let left: Vec<String> = names.iter().filter(|name| !own.contains(name)).cloned().collect();
+    cx.hold_back(left);
+    Ok(own)
 }
 
 /// An image in the engine under a name, with all its names for the steps to come.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use super::super::{Effect, PostProcessError, PostProcessor, Processed, Pushed};
+use super::super::{Effect, InPreview, PostProcessError, PostProcessor, Processed, Pushed};
 use super::{image_artifact, require_image};
 use crate::client::Services;
 use crate::client::docker::{Reference, is_image_id};
@@ -14,6 +14,7 @@ use crate::docker::{IMPORT_ID, INPUTS_LABEL, docker_path};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
+use crate::run::preview::Preview;
 
 struct Push {
     login: Option<LoginOptions>,
@@ -41,6 +42,10 @@ impl PostProcessor for Push {
 
     fn added_facts(&self) -> &'static [&'static str] {
         &["Digest"]
+    }
+
+    fn in_preview(&self, preview: &Preview) -> InPreview {
+        if preview.push { InPreview::Runs } else { InPreview::HeldBack }
     }
 
     async fn find_pushed(&self, names: &[String], digest: &str, cx: &BuildContext) -> Result<Pushed, PostProcessError> {
@@ -81,6 +86,13 @@ impl PostProcessor for Push {
         let (mut names, mut registry): (Vec<String>, Option<String>) = (Vec::new(), None);
         for name in std::iter::once(&input.id).chain(&input.tags) {
             let name = Reference::parse(name).map_err(|error| PostProcessError::Failed(error.to_string()))?;
+            // Whatever made the image, nothing else goes out.
+            if let Some(preview) = &cx.run.preview
+                && name.tag.as_deref() != Some(&preview.tag_in(&name.repository, &cx.source_name))
+            {
+                let text = format!("{} is no name of a preview and is not pushed in one", name.tagged());
+                return Err(PostProcessError::Failed(text));
+            }
             registry.get_or_insert_with(|| name.registry.clone());
             if !names.contains(&name.tagged()) {
                 names.push(name.tagged());

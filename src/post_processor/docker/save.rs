@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::super::{PostProcessError, PostProcessor, Processed};
+use super::super::{InPreview, PostProcessError, PostProcessor, Processed};
 use super::require_image;
 use crate::client::Services;
 use crate::docker::docker_path;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
+use crate::run::preview::Preview;
 
 struct Save {
     path: PathBuf,
@@ -30,6 +31,10 @@ pub(in crate::post_processor) fn decode(
 
 #[async_trait]
 impl PostProcessor for Save {
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         require_image(input, "docker-save")?;
         let docker = self.services.docker().await?;

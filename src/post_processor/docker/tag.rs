@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::super::{Effect, PostProcessError, PostProcessor, Processed};
-use super::{TAG_ID, image_artifact, require_image};
+use super::super::{Effect, InPreview, PostProcessError, PostProcessor, Processed};
+use super::{TAG_ID, image_artifact, in_preview, repositories, require_image};
 use crate::client::Services;
 use crate::client::docker::Reference;
 use crate::diagnostic::Diagnostic;
@@ -15,6 +15,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
 use crate::run::cleanup::Resource;
+use crate::run::preview::Preview;
 
 struct Tag {
     /// `repository[:tag]`, in order; the last one becomes the artifact's id.
@@ -58,10 +59,19 @@ impl PostProcessor for Tag {
         Effect::Names(self.names.clone())
     }
 
+    fn in_preview(&self, _: &Preview) -> InPreview {
+        InPreview::Runs
+    }
+
+    fn repositories(&self) -> Vec<String> {
+        repositories(&self.names)
+    }
+
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
         require_image(input, "docker-tag")?;
         let docker = self.services.docker().await?;
-        for name in &self.names {
+        let names = in_preview(&self.names, cx)?;
+        for name in &names {
             if cx.cancel.is_stopped() {
                 return Err(Cancelled.into());
             }
@@ -69,10 +79,10 @@ impl PostProcessor for Tag {
             cx.detail(format!("Repository: {name}"));
             docker.tag(&input.id, name).await?;
         }
-        let id = self.names.last().map_or(input.id.as_str(), String::as_str);
-        let mut artifact = image_artifact(TAG_ID, id, self.names.clone(), input);
+        let id = names.last().map_or(input.id.as_str(), String::as_str);
+        let mut artifact = image_artifact(TAG_ID, id, names.clone(), input);
         let resource = |name: &String| Resource::DockerImage { host: docker.host().to_owned(), image: name.clone() };
-        artifact.resources = self.names.iter().map(resource).collect();
+        artifact.resources = names.iter().map(resource).collect();
         // Without its id the image would be gone from the result: the name may move to another image any time.
         Ok(Processed { artifact: Some(artifact), keep_input: true, force_keep: true })
     }

@@ -157,7 +157,9 @@ fn begin(
 
 impl Github {
     fn publish(&mut self, view: &RunView) {
-        if self.stale {
+        // The end is told once, with what has changed: the comparison is settled before the last event is through.
+        let waits = view.took.is_some() && self.about.comparison.is_pending();
+        if self.stale && !waits {
             self.stale = false;
             self.made = Instant::now();
             self.records.send_replace(Arc::new(Record::of(view, &self.about).without_contents()));

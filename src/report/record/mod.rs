@@ -2,6 +2,7 @@
 //! (docs/record.md); job summary, check runs and comment are functions of it, so that a later process (the post step, a
 //! job that joins fifty others) reports as the run itself would have.
 
+mod baseline;
 mod change;
 mod earlier;
 mod matrix;
@@ -19,6 +20,7 @@ use crate::inventory::Inventory;
 use crate::run::event::{Phase, StepKind};
 use crate::run::inputs::Input;
 
+pub(crate) use baseline::{Against, Comparison};
 pub(crate) use change::{Baseline, Change, Difference, Moved};
 pub(crate) use matrix::Matrix;
 pub(crate) use of_view::About;

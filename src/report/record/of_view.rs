@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Build, Image, Inputs, Note, Record, SCHEMA, Stage, Stamp, State, Step, Workflow, seconds};
+use super::{Build, Comparison, Image, Inputs, Note, Record, SCHEMA, Stage, Stamp, State, Step, Workflow, seconds};
 use crate::report::view::{BuildView, PhaseView, RunView, StepView};
 use crate::run::artifact::Artifact;
 use crate::run::event::{BuildTitle, Outcome, StepTitle};
@@ -19,6 +19,8 @@ pub(crate) struct About {
     pub base: PathBuf,
     /// What the record must not say.
     pub hidden: Redactor,
+    /// What a preview is compared with.
+    pub comparison: Comparison,
 }
 
 impl Record {
@@ -38,6 +40,7 @@ impl Record {
             leftovers: view.leftovers.clone(),
             ..Self::default()
         };
+        about.comparison.apply(&mut record);
         record.redact(&about.hidden);
         record
     }
@@ -79,6 +82,7 @@ impl Build {
                 .filter(|made| made.is_image)
                 .flat_map(|made| images(&view.title, made))
                 .collect(),
+            held_back: view.held_back.clone(),
             state,
             inventory: view.inventory.as_deref().cloned(),
             size: view.size,

@@ -14,7 +14,7 @@ use self::device::Attached;
 use self::mount::Mounted;
 use super::account::Account;
 use super::config::{self, ChrootConfig, SourceFacts};
-use super::{found, precheck, source};
+use super::{found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes, ssh_options};
 use crate::client::Services;
 use crate::client::aws::ec2::types::Image;
@@ -95,7 +95,7 @@ impl Builder for ChrootBuilder {
     }
 
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
-        let config = &self.config;
+        let config = &preview::of(&self.config, cx);
         if !cfg!(target_os = "linux") {
             return Err(BuilderError::Failed("the amazon-chroot builder works on Linux only".to_owned()));
         }

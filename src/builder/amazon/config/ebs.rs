@@ -17,6 +17,7 @@ use crate::eval::fields::Fields;
 use crate::eval::interpolate::Interpolation;
 
 /// `amazon-ebs`, decoded.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct EbsConfig {
     pub access: Access,
     pub polling: Polling,

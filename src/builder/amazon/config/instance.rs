@@ -25,6 +25,7 @@ const UPLOAD_BUNDLE_WITH_PROFILE: &str = "sudo -i -n ec2-upload-bundle -b {{.Buc
     -d {{.BundleDirectory}} --batch --region {{.Region}} --retry";
 
 /// `amazon-instance`, decoded. Commands are unrendered.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct InstanceConfig {
     pub access: Access,
     pub polling: Polling,

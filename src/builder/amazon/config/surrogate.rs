@@ -19,6 +19,7 @@ pub(super) const ARCHITECTURES: [&str; 5] = ["x86_64", "arm64", "i386", "arm64_m
 pub(super) const BOOT_MODES: [&str; 3] = ["legacy-bios", "uefi", "uefi-preferred"];
 
 /// A device of the launch, and whether it is left out of the image.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct SurrogateDevice {
     pub launch: LaunchDevice,
     pub omit_from_artifact: bool,
@@ -33,6 +34,7 @@ pub(in crate::builder::amazon) struct RootDevice {
 }
 
 /// `amazon-ebssurrogate`, decoded.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct SurrogateConfig {
     pub access: Access,
     pub polling: Polling,

@@ -13,6 +13,7 @@ use crate::eval::fields::Fields;
 use crate::eval::interpolate::Interpolation;
 
 /// A volume that the build fills. Tags are templates still.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct FilledVolume {
     pub device: LaunchDevice,
     pub tags: BTreeMap<String, String>,
@@ -31,6 +32,7 @@ impl FilledVolume {
 }
 
 /// `amazon-ebsvolume`, decoded.
+#[derive(Clone)]
 pub(in crate::builder::amazon) struct VolumeConfig {
     pub access: Access,
     pub polling: Polling,

@@ -1,5 +1,9 @@
 //! `forge sweep`: what earlier runs left, by their journals, and in AWS by tag.
 
+mod previews;
+
+pub(crate) use previews::{Places, Which, remove};
+
 use crate::app::{Process, print, take_role, with_causes};
 use crate::cli::SweepArgs;
 use crate::client::Services;
@@ -9,8 +13,14 @@ use crate::exit_code::ExitCode;
 use crate::report::github::deliver_left;
 use crate::secret::Redactor;
 
+/// Runs that began less than so long ago may still be going.
+const YOUNG: &str = "12h";
+
 /// Sweeps and reports a line each: what was removed, what was gone, and what could not be removed and why.
 pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor) -> ExitCode {
+    if args.previews || args.pull_request.is_some() {
+        return previews::run(args, process, redactor).await;
+    }
     let services = Services::default();
     if let Err(mistake) = take_role(&services, &args.aws, process, redactor) {
         print(&format!("Error: {mistake}\n"));
@@ -30,8 +40,20 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
             Err(error) => swept.push(Swept::Failed(error)),
         }
     }
+    let failed = show(&swept, redactor);
+    let reported = deliver_left(&folder, identity(process).as_ref(), redactor).await;
+    reported.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
+    if swept.is_empty() && reported.is_empty() {
+        let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
+        print(&format!("Nothing to sweep: no run left anything open in {}{aws}.\n", folder.display()));
+    }
+    if failed { ExitCode::Leftovers } else { ExitCode::Success }
+}
+
+/// A line for each. Whether something is still there that should not be.
+pub(crate) fn show(swept: &[Swept], redactor: &Redactor) -> bool {
     let mut failed = false;
-    for line in &swept {
+    for line in swept {
         failed |= matches!(line, Swept::Failed(_));
         print(&redactor.redact(&match line {
             Swept::Alive(run) => format!("running   {run}: its run is still going, left alone\n"),
@@ -41,13 +63,7 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
             Swept::Failed(error) => format!("FAILED    {error}\n"),
         }));
     }
-    let reported = deliver_left(&folder, identity(process).as_ref(), redactor).await;
-    reported.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
-    if swept.is_empty() && reported.is_empty() {
-        let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
-        print(&format!("Nothing to sweep: no run left anything open in {}{aws}.\n", folder.display()));
-    }
-    if failed { ExitCode::Leftovers } else { ExitCode::Success }
+    failed
 }
 
 /// Who tells GitHub what a run could not: as in the action's inputs, which its post step has too.
@@ -62,8 +78,9 @@ fn identity(process: &Process) -> Option<Identity> {
 
 #[cfg(feature = "aws")]
 async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> Result<Vec<Swept>, String> {
-    use crate::client::aws::{Access, Found, Wanted};
-    let older_than = crate::eval::duration::parse(&args.older_than);
+    use crate::client::aws::{Access, Wanted};
+    let young = args.older_than.as_deref().unwrap_or(YOUNG);
+    let older_than = crate::eval::duration::parse(young);
     let older_than = older_than.map_err(|error| format!("--older-than: {error}"))?;
     let region = args.aws_regions.first().filter(|_| args.aws.aws_region.is_none()).cloned().unwrap_or_default();
     let access = Access { region, ..Access::default() };
@@ -75,15 +92,20 @@ async fn by_tag(args: &SweepArgs, services: &Services, redactor: &Redactor) -> R
         buckets: args.aws_buckets.clone(),
     };
     let found = aws.sweep(&wanted).await.map_err(|error| error.to_string())?;
-    let line = |found| match found {
+    Ok(found.into_iter().map(|found| line(found, young)).collect())
+}
+
+/// `young` is the age that a run must have.
+#[cfg(feature = "aws")]
+fn line(found: crate::client::aws::Found, young: &str) -> Swept {
+    use crate::client::aws::Found;
+    match found {
         Found::Removed(thing) => Swept::Removed(thing),
         Found::Young(run, things) => Swept::Young(format!(
-            "{things} things of run {run}, which began less than {} ago and may still be going: left alone",
-            args.older_than
+            "{things} things of run {run}, which began less than {young} ago and may still be going: left alone"
         )),
         Found::Failed(thing, reason) => Swept::Failed(format!("could not remove {thing}: {reason}")),
-    };
-    Ok(found.into_iter().map(line).collect())
+    }
 }
 
 #[cfg(not(feature = "aws"))]
