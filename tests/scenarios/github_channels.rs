@@ -19,7 +19,7 @@ fn warnings(ran: &Ran) -> usize {
 #[test]
 fn without_checks_and_statuses_the_runner_marks_the_lines() {
     let lab = Github::start();
-    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "metadata": "read" }));
+    lab.permit(&json!({ "actions": "read", "contents": "read", "pull-requests": "write", "metadata": "read" }));
     let ran = pull_request(&lab, &["good", "bad"], 100).run(&["action"]);
     assert_eq!(ran.code, Some(1));
     ran.says("::error file=t.pkr.hcl,line=13").says("`checks: write`").says("`statuses: write`");
@@ -32,7 +32,9 @@ fn without_checks_and_statuses_the_runner_marks_the_lines() {
 #[test]
 fn without_pull_requests_there_is_no_comment() {
     let lab = Github::start();
-    lab.permit(&json!({ "contents": "read", "checks": "write", "metadata": "read", "pull-requests": "read" }));
+    lab.permit(
+        &json!({ "actions": "read", "contents": "read", "checks": "write", "metadata": "read", "pull-requests": "read" }),
+    );
     let workspace = pull_request(&lab, &["good"], 100);
     let ran = workspace.run(&["action"]);
     ran.succeeded().says("`pull-requests: write`");
@@ -175,7 +177,7 @@ fn an_enterprise_server_and_an_app_are_reported_to() {
     openssl(&["genrsa", "-traditional", "-out", private.to_str().unwrap(), "2048"]);
     openssl(&["rsa", "-in", private.to_str().unwrap(), "-pubout", "-out", public.to_str().unwrap()]);
     let public = std::fs::read_to_string(public).unwrap();
-    let permissions = json!({ "checks": "write", "pull_requests": "write", "issues": "write", "contents": "read", "metadata": "read" });
+    let permissions = json!({ "actions": "read", "checks": "write", "pull_requests": "write", "issues": "write", "contents": "read", "metadata": "read" });
     lab.ask(
         "apps",
         &json!([{ "id": 77, "slug": "forge", "public_key": public,

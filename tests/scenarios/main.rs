@@ -67,6 +67,11 @@ mod machine_readable;
 mod old_format;
 mod plan;
 mod post_processing;
+mod preview;
+mod preview_act;
+#[cfg(feature = "aws")]
+mod preview_amazon;
+mod preview_baseline;
 mod provisioning;
 mod publish_containers;
 mod publish_github;

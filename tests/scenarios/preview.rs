@@ -1,0 +1,263 @@
+//! Previews of pull requests: what goes out under which name, what is held back, what is compared, what is removed.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::action::{output, runner};
+use crate::support::github::Github;
+use crate::support::{Workspace, docker, setting};
+
+/// A repository of the registry that no other test uses.
+fn repository(name: &str) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    format!("{}/forge-test/preview-{name}-{now}", setting("FORGE_TEST_REGISTRY"))
+}
+
+/// Tags of a repository, as the registry tells them.
+fn tags(repository: &str) -> Vec<String> {
+    let (registry, name) = repository.split_once('/').unwrap();
+    let output = std::process::Command::new("curl")
+        .args(["-sf", &format!("http://{registry}/v2/{name}/tags/list")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let mut tags: Vec<String> =
+        list["tags"].as_array().into_iter().flatten().map(|tag| tag.as_str().unwrap().to_owned()).collect();
+    tags.sort();
+    tags
+}
+
+/// An image that is tagged, pushed and told to the world.
+fn image(repository: &str, provision: &str) -> String {
+    format!(
+        r#"
+source "docker" "app" {{
+  image  = "BUSYBOX"
+  commit = true
+}}
+build {{
+  sources = ["docker.app"]
+  provisioner "shell" {{
+    inline = ["{provision}"]
+  }}
+  post-processors {{
+    post-processor "docker-tag" {{
+      repository = "{repository}"
+      tags       = ["1", "latest"]
+    }}
+    post-processor "docker-push" {{}}
+    post-processor "shell-local" {{
+      name   = "announce"
+      inline = ["touch announced"]
+    }}
+    post-processor "manifest" {{}}
+  }}
+}}
+"#
+    )
+}
+
+fn record(workspace: &Workspace) -> Value {
+    let path = output(workspace, "record");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The same pull request, merged or given up.
+fn closed(lab: &Github, workspace: Workspace) -> Workspace {
+    let event = json!({
+        "action": "closed", "number": 7,
+        "pull_request": { "number": 7, "merged": true,
+            "head": { "sha": lab.at("head"), "ref": "change", "repo": { "id": 1, "full_name": "octo/images" } },
+            "base": { "sha": lab.at("main"), "ref": "main", "repo": { "id": 1, "full_name": "octo/images" } } },
+        "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
+    });
+    let workspace = lab.step(workspace, "pull_request", &event, 101);
+    workspace.env("GITHUB_REF", "refs/pull/7/merge").env("GITHUB_BASE_REF", "main").env("GITHUB_SHA", lab.at("merge"))
+}
+
+#[test]
+fn a_preview_goes_out_under_its_own_name_and_goes_when_its_pull_request_does() {
+    let lab = Github::start();
+    let repository = repository("own");
+    let workspace = lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100);
+    workspace.run(&["action"]).succeeded().says("Preview of octo/images#7, held back: post-processor announce");
+    let tag = format!("pr-7-{}", &lab.at("head")[..7]);
+    assert_eq!(tags(&repository), [tag.as_str()]);
+    assert!(!workspace.path().join("announced").exists());
+    assert!(workspace.path().join("packer-manifest.json").exists(), "a file of the runner's own is no publishing");
+    let record = record(&workspace);
+    let build = &record["builds"][0];
+    let (first, second) = (format!("{repository}:1"), format!("{repository}:latest"));
+    assert_eq!(build["held_back"], json!([first, second, "post-processor announce (type shell-local)"]));
+    let name = format!("{repository}:{tag}");
+    assert_eq!(build["images"].as_array().unwrap().last().unwrap()["id"], json!(name), "{build:#}");
+    assert!(lab.comment().contains(&name), "{}", lab.comment());
+    assert!(docker(&["images", "-q", &first]).is_empty(), "no name of the template's own is given here either");
+    // Once more for the same commit, then it is over.
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(tags(&repository), [tag.as_str()]);
+    docker(&["rmi", "-f", &name]);
+    let workspace = closed(&lab, runner(&image(&repository, "exit 1")));
+    workspace.run(&["action"]).succeeded().says(&format!("removed   image {name}")).says_not("Pulling");
+    assert!(tags(&repository).is_empty());
+    workspace.run(&["action"]).succeeded().says("There is no preview to remove");
+    lab.took_everything();
+}
+
+#[test]
+fn a_build_that_is_asked_for_is_no_preview() {
+    let lab = Github::start();
+    let repository = repository("build");
+    let workspace = lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100);
+    workspace.command(&["action"]).env("INPUT_COMMAND", "build").output().unwrap();
+    assert_eq!(tags(&repository), ["1", "latest"]);
+    assert!(workspace.path().join("announced").exists());
+    assert!(record(&workspace)["builds"][0].get("held_back").is_none());
+    docker(&["rmi", "-f", &format!("{repository}:1"), &format!("{repository}:latest")]);
+}
+
+#[test]
+fn without_pushing_nothing_leaves_the_runner() {
+    let lab = Github::start();
+    let repository = repository("stays");
+    let workspace = lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100);
+    let workspace = workspace.env("INPUT_PREVIEW-PUSH", "false");
+    workspace.run(&["action"]).succeeded();
+    assert!(tags(&repository).is_empty());
+    let record = record(&workspace);
+    let held = record["builds"][0]["held_back"].to_string();
+    assert!(held.contains("post-processor docker-push") && held.contains("announce"), "{held}");
+    docker(&["rmi", "-f", &format!("{repository}:pr-7-{}", &lab.at("head")[..7])]);
+}
+
+#[test]
+fn a_preview_that_fails_is_told_as_any_build_and_leaves_nothing() {
+    let lab = Github::start();
+    let repository = repository("fails");
+    let workspace = lab.pull_request(runner(&image(&repository, "echo out of luck; exit 3")), 100);
+    let ran = workspace.run(&["action"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let check = lab.check("forge / docker.app");
+    assert_eq!(check["conclusion"], "failure");
+    assert!(lab.comment().contains("out of luck"), "{}", lab.comment());
+    assert!(tags(&repository).is_empty() && docker(&["images", "-q", &repository]).is_empty());
+    assert_eq!(workspace.journals(), 0);
+    lab.took_everything();
+}
+
+#[test]
+fn a_preview_is_that_of_a_pull_request() {
+    let lab = Github::start();
+    let payload = json!({ "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" } });
+    let workspace = lab.step(runner(&image("example.invalid/a", "true")), "workflow_dispatch", &payload, 100);
+    let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("GITHUB_REF", "refs/heads/main");
+    let workspace = workspace.env("INPUT_COMMAND", "preview");
+    let ran = workspace.run(&["action"]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("a preview is that of a pull request").says_not("Pulling");
+}
+
+#[test]
+fn two_images_of_one_repository_do_not_take_each_others_name() {
+    let lab = Github::start();
+    let repository = repository("shared");
+    let two = image(&repository, "echo $RANDOM > /x").replace("\"docker.app\"]", "\"docker.app\", \"docker.b\"]");
+    let two = two.replacen(
+        "source \"docker\"",
+        "source \"docker\" \"b\" {\n  image = \"BUSYBOX\"\n  commit = true\n}\nsource \"docker\"",
+        1,
+    );
+    let workspace = lab.pull_request(runner(&two), 100);
+    workspace.run(&["action"]).succeeded();
+    let tag = format!("pr-7-{}", &lab.at("head")[..7]);
+    assert_eq!(tags(&repository), [format!("{tag}-app"), format!("{tag}-b")]);
+    let names: Vec<String> = tags(&repository).iter().map(|tag| format!("{repository}:{tag}")).collect();
+    closed(&lab, runner(&two)).run(&["action"]).succeeded();
+    assert!(tags(&repository).is_empty());
+    names.iter().for_each(|name| drop(docker(&["rmi", "-f", name])));
+}
+
+/// A name that people gave to the very image, one that only looks like a preview's, and previews of another pull request
+/// stay where a registry removes whole images only.
+#[test]
+fn nothing_but_previews_is_removed_from_a_registry() {
+    let repository = repository("sweep");
+    let push = |tag: &str, content: &str| {
+        let name = format!("{repository}:{tag}");
+        let id = docker(&["create", &setting("FORGE_TEST_BUSYBOX"), "echo", content]);
+        docker(&["commit", "-c", &format!("LABEL content={content}"), &id, &name]);
+        docker(&["rm", &id]);
+        docker(&["push", "-q", &name]);
+        name
+    };
+    let again = |from: &str, tag: &str| {
+        let name = format!("{repository}:{tag}");
+        docker(&["tag", from, &name]);
+        docker(&["push", "-q", &name]);
+    };
+    let first = push("pr-7-aaaaaaa", "one");
+    again(&first, "pr-7-bbbbbbb");
+    let second = push("pr-7-ccccccc", "two");
+    again(&second, "1.0");
+    push("pr-77-aaaaaaa", "three");
+    push("pr-7-fix", "four");
+    let workspace = Workspace::new("");
+    let sweep = ["sweep", "--pull-request", "7", "--repository", "octo/images", "--registry", &repository];
+    let ran = workspace.run(&sweep);
+    assert_eq!(ran.code, Some(6), "{ran:#?}");
+    ran.says(&format!("removed   image {repository}:pr-7-aaaaaaa"))
+        .says(&format!("removed   image {repository}:pr-7-bbbbbbb"));
+    ran.says(&format!("FAILED    could not remove image {repository}:pr-7-ccccccc: 1.0 is the same image"));
+    assert_eq!(tags(&repository), ["1.0", "pr-7-ccccccc", "pr-7-fix", "pr-77-aaaaaaa"]);
+    // By age: none is so old, then all are.
+    let by_age = |age: &str| workspace.run(&["sweep", "--previews", "--older-than", age, "--registry", &repository]);
+    by_age("14d").succeeded().says("Nothing to sweep");
+    let ran = by_age("0");
+    ran.says(&format!("removed   image {repository}:pr-77-aaaaaaa"));
+    assert_eq!(tags(&repository), ["1.0", "pr-7-ccccccc", "pr-7-fix"]);
+    let images = docker(&["images", "-q", &repository]);
+    let mut remove = vec!["rmi", "-f"];
+    remove.extend(images.lines());
+    docker(&remove);
+}
+
+/// What the base branch has already is not built again, although its post-processors would do more than push.
+#[test]
+fn only_what_a_pull_request_changes_is_built() {
+    let lab = Github::start();
+    let (same, other) = (repository("same"), repository("other"));
+    let two = |text: &str| {
+        let first = image(&same, "echo same > /x").replace("docker.app", "docker.same");
+        let second = image(&other, &format!("echo {text} > /x")).replace("docker.app", "docker.other");
+        let named = |text: String, name: &str| text.replace("\"docker\" \"app\"", &format!("\"docker\" \"{name}\""));
+        named(first, "same") + &named(second, "other")
+    };
+    let github = json!({ "id": 1, "full_name": "octo/images", "default_branch": "main" });
+    let made = lab.ask(
+        "repository",
+        &json!({ "runs": [{ "event": "push", "head_branch": "main", "head_sha": lab.at("main") }] }),
+    );
+    let (id, token) = (made["runs"][0]["id"].as_u64().unwrap(), made["runs"][0]["runtime_token"].as_str().unwrap());
+    let push = json!({ "ref": "refs/heads/main", "after": lab.at("main"), "repository": github });
+    let workspace = lab.step(runner(&two("before")), "push", &push, id).env("GITHUB_REF", "refs/heads/main");
+    let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("ACTIONS_RUNTIME_TOKEN", token);
+    workspace.run(&["action"]).succeeded();
+    lab.ask("repository", &json!({ "runs": [{ "id": id, "status": "completed", "conclusion": "success" }] }));
+    let workspace = lab.pull_request(runner(&two("after")), 100);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded();
+    let record = record(&workspace);
+    let states: Vec<_> = record["builds"].as_array().unwrap().iter().map(|build| &build["state"]).collect();
+    assert_eq!(states, ["unchanged", "succeeded"], "{record:#}\n{}", ran.stdout);
+    assert_eq!(tags(&same), ["1", "latest"]);
+    assert_eq!(tags(&other), ["1", "latest", &format!("pr-7-{}", &lab.at("head")[..7])]);
+    let changed = record["builds"][1]["change"]["inputs"].to_string();
+    assert!(changed.contains("after"), "{record:#}");
+    lab.took_everything();
+    for (repository, tag) in [(&same, "1"), (&same, "latest"), (&other, "1"), (&other, "latest")] {
+        docker(&["rmi", "-f", &format!("{repository}:{tag}")]);
+    }
+    docker(&["rmi", "-f", &format!("{other}:pr-7-{}", &lab.at("head")[..7])]);
+}

@@ -1,0 +1,162 @@
+//! What a preview is compared with: the last record of the base branch, and every way in which there is none.
+
+use serde_json::{Value, json};
+
+use crate::action::{output, runner};
+use crate::github_reports::template;
+use crate::support::Workspace;
+use crate::support::github::Github;
+
+/// Calls that look for a record.
+fn looks(lab: &Github) -> Vec<String> {
+    lab.calls().into_iter().filter(|call| call.contains("/actions/")).collect()
+}
+
+/// A record of a run of the base branch, as its job kept it.
+fn kept(run: u64, state: &str) -> Value {
+    json!({
+        "schema": 1, "forge": "0.1.0", "run": "baseline-run", "started": "2026-11-01T10:00:00Z", "seconds": 9.5,
+        "workflow": { "repository": "octo/images", "event": "push", "sha": "a".repeat(40), "workflow": "images", "job": "image",
+            "run_id": run, "attempt": 1, "url": format!("https://github.com/octo/images/actions/runs/{run}/attempts/1") },
+        "inputs": { "templates": ["."] },
+        "builds": [{ "name": "null.good", "builder": "null", "state": state, "seconds": 9.0 }],
+    })
+}
+
+/// Runs on the base branch, the last one first in time, each with the text of its record.
+fn runs(lab: &Github, given: &[(u64, Value, Option<String>)]) {
+    for (id, more, record) in given {
+        let mut run = json!({ "id": id, "event": "push", "status": "completed", "conclusion": "success", "head_branch": "main", "head_sha": lab.at("main") });
+        run.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        lab.ask("repository", &json!({ "runs": [run] }));
+        if let Some(text) = record {
+            let expired = more.get("expired").is_some();
+            let artifact = json!({ "run": id, "name": "forge-record-image-1-0123abcd", "files": { "forge-record.json": text }, "expired": expired });
+            lab.ask("repository", &json!({ "artifacts": [artifact] }));
+        }
+    }
+}
+
+fn preview(lab: &Github) -> Workspace {
+    lab.pull_request(runner(&template(&["good"])), 100)
+}
+
+/// What the preview says of its only build's change.
+fn change(workspace: &Workspace) -> Value {
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(output(workspace, "record")).unwrap()).unwrap();
+    record["builds"][0]["change"].clone()
+}
+
+#[test]
+fn a_preview_is_compared_with_the_last_record_of_the_base_branch() {
+    let lab = Github::start();
+    runs(
+        &lab,
+        &[
+            (41, json!({}), Some(kept(41, "succeeded").to_string())),
+            (42, json!({}), Some(kept(42, "succeeded").to_string())),
+            // Of another workflow, and of no build that succeeded.
+            (43, json!({ "path": ".github/workflows/lint.yml" }), None),
+            (44, json!({ "conclusion": "failure" }), Some(kept(44, "failed").to_string())),
+            (45, json!({ "event": "schedule" }), Some(kept(45, "succeeded").to_string())),
+            (46, json!({ "status": "in_progress", "conclusion": null }), Some(kept(46, "succeeded").to_string())),
+        ],
+    );
+    let workspace =
+        preview(&lab).env("GITHUB_WORKFLOW_REF", "octo/images/.github/workflows/images.yml@refs/pull/7/merge");
+    workspace.run(&["action"]).succeeded();
+    let change = change(&workspace);
+    assert_eq!(change["baseline"]["url"], "https://github.com/octo/images/actions/runs/42/attempts/1", "{change:#}");
+    assert_eq!(
+        (&change["baseline"]["run"], change["baseline"]["sha"].as_str()),
+        (&json!("baseline-run"), Some(lab.at("main")))
+    );
+    assert_eq!(change["seconds"][0], 9.0);
+    assert!(looks(&lab).len() <= 6, "{:#?}", looks(&lab));
+    lab.took_everything();
+}
+
+#[test]
+fn whatever_there_is_instead_of_a_record_costs_the_comparison_only() {
+    let good = |run: u64| Some(kept(run, "succeeded").to_string());
+    let of_form =
+        |schema: u64| Some(kept(50, "succeeded").to_string().replace("\"schema\":1", &format!("\"schema\":{schema}")));
+    let cases: Vec<(Vec<(u64, Value, Option<String>)>, &str)> = vec![
+        (vec![], "no push to main has been built yet"),
+        (vec![(50, json!({}), None)], "the last runs on main have left no record"),
+        (vec![(50, json!({ "expired": true }), good(50))], "the record of run 50 on main has expired"),
+        (vec![(50, json!({}), Some("{".to_owned()))], "it is no record of forge"),
+        (vec![(50, json!({}), of_form(0))], "its form 0 is not the one of this forge"),
+        (vec![(50, json!({}), of_form(9))], "its form 9 is newer"),
+        (vec![(50, json!({}), good(49))], "it is that of another run"),
+        // A fork's branch has the name of ours, and its artifact that of a record.
+        (vec![(50, json!({ "head_repo": "mallory/images" }), good(50))], "no push to main has been built yet"),
+        (vec![(50, json!({ "event": "pull_request" }), good(50))], "no push to main has been built yet"),
+        (vec![(50, json!({ "head_branch": "change-7" }), good(50))], "no push to main has been built yet"),
+    ];
+    let lab = Github::start();
+    for (given, why) in cases {
+        lab.ask("reset", &Value::Null);
+        runs(&lab, &given);
+        let workspace = preview(&lab).env("ACTIONS_RUNTIME_TOKEN", "");
+        workspace.run(&["action"]).succeeded();
+        let change = change(&workspace);
+        assert!(change["unknown"][0].as_str().unwrap_or_default().contains(why), "{why} is missing in {change:#}");
+        assert!(looks(&lab).len() <= 6, "{:#?}", looks(&lab));
+        lab.took_everything();
+    }
+}
+
+#[test]
+fn many_runs_without_a_record_cost_six_requests() {
+    let lab = Github::start();
+    let given: Vec<_> = (50..80).map(|run| (run, json!({}), None)).collect();
+    runs(&lab, &given);
+    preview(&lab).run(&["action"]).succeeded();
+    assert_eq!(
+        looks(&lab).len(),
+        5,
+        "one list of runs, and artifacts while a record could still be read: {:#?}",
+        looks(&lab)
+    );
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let lab = Github::start();
+    lab.permit(&json!({ "checks": "write", "pull_requests": "write", "issues": "write", "contents": "read" }));
+    let workspace = preview(&lab);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says("actions: read");
+    assert!(workspace.read(".runner/GITHUB_STEP_SUMMARY").contains("actions: read"));
+    assert_eq!(lab.check("forge / null.good")["conclusion"], "success");
+}
+
+#[test]
+fn a_file_can_be_compared_with_and_nothing_too() {
+    let lab = Github::start();
+    let workspace = preview(&lab);
+    workspace.file("old/forge-record.json", kept(1, "succeeded").to_string());
+    let workspace = workspace.env("INPUT_BASELINE", "old");
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(change(&workspace)["baseline"]["run"], "baseline-run");
+    let workspace = preview(&lab).env("INPUT_BASELINE", "off");
+    workspace.run(&["action"]).succeeded();
+    assert!(change(&workspace)["unknown"][0].as_str().unwrap().contains("\"off\""));
+    let workspace = preview(&lab).env("INPUT_BASELINE", "nowhere.json");
+    workspace.run(&["action"]).succeeded().says("nowhere.json");
+    assert!(looks(&lab).is_empty(), "{:#?}", looks(&lab));
+}
+
+/// The end of the run is told once, with what has changed, however late GitHub answers.
+#[test]
+fn a_slow_search_is_waited_for_so_that_the_end_is_told_with_it() {
+    let lab = Github::start();
+    runs(&lab, &[(50, json!({}), Some(kept(50, "succeeded").to_string()))]);
+    lab.rules(&json!([{ "path": "/actions/runs$", "latency_ms": 3000 }]));
+    let workspace = preview(&lab);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded();
+    assert_eq!(change(&workspace)["baseline"]["run"], "baseline-run");
+    lab.took_everything();
+}
