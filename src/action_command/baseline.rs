@@ -8,6 +8,7 @@ use super::join::PREFIX;
 use crate::action::{BaselineFrom, Inputs, Trigger};
 use crate::app::Process;
 use crate::client::github::{Address, GithubError, PastArtifact, PastRun, Repository, RunsOf};
+use crate::config::EventClass;
 use crate::report::record::{Against, Comparison, SCHEMA};
 use crate::report::{self, Jobs, Record};
 use crate::report_command;
@@ -94,7 +95,10 @@ impl From {
     fn branch(inputs: &Inputs, trigger: Option<&Trigger>, process: &Process) -> Self {
         let Some(trigger) = trigger else { return Self::Unknown("no event says which branch is meant") };
         let Some(identity) = inputs.identity.clone() else { return Self::Nothing("no token of GitHub was given") };
-        let Some(name) = trigger.base_ref.clone() else { return Self::Unknown("the event names no base branch") };
+        let pushed = (trigger.class == Some(EventClass::Push)).then(|| trigger.ref_name.clone());
+        let Some(name) = trigger.base_ref.clone().or(pushed) else {
+            return Self::Unknown("the event names no base branch");
+        };
         let (owner, repository) = trigger.repository.split_once('/').unwrap_or_default();
         let path = process.var("GITHUB_WORKFLOW_REF").and_then(|path| {
             let (path, _) = path.strip_prefix(&format!("{}/", trigger.repository))?.split_once('@')?;

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::action::{self, Inputs, Trigger, Trust};
 use crate::app::{self, Around, Process};
 use crate::client::Services;
+use crate::config::EventClass;
 use crate::diagnostic::Style;
 use crate::engine::Skip;
 use crate::exit_code::ExitCode;
@@ -186,6 +187,10 @@ async fn run_jobs(
             fail("a preview is that of a pull request, and the event names none: run it on the event pull_request");
             return ExitCode::Failed;
         }
+    }
+    // What a push does not build anew is told as it was, so that the next pull request has it to compare with.
+    let pushed = trigger.is_some_and(|trigger| trigger.class == Some(EventClass::Push));
+    if around.preview.is_some() || builds && pushed && inputs.skip_unchanged {
         let (comparison, task) = baseline::begin(inputs, *trigger, process, redactor);
         reporting.comparison = comparison;
         looking = Some(task);
@@ -267,7 +272,9 @@ async fn run_jobs(
         (told, looking) = (found.ok().flatten(), None);
     }
     let skip = match reporting.comparison.record() {
-        Some(record) if around.preview.is_some() => Some(Arc::new(Skip { earlier: record.earlier() })),
+        Some(record) if around.preview.is_some() || skip.is_some() => {
+            Some(Arc::new(Skip { earlier: record.earlier() }))
+        }
         _ => skip,
     };
     around.last = looking.map(|task| -> BoxFuture<'static, ()> {

@@ -82,7 +82,7 @@ async fn try_run(
             return Ok(code);
         }
         before = done.record().cloned();
-        for record in &before {
+        if let Some(record) = &before {
             past.add(record.clone(), serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?);
         }
         choice = publish::choose(Some(&wanted), &past.records);

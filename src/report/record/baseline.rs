@@ -43,12 +43,27 @@ impl Comparison {
         }
     }
 
-    /// Tells what the builds change that have made something.
+    /// Tells what the builds change that have made something. What was not made anew holds what it held.
     pub(super) fn apply(&self, record: &mut Record) {
         let Some(against) = self.0.as_ref().and_then(|slot| slot.get()) else { return };
+        if let Against::Record(earlier) = against {
+            record.builds.iter_mut().for_each(|build| carry(build, earlier));
+        }
         for build in record.builds.iter_mut().filter(|build| build.state == State::Succeeded) {
             build.change = Some(change(build, against));
         }
+    }
+}
+
+/// The contents of an image that is unchanged, for the next to compare with.
+fn carry(build: &mut Build, earlier: &Record) {
+    let same = |old: &&Build| old.name == build.name && old.digest == build.digest;
+    if build.state != State::Unchanged || build.digest.is_none() || build.inventory.is_some() {
+        return;
+    }
+    if let Some(old) = earlier.builds.iter().find(same) {
+        build.inventory.clone_from(&old.inventory);
+        build.size = old.size;
     }
 }
 
@@ -71,10 +86,30 @@ fn change(build: &Build, against: &Against) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory::Inventory;
 
     fn record(name: &str, state: State) -> Record {
         let build = Build { name: name.to_owned(), state, ..Build::default() };
         Record { run: "r".to_owned(), builds: vec![build], ..Record::default() }
+    }
+
+    #[test]
+    fn an_unchanged_image_holds_what_it_held() {
+        let of = |state, digest: &str, size| {
+            let mut record = record("a", state);
+            (record.builds[0].digest, record.builds[0].size) = (Some(digest.to_owned()), size);
+            record.builds[0].inventory = size.map(|_| Inventory::default());
+            record
+        };
+        for (digest, expected) in [("d", Some(5)), ("e", None)] {
+            let comparison = Comparison::awaited();
+            comparison.settle(Against::Record(Box::new(of(State::Succeeded, "d", Some(5)))));
+            let mut record = of(State::Unchanged, digest, None);
+            comparison.apply(&mut record);
+            let build = &record.builds[0];
+            assert_eq!((build.size, build.inventory.is_some()), (expected, expected.is_some()));
+            assert_eq!(build.change, None);
+        }
     }
 
     #[test]
