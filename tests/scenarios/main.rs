@@ -68,7 +68,6 @@ mod old_format;
 mod plan;
 mod post_processing;
 mod preview;
-mod preview_act;
 #[cfg(feature = "aws")]
 mod preview_amazon;
 mod preview_baseline;
@@ -85,6 +84,8 @@ mod ssh_amazon;
 mod ssh_files;
 mod ssh_login;
 mod ssh_options;
+mod story_act;
+mod story_amazon;
 mod support;
 mod unchanged;
 #[cfg(feature = "aws")]

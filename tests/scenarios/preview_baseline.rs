@@ -23,8 +23,11 @@ fn kept(run: u64, state: &str) -> Value {
     })
 }
 
-/// Runs on the base branch, the last one first in time, each with the text of its record.
-fn runs(lab: &Github, given: &[(u64, Value, Option<String>)]) {
+/// A run by its id, with what GitHub says more of it and the text of its record.
+type Given = (u64, Value, Option<String>);
+
+/// Runs on the base branch, the last one first in time.
+fn runs(lab: &Github, given: &[Given]) {
     for (id, more, record) in given {
         let mut run = json!({ "id": id, "event": "push", "status": "completed", "conclusion": "success", "head_branch": "main", "head_sha": lab.at("main") });
         run.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -81,7 +84,7 @@ fn whatever_there_is_instead_of_a_record_costs_the_comparison_only() {
     let good = |run: u64| Some(kept(run, "succeeded").to_string());
     let of_form =
         |schema: u64| Some(kept(50, "succeeded").to_string().replace("\"schema\":1", &format!("\"schema\":{schema}")));
-    let cases: Vec<(Vec<(u64, Value, Option<String>)>, &str)> = vec![
+    let cases: Vec<(Vec<Given>, &str)> = vec![
         (vec![], "no push to main has been built yet"),
         (vec![(50, json!({}), None)], "the last runs on main have left no record"),
         (vec![(50, json!({ "expired": true }), good(50))], "the record of run 50 on main has expired"),

@@ -52,21 +52,21 @@ fn names_move_by_the_highest_version_and_no_layer_does() {
     let ran = publish(&folder(&[backport.build("docker.web")]), "v1.1.9", &[]);
     ran.succeeded().says(&format!("left      {web}:latest: 1.2.3 is higher than 1.1.9"));
     assert_eq!(tags(&web), ["1", "1.1", "1.1.9", "1.2", "1.2.3", "latest"]);
-    assert_eq!(digest(&web, "1.1"), Some(backport.digest.clone()));
-    assert_eq!((digest(&web, "1"), digest(&web, "latest")), (Some(first.digest.clone()), Some(first.digest.clone())));
+    assert_eq!(digest(&web, "1.1").as_ref(), Some(&backport.digest));
+    assert_eq!((digest(&web, "1").as_ref(), digest(&web, "latest").as_ref()), (Some(&first.digest), Some(&first.digest)));
 
     // A pre-release is itself alone.
     let next = Pushed::new(&web, 1000, &[]);
     publish(&folder(&[next.build("docker.web")]), "v2.0.0-rc.1", &[]).succeeded();
     assert_eq!(tags(&web).len(), 7);
-    assert_eq!(digest(&web, "2.0.0-rc.1"), Some(next.digest.clone()));
+    assert_eq!(digest(&web, "2.0.0-rc.1").as_ref(), Some(&next.digest));
 
     // A version is one image.
     let other = folder(&[next.build("docker.web")]);
     publish(&other, "v1.2.3", &[]).failed().says("1.2.3 is another image").says("--force");
-    assert_eq!(digest(&web, "latest"), Some(first.digest.clone()));
+    assert_eq!(digest(&web, "latest").as_ref(), Some(&first.digest));
     publish(&other, "v1.2.3", &["--force"]).succeeded();
-    assert_eq!(digest(&web, "latest"), Some(next.digest.clone()));
+    assert_eq!(digest(&web, "latest").as_ref(), Some(&next.digest));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn another_repository_of_the_registry_takes_layers_over_and_another_registry_is_
     let workspace = folder(&[image.build("docker.web")]);
     let ran = publish(&workspace, "1.0.0", &["--repository", &release]);
     ran.succeeded().says(&format!("{release}@{}", image.digest)).says("without moving a layer");
-    assert_eq!((tags(&web).len(), digest(&release, "latest")), (0, Some(image.digest.clone())));
+    assert_eq!((tags(&web).len(), digest(&release, "latest").as_ref()), (0, Some(&image.digest)));
     assert!(gate.bytes() < 100_000, "{} bytes for {:#?}", gate.bytes(), gate.requests());
     publish(&workspace, "1.0.0", &["--repository", &release]).succeeded().says("already").says_not("published");
 
@@ -118,7 +118,7 @@ fn a_registry_that_wants_a_token_gets_one_for_what_is_done_and_nobody_sees_it() 
     gate.forget();
     let ran = publish(&workspace, "1.0.0", &[]);
     ran.succeeded().says_not(TOKEN).says_not(PASSWORD).says_not(&login);
-    assert_eq!(digest(&web, "latest"), Some(image.digest.clone()));
+    assert_eq!(digest(&web, "latest").as_ref(), Some(&image.digest));
     let name = web.split_once('/').unwrap().1.replace('/', "%2F");
     let asked: Vec<String> = gate.requests().into_iter().filter(|line| line.starts_with("GET /token?")).collect();
     // One to read, one to write, whatever the number of requests.
@@ -218,6 +218,6 @@ fn of_two_releases_at_once_the_higher_one_is_latest() {
     let ran = publish(&folder(&[low.build("docker.app")]), "v1.9.0", &[]);
     raced.lock().unwrap().as_ref().unwrap().succeeded();
     ran.succeeded().says(&format!("left      {slow}:latest: it is of 2.0.0, published meanwhile"));
-    assert_eq!(digest(&slow, "latest"), Some(high.digest.clone()));
-    assert_eq!((digest(&slow, "1"), digest(&slow, "2")), (Some(low.digest.clone()), Some(high.digest.clone())));
+    assert_eq!(digest(&slow, "latest").as_ref(), Some(&high.digest));
+    assert_eq!((digest(&slow, "1").as_ref(), digest(&slow, "2").as_ref()), (Some(&low.digest), Some(&high.digest)));
 }
