@@ -229,7 +229,8 @@ fn an_upload_of_a_lost_runner_is_swept_by_its_tag() {
     import(&lab, "skip_clean = true").build(&[]);
     let stays = objects();
     lab.rules(&json!([{ "call": "CompleteMultipartUpload", "nth": 1, "hold": "after" }]));
-    let run = import(&lab, "").start(&["-force"]);
+    let workspace = import(&lab, "");
+    let run = workspace.start(&["-force"]);
     lab.wait_held();
     run.signal("KILL");
     run.end();

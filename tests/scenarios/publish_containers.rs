@@ -53,7 +53,10 @@ fn names_move_by_the_highest_version_and_no_layer_does() {
     ran.succeeded().says(&format!("left      {web}:latest: 1.2.3 is higher than 1.1.9"));
     assert_eq!(tags(&web), ["1", "1.1", "1.1.9", "1.2", "1.2.3", "latest"]);
     assert_eq!(digest(&web, "1.1").as_ref(), Some(&backport.digest));
-    assert_eq!((digest(&web, "1").as_ref(), digest(&web, "latest").as_ref()), (Some(&first.digest), Some(&first.digest)));
+    assert_eq!(
+        (digest(&web, "1").as_ref(), digest(&web, "latest").as_ref()),
+        (Some(&first.digest), Some(&first.digest))
+    );
 
     // A pre-release is itself alone.
     let next = Pushed::new(&web, 1000, &[]);

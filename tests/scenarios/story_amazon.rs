@@ -48,7 +48,7 @@ impl Story {
         (ran, id)
     }
 
-    fn push(&self, packages: &[&str], sha: &str) -> u64 {
+    fn push(&self, packages: &[&str], sha: &str) {
         let payload = json!({ "ref": "refs/heads/main", "after": sha });
         let vars = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_REF_NAME", "main"), ("GITHUB_SHA", sha)];
         let about = json!({ "event": "push", "head_branch": "main", "head_sha": sha });
@@ -56,7 +56,6 @@ impl Story {
         ran.succeeded();
         let ended = json!({ "id": id, "status": "completed", "conclusion": "success" });
         self.github.ask("repository", &json!({ "runs": [ended] }));
-        id
     }
 
     fn pull_request(&self, packages: &[&str], action: &str) -> Ran {
@@ -100,7 +99,7 @@ impl Story {
 fn a_change_of_a_machine_image_is_shown_merged_and_published() {
     let story = Story { aws: Lab::start(), github: Github::start() };
     let (before, merged) = (story.github.at("main"), story.github.at("head"));
-    let first = story.push(&["flask"], before);
+    story.push(&["flask"], before);
     let old = story.images("eu-west-1");
     assert_eq!(old.len(), 1);
 
@@ -113,7 +112,7 @@ fn a_change_of_a_machine_image_is_shown_merged_and_published() {
     let comment = story.github.comment();
     assert!(comment.contains(preview.as_str()) && comment.contains("1 package added"), "{comment}");
     assert!(comment.contains("tree") && !comment.contains("flask</code>"), "{comment}");
-    assert!(comment.contains(&format!("/runs/{first}/")), "{comment}");
+    assert!(comment.contains(&format!("images of commit <code>{}</code>", &before[..7])), "{comment}");
 
     // The same again is not built: what is there has all of it.
     let launched = story.aws.calls().iter().filter(|call| *call == "RunInstances").count();

@@ -10,7 +10,7 @@ use crate::run::aws::RESOURCE_TAG;
 use crate::run::cancel::Cancel;
 
 /// EC2 reads the disk, converts it and starts it once.
-const IMPORTED: Pace = Pace::of_secs(15, 3 * 60 * 60);
+const IMPORTED: Pace = Pace::of_secs(2, 3 * 60 * 60);
 
 impl Ec2 {
     /// Starts an import and yields the task's id. The token makes it repeatable.
