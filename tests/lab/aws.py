@@ -355,7 +355,7 @@ def object_call(request):
     names = {
         ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart", ("POST", "uploadId"): "CompleteMultipartUpload",
         ("DELETE", "uploadId"): "AbortMultipartUpload", ("GET", "uploads"): "ListMultipartUploads", ("GET", "list-type"): "ListObjectsV2",
-        ("POST", "delete"): "DeleteObjects", ("DELETE", "tagging"): "DeleteObjectTagging",
+        ("POST", "delete"): "DeleteObjects", ("DELETE", "tagging"): "DeleteObjectTagging", ("GET", "tagging"): "GetObjectTagging",
     }
     found = next((name for (method, key), name in names.items() if method == request.method and key in request.args), None)
     return found or {"HEAD": "HeadObject", "DELETE": "DeleteObject", "PUT": "PutObject", "GET": "GetObject"}[request.method] if whole or found else f"{request.method} bucket"

@@ -261,6 +261,7 @@ fn granted_but(lab: &Lab, names: &[&str], but: &[&str]) {
         let action = match action {
             "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
             "HeadObject" => "GetObject",
+            "ListObjectsV2" => "ListBucket",
             "ListMultipartUploads" => "ListBucketMultipartUploads",
             other => other,
         };

@@ -154,6 +154,13 @@ impl Story {
     }
 }
 
+/// The texts that the pictures of the documents are made of, for whoever makes them (`script/picture`).
+fn keep(name: &str, text: &str) {
+    if let Some(folder) = std::env::var_os("FORGE_PICTURES") {
+        std::fs::write(Path::new(&folder).join(name), text).unwrap();
+    }
+}
+
 #[test]
 fn a_change_is_shown_merged_and_published() {
     let lab = Github::start();
@@ -191,6 +198,7 @@ fn a_change_is_shown_merged_and_published() {
     assert_eq!(tags(&other), ["1.0.0"], "only what is changed is built: {}", preview.log);
     let comment = lab.comment();
     assert!(comment.contains(&format!("{nginx}:{tag}")), "{comment}\n{}", preview.log);
+    keep("preview.md", &comment);
     let record = story.record(&preview);
     let builds = record["builds"].as_array().unwrap();
     let build = |name: &str| builds.iter().find(|build| build["name"].as_str().unwrap().starts_with(name)).unwrap();
@@ -233,6 +241,8 @@ fn a_change_is_shown_merged_and_published() {
         release.unwrap()["body"].as_str().unwrap().to_owned()
     };
     assert!(notes("v1.2.3").starts_with("by a person") && notes("v1.2.3").contains(new.as_deref().unwrap()));
+
+    keep("publish.md", &notes("v1.2.3"));
 
     // A version of the past leaves what belongs to the later one.
     story.check_out(&before);

@@ -72,7 +72,7 @@ impl Story {
         let reference = format!("refs/tags/{tag}");
         let payload = json!({ "ref": reference, "after": sha, "deleted": false });
         let vars = [("GITHUB_REF", reference.as_str()), ("GITHUB_REF_NAME", tag), ("GITHUB_SHA", sha)];
-        self.step(&[], ("push", &payload), vars, &json!({ "event": "push", "head_sha": sha })).0
+        self.step(&["flask"], ("push", &payload), vars, &json!({ "event": "push", "head_sha": sha })).0
     }
 
     /// Ids of the images of a region, the youngest last.
