@@ -74,22 +74,14 @@ impl Lab {
         left.as_array().unwrap().iter().map(|text| without(text.as_str().unwrap())).collect()
     }
 
-    /// Images of the account, by id.
-    /// Without the tag that says what they were made of, which the peer's do not have.
+    /// Images of the account, by id, without the tag that says what they were made of, which the peer's do not have.
     pub(crate) fn images(&self) -> Value {
         let mut images = self.tagged_images();
         for image in images.as_object_mut().into_iter().flat_map(|images| images.values_mut()) {
             let of_snapshots = image["snapshot_tags"].as_array().cloned().unwrap_or_default();
-            let without = |tags: &Value| {
-                let mut tags = tags.clone();
-                if let Some(tags) = tags.as_object_mut() {
-                    tags.remove("forge:inputs");
-                }
-                tags
-            };
-            image["tags"] = without(&image["tags"]);
+            image["tags"] = without_inputs(&image["tags"]);
             if !of_snapshots.is_empty() {
-                image["snapshot_tags"] = of_snapshots.iter().map(without).collect();
+                image["snapshot_tags"] = of_snapshots.iter().map(without_inputs).collect();
             }
         }
         images
@@ -143,6 +135,14 @@ impl Lab {
     pub(crate) fn release(&self) {
         self.ask("release", &Value::Null);
     }
+}
+
+fn without_inputs(tags: &Value) -> Value {
+    let mut tags = tags.clone();
+    if let Some(tags) = tags.as_object_mut() {
+        tags.remove("forge:inputs");
+    }
+    tags
 }
 
 /// Options that every template of a test needs.

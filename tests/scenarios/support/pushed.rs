@@ -45,7 +45,7 @@ impl Pushed {
         json!({
             "name": name, "builder": "docker", "state": "succeeded",
             "images": [{ "build": name, "builder": "docker", "id": self.digest, "location": host, "tags": [pushed],
-                "digest": self.digest, "digests": { pushed.clone(): self.digest } }],
+                "digest": self.digest, "digests": { pushed: self.digest } }],
         })
     }
 }
