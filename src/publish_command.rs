@@ -50,7 +50,13 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
         }
     }
     let others = publish::versions(args.beside.iter().map(String::as_str));
-    let order = Order { version, others, force: args.force, dry: args.dry_run };
+    let order = Order {
+        version,
+        others,
+        force: args.force,
+        dry: args.dry_run,
+        repository: process.var("GITHUB_REPOSITORY").map(str::to_owned),
+    };
     Ok(publish_all(&subjects, &order, &services, process, redactor).await)
 }
 

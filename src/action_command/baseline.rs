@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
 use super::join::PREFIX;
 use crate::action::{BaselineFrom, Inputs, Trigger};
 use crate::app::Process;
@@ -16,8 +19,39 @@ use crate::secret::Redactor;
 
 /// Requests that a run may make for its baseline: a workflow's token has a thousand an hour for a whole repository.
 const REQUESTS: usize = 6;
-/// Builds do not wait for it, but a run that ends before it does, so long.
+/// How long it is looked for at all.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Builds wait so long for all of it, since it says which of them need not run.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// But so long only for GitHub's first answer, and so does the end of the run: a slow GitHub holds nothing up.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The search under way.
+pub(super) struct Looking {
+    /// Yields a notice, if there is one.
+    task: JoinHandle<Option<String>>,
+    first: oneshot::Receiver<()>,
+    comparison: Comparison,
+}
+
+impl Looking {
+    /// Waits for what the builds want to know; nothing where it takes too long.
+    pub(super) async fn soon(&mut self) -> Option<Option<String>> {
+        tokio::time::timeout(AT_ONCE, &mut self.first).await.ok()?.ok();
+        let found = tokio::time::timeout(PATIENCE, &mut self.task).await.ok()?;
+        Some(found.ok().flatten())
+    }
+
+    /// Waits a last moment.
+    pub(super) async fn at_last(self) -> Option<String> {
+        if let Ok(found) = tokio::time::timeout(AT_ONCE, self.task).await {
+            return found.ok().flatten();
+        }
+        let text = "GitHub has not told in time what the base branch has";
+        self.comparison.settle(Against::Nothing(text.to_owned()));
+        Some(format!("the images are not compared: {text}"))
+    }
+}
 
 /// Begins to look; the comparison is settled in any case.
 pub(super) fn begin(
@@ -25,7 +59,7 @@ pub(super) fn begin(
     trigger: Option<&Trigger>,
     process: &Process,
     redactor: &Redactor,
-) -> (Comparison, tokio::task::JoinHandle<Option<String>>) {
+) -> (Comparison, Looking) {
     let comparison = Comparison::awaited();
     let from = match &inputs.baseline {
         BaselineFrom::Nothing => From::Nothing("the input \"baseline\" is \"off\""),
@@ -33,8 +67,9 @@ pub(super) fn begin(
         BaselineFrom::Branch => From::branch(inputs, trigger, process),
     };
     let (settled, redactor) = (comparison.clone(), redactor.clone());
+    let (answered, first) = oneshot::channel();
     let task = tokio::spawn(async move {
-        let found = tokio::time::timeout(LONGEST, look(from, &redactor)).await;
+        let found = tokio::time::timeout(LONGEST, look(from, answered, &redactor)).await;
         let found = found.unwrap_or_else(|_| Err(Miss::Fault(format!("GitHub took longer than {LONGEST:?}"))));
         match found {
             Ok(record) => {
@@ -48,7 +83,7 @@ pub(super) fn begin(
             }
         }
     });
-    (comparison, task)
+    (comparison.clone(), Looking { task, first, comparison })
 }
 
 /// Where to look.
@@ -121,7 +156,7 @@ impl From {
     }
 }
 
-async fn look(from: From, redactor: &Redactor) -> Result<Record, Miss> {
+async fn look(from: From, answered: oneshot::Sender<()>, redactor: &Redactor) -> Result<Record, Miss> {
     match from {
         From::Nothing(reason) => Err(Miss::Usual(reason.to_owned())),
         From::Unknown(reason) => Err(Miss::Fault(reason.to_owned())),
@@ -133,16 +168,18 @@ async fn look(from: From, redactor: &Redactor) -> Result<Record, Miss> {
                 .map_err(|error| Miss::Fault(format!("{}: {error}", path.display())))?;
             joined(records).ok_or_else(|| Miss::Fault(format!("{} has no build that succeeded", path.display())))
         }
-        From::Branch(branch) => branch.look(redactor).await,
+        From::Branch(branch) => branch.look(answered, redactor).await,
     }
 }
 
 impl Branch {
-    async fn look(&self, redactor: &Redactor) -> Result<Record, Miss> {
+    async fn look(&self, answered: oneshot::Sender<()>, redactor: &Redactor) -> Result<Record, Miss> {
         let connected = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await;
         let github = connected.map_err(|error| self.failed(&error))?;
         let mut left = REQUESTS - 1;
-        let mut runs = github.past_runs(RunsOf::Branch(&self.name)).await.map_err(|error| self.failed(&error))?;
+        let runs = github.past_runs(RunsOf::Branch(&self.name)).await;
+        let _ = answered.send(());
+        let mut runs = runs.map_err(|error| self.failed(&error))?;
         if runs.is_empty() {
             return Err(Miss::Usual(format!("no push to {} has been built yet", self.name)));
         }
@@ -161,12 +198,19 @@ impl Branch {
         Err(missed.unwrap_or_else(|| Miss::Usual(format!("the last runs on {} have left no record", self.name))))
     }
 
+    /// Whether an artifact is of the same job or cell: `<cell>-<attempt>-<part of an id>`.
+    fn is_like(&self, name: &str) -> bool {
+        let rest = self.like.iter().find_map(|like| name.strip_prefix(like.as_str()));
+        rest.and_then(|rest| rest.split_once('-'))
+            .is_some_and(|(attempt, part)| attempt.bytes().all(|b| b.is_ascii_digit()) && !part.contains('-'))
+    }
+
     /// The record of a run, those of its jobs as one; nothing if it left none.
     async fn read(&self, github: &Repository, run: &PastRun, left: &mut usize) -> Result<Option<Record>, Miss> {
         *left -= 1;
         let kept = github.artifacts_of(run).await.map_err(|error| self.failed(&error))?;
         let mut kept: Vec<PastArtifact> = kept.into_iter().filter(|one| one.name.starts_with(PREFIX)).collect();
-        kept.sort_by_key(|one| !self.like.iter().any(|like| one.name.starts_with(like)));
+        kept.sort_by_key(|one| !self.is_like(&one.name));
         let some = !kept.is_empty();
         kept.retain(|one| !one.expired);
         if some && kept.is_empty() {
@@ -182,7 +226,7 @@ impl Branch {
                 Err(error) => drop(wrong.get_or_insert(format!("the record of run {}: {error}", run.id))),
             }
             // One job's, and it is the very one.
-            if records.len() == 1 && self.like.iter().any(|like| artifact.name.starts_with(like)) {
+            if records.len() == 1 && self.is_like(&artifact.name) {
                 break;
             }
         }

@@ -12,7 +12,6 @@ mod tasks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -123,9 +122,6 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
     }
     run_jobs(jobs, front, reporting, &step, done).await
 }
-
-/// Builds of a preview wait so long for what they are compared with.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose code the files are that the run is about.
 struct Places<'a> {
@@ -264,21 +260,19 @@ async fn run_jobs(
     let (sender, mut missed) = oneshot::channel();
     // Which builds need not run is known by it; without it all of them do.
     let found = match &mut looking {
-        Some(task) => tokio::time::timeout(PATIENCE, task).await.ok(),
+        Some(looking) => looking.soon().await,
         None => None,
     };
-    let mut told = None;
-    if let Some(found) = found {
-        (told, looking) = (found.ok().flatten(), None);
-    }
+    looking.take_if(|_| found.is_some());
+    let told = found.flatten();
     let skip = match reporting.comparison.record() {
         Some(record) if around.preview.is_some() || skip.is_some() => {
             Some(Arc::new(Skip { earlier: record.earlier() }))
         }
         _ => skip,
     };
-    around.last = looking.map(|task| -> BoxFuture<'static, ()> {
-        Box::pin(async move { drop(sender.send(task.await.ok().flatten())) })
+    around.last = looking.map(|looking| -> BoxFuture<'static, ()> {
+        Box::pin(async move { drop(sender.send(looking.at_last().await)) })
     });
     let (tally, view) = app::execute(front, (&args, skip), around, process, redactor, reporters).await;
     if let Some(missed) = told.or_else(|| missed.try_recv().ok().flatten()) {

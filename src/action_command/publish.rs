@@ -84,10 +84,12 @@ async fn try_run(
         before = done.record().cloned();
         if let Some(record) = &before {
             past.add(record.clone(), serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?);
-        }
-        choice = publish::choose(Some(&wanted), &past.records);
-        if let Some(told) = publish_command::told(&choice.missing) {
-            return Err(told);
+            // What has a record stays what was tested.
+            let built = publish::choose(Some(&builds), std::slice::from_ref(record));
+            if let Some(told) = publish_command::told(&built.missing) {
+                return Err(told);
+            }
+            choice.subjects.extend(built.subjects);
         }
     }
     let others = match &github {
@@ -98,7 +100,13 @@ async fn try_run(
         None => Vec::new(),
     };
     let others = publish::versions(others.iter().map(String::as_str));
-    let order = Order { version, others, force: step.inputs.force, dry: false };
+    let order = Order {
+        version,
+        others,
+        force: step.inputs.force,
+        dry: false,
+        repository: trigger.map(|trigger| trigger.repository.clone()),
+    };
     let published =
         publish_command::publish_all(&choice.subjects, &order, &services, step.process, step.redactor).await;
     let mut record = Record {
@@ -212,6 +220,16 @@ async fn past(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Ste
     let Some(commit) = commit(trigger) else {
         return Err("the event does not tell the commit to publish".to_owned());
     };
+    if let Some(version) = &step.inputs.version {
+        let tagged = github.commit_of_tag(version).await.map_err(|error| format!("the tag {version}: {error}"))?;
+        if let Some(tagged) = tagged.filter(|tagged| *tagged != commit) {
+            return Err(format!(
+                "{version} is a tag of commit {}, and this run is of {}: run the workflow on the tag",
+                tagged.get(..12).unwrap_or(&tagged),
+                commit.get(..12).unwrap_or(&commit)
+            ));
+        }
+    }
     past::look(github, &trigger.repository, &commit, trigger.run.id).await
 }
 

@@ -67,7 +67,7 @@ pub(super) fn jobs(
         let by_event = class.map(|class| by_event(class, &chosen));
         let over = trigger.is_some_and(|trigger| trigger.closed);
         let task = match (inputs.command, by_event) {
-            (None, Some(Do::Preview)) if over => Some(Task::Sweep),
+            (None, Some(Do::Preview)) | (Some(Command::Preview), _) if over => Some(Task::Sweep),
             (None, Some(_)) if over => None,
             // A matrix is of what the event is to build.
             (Some(Command::Plan), Some(event))

@@ -13,13 +13,17 @@ use crate::client::aws::wait::Polling;
 use crate::client::aws::{Access, Aws, AwsError};
 use crate::config::Name;
 use crate::report::record::Image;
+use crate::run::aws::RUN_TAG;
 use crate::run::cancel::Cancel;
+use crate::run::preview::PULL_REQUEST_TAG;
 use crate::secret::Redactor;
 
 /// The image that a copy is of.
 const SOURCE: &str = "forge:source";
 /// Name of the image in the repository's file: versions of one image compete for its names.
 const IMAGE: &str = "forge:image";
+/// The repository that publishes it, `owner/name`, where it is known.
+const REPOSITORY: &str = "forge:repository";
 /// Its versions, one blank between two.
 const VERSION: &str = "forge:version";
 /// Longest value of a tag, in characters.
@@ -53,11 +57,23 @@ async fn source(aws: &Aws, region: &str, id: &str, subject: &Subject) -> Result<
     let found = aws.ec2_in(region).image(id).await.map_err(|error| error.to_string())?;
     let gone = || format!("the recorded image is gone: {id} is not in {region}; build this commit again");
     let found = found.ok_or_else(gone)?;
-    if found.state != "available" {
-        return Err(format!("{id} in {region} is {}", found.state));
-    }
-    compare(&subject.build, &format!("{id} in {region}"), |key| found.tags.get(key))?;
+    check(&found, region, subject)?;
     Ok(found)
+}
+
+/// Whether an image that a record names may be published.
+fn check(image: &Ami, region: &str, subject: &Subject) -> Result<(), String> {
+    let id = &image.id;
+    if image.state != "available" {
+        return Err(format!("{id} in {region} is {}", image.state));
+    }
+    if let Some(pull_request) = image.tags.get(PULL_REQUEST_TAG) {
+        return Err(format!("{id} in {region} is a preview of {pull_request}, which is removed when that is closed"));
+    }
+    if image.tags.contains_key(RUN_TAG) {
+        return Err(format!("{id} in {region} is of a build that did not come to its end"));
+    }
+    compare(&subject.build, &format!("{id} in {region}"), |key| image.tags.get(key))
 }
 
 struct Promotion<'a> {
@@ -98,6 +114,19 @@ impl Promotion<'_> {
         let ec2 = self.aws.ec2_in(region);
         let existing = self.existing(&ec2).await?;
         let settings = &self.subject.settings;
+        let ours = |image: &Ami| {
+            image.id == self.source.id
+                || Some(image.id.as_str()) == recorded
+                || image.tags.get(SOURCE) == Some(&self.source.id)
+        };
+        let other = existing.iter().find(|(image, version)| *version == self.order.version && !ours(image));
+        if let Some((other, version)) = other.filter(|_| !self.order.force) {
+            outcome.did.push(Did::Failed(format!(
+                "{region} {version} is another image, {}: a version is published once. Use a new version, or --force",
+                other.id
+            )));
+            return Ok(None);
+        }
         let Some(image) = self.image(&ec2, region, recorded, outcome).await? else { return Ok(None) };
         self.share(&ec2, region, &image, outcome).await?;
         self.deprecate(&ec2, region, &image, outcome).await?;
@@ -128,14 +157,19 @@ impl Promotion<'_> {
         Ok(Some((image.id, names.into_iter().map(|(_, text)| text).collect())))
     }
 
-    /// The versions of this image that a region has, each with its id.
-    async fn existing(&self, ec2: &Ec2) -> Result<Vec<(String, Version)>, AwsError> {
+    /// The versions of this image that a region has, each with the image that is it. Another repository may have an image
+    /// of the same name.
+    async fn existing(&self, ec2: &Ec2) -> Result<Vec<(Ami, Version)>, AwsError> {
         let filters = Filters::from([(format!("tag:{IMAGE}"), vec![self.subject.image.clone()])]);
         let query = ImageQuery { owners: own(), filters, include_deprecated: true, ..ImageQuery::default() };
         let mut found = Vec::new();
-        for image in ec2.images(&query).await? {
-            let of = image.tags.get(VERSION).map(String::as_str).unwrap_or_default();
-            found.extend(versions(of.split(' ')).into_iter().map(|version| (image.id.clone(), version)));
+        let known = |image: &Ami| {
+            let repositories = image.tags.get(REPOSITORY).zip(self.order.repository.as_ref());
+            repositories.is_none_or(|(its, own)| its == own)
+        };
+        for image in ec2.images(&query).await?.into_iter().filter(known) {
+            let of = versions(image.tags.get(VERSION).map(String::as_str).unwrap_or_default().split(' '));
+            found.extend(of.into_iter().map(|version| (image.clone(), version)));
         }
         Ok(found)
     }
@@ -154,6 +188,7 @@ impl Promotion<'_> {
         if let Some(id) = recorded
             && let Some(image) = ec2.image(id).await?
         {
+            check(&image, region, self.subject).map_err(AwsError::Unexpected)?;
             return Ok(Some(image));
         }
         let filters = Filters::from([(format!("tag:{SOURCE}"), vec![self.source.id.clone()])]);
@@ -245,6 +280,7 @@ impl Promotion<'_> {
             })
             .collect();
         wanted.insert(IMAGE.to_owned(), self.subject.image.clone());
+        wanted.extend(self.order.repository.clone().map(|name| (REPOSITORY.to_owned(), name)));
         wanted.insert(VERSION.to_owned(), with(image.tags.get(VERSION), &version));
         wanted.retain(|key, value| image.tags.get(key) != Some(value));
         if wanted.is_empty() {
@@ -299,8 +335,8 @@ impl Promotion<'_> {
         for (name, parameter) in parameters {
             let rivals = existing.iter().filter(|(_, other)| self.order.version.competes(*name, other));
             let higher = rivals.filter(|(_, other)| *other > self.order.version);
-            let Some((id, version)) = higher.reduce(|a, b| if a.1 > b.1 { a } else { b }) else { continue };
-            self.aws.set_image_parameter(region, parameter, id).await?;
+            let Some((image, version)) = higher.reduce(|a, b| if a.1 > b.1 { a } else { b }) else { continue };
+            self.aws.set_image_parameter(region, parameter, &image.id).await?;
             lost.push((*name, Did::Left(format!("{region} {parameter}: it is of {version}, published meanwhile"))));
         }
         Ok(lost)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Subject;
 use crate::config::Publish;
 use crate::report::Record;
-use crate::report::record::{Build, State};
+use crate::report::record::Build;
 
 /// A build that is to be published.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub(crate) fn choose(wanted: Option<&[Wanted]>, records: &[Record]) -> Choice {
 
 /// Previews are made to be looked at.
 fn is_whole(build: &Build) -> bool {
-    build.state == State::Succeeded && !build.images.is_empty() && build.held_back.is_empty()
+    build.state.is_good() && !build.images.is_empty() && build.held_back.is_empty()
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::report::record::{Image, Stamp};
+    use crate::report::record::{Image, Stamp, State};
 
     fn record(seconds: u64, builds: &[(&str, State, &str)]) -> Record {
         let build = |(name, state, id): &(&str, State, &str)| Build {
@@ -98,9 +98,10 @@ mod tests {
             record(2, &[("a", State::Succeeded, "new"), ("b", State::Failed, "broken")]),
             record(1, &[("a", State::Succeeded, "old"), ("b", State::Succeeded, "good")]),
             record(3, &[("a", State::Cancelled, "newer")]),
+            record(3, &[("u", State::Unchanged, "same")]),
         ];
         let ids = |choice: &Choice| choice.subjects.iter().map(|s| s.build.images[0].id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&choose(None, &records)), ["new", "good"]);
+        assert_eq!(ids(&choose(None, &records)), ["new", "good", "same"], "what was not built anew is there as well");
         let wanted =
             |build: &str| Wanted { build: build.to_owned(), image: build.to_owned(), settings: Publish::default() };
         let choice = choose(Some(&[wanted("b"), wanted("c")]), &records);

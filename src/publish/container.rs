@@ -8,6 +8,7 @@ use crate::client::docker::Reference;
 use crate::client::registry::{Manifest, Moved, Registries, RegistryError, Repository};
 use crate::config::Name;
 use crate::report::record::Image;
+use crate::run::preview;
 use crate::secret::Redactor;
 
 /// An image in its registry.
@@ -22,19 +23,25 @@ pub(super) async fn publish(subject: &Subject, order: &Order, services: &Service
         Err(error) => return Outcome::failed(error),
     };
     let promotion = Promotion { subject, order, registries: &registries, services, redactor };
-    let source = match promotion.source().await {
-        Ok(source) => source,
-        Err(error) => return Outcome::failed(format!("{}: {error}", subject.build.name)),
-    };
+    let places = super::places(subject);
+    if places.is_empty() {
+        return Outcome::failed(format!("{}: {NOWHERE}", subject.build.name));
+    }
     let mut outcome = Outcome::default();
-    for target in &super::places(subject) {
-        match Repository::parse(target) {
-            Ok(target) => outcome.add(promotion.to(&source, &target).await),
-            Err(error) => outcome.add(Outcome::failed(error.to_string())),
-        }
+    for target in &places {
+        outcome.add(match Repository::parse(target) {
+            Ok(target) => match promotion.source(&target).await {
+                Ok(source) => promotion.to(&source, &target).await,
+                Err(error) => Outcome::failed(format!("{}: {error}", subject.build.name)),
+            },
+            Err(error) => Outcome::failed(error.to_string()),
+        });
     }
     outcome
 }
+
+const NOWHERE: &str =
+    "it was not pushed to a registry, so there is nothing to publish; add the post-processor docker-push";
 
 struct Promotion<'a> {
     subject: &'a Subject,
@@ -45,19 +52,35 @@ struct Promotion<'a> {
 }
 
 impl Promotion<'_> {
-    /// The recorded image, if it is still there and is what the record says.
-    async fn source(&self) -> Result<Source, String> {
-        let pushed: Vec<(&String, &String)> =
-            self.subject.build.images.iter().flat_map(|image| &image.digests).collect();
+    /// The recorded image that a repository gets, if it is still there and is what the record says: its own, else the only
+    /// one of the build.
+    async fn source(&self, target: &Repository) -> Result<Source, String> {
+        let names: Vec<&String> = self.subject.build.images.iter().flat_map(|image| image.digests.keys()).collect();
+        let of_preview = |name: &&String| name.rsplit_once(':').is_some_and(|(_, tag)| preview::of_tag(tag).is_some());
+        if !names.is_empty() && names.iter().all(of_preview) {
+            return Err(format!("{} is a preview, which is removed when its pull request is closed", names[0]));
+        }
+        let mut pushed = Vec::new();
+        for (name, digest) in self.subject.build.images.iter().flat_map(|image| &image.digests) {
+            let reference = Reference::parse(name).map_err(|error| error.to_string())?;
+            pushed.push((Repository::of(&reference), digest));
+        }
         if pushed.is_empty() {
-            return Err("it was not pushed to a registry, so there is nothing to publish; add the post-processor \
-                        docker-push"
-                .to_owned());
+            return Err(NOWHERE.to_owned());
+        }
+        if pushed.iter().any(|(repository, _)| repository == target) {
+            pushed.retain(|(repository, _)| repository == target);
+        }
+        let digests: BTreeSet<&String> = pushed.iter().map(|(_, digest)| *digest).collect();
+        if digests.len() > 1 {
+            let digests: Vec<&str> = digests.into_iter().map(String::as_str).collect();
+            return Err(format!(
+                "it has pushed several images, and nobody can say which one {target} is to get: {}",
+                digests.join(", ")
+            ));
         }
         let mut gone = Vec::new();
-        for (name, digest) in pushed {
-            let reference = Reference::parse(name).map_err(|error| error.to_string())?;
-            let repository = Repository::of(&reference);
+        for (repository, digest) in pushed {
             self.sign_in(&repository).await?;
             let found = self.registries.manifest(&repository, digest).await;
             match found.map_err(|error| error.to_string())? {
@@ -120,7 +143,13 @@ impl Promotion<'_> {
                         return outcome;
                     }
                 }
-                Err(error) => outcome.did.push(Did::Failed(format!("{target}:{text}: {error}"))),
+                Err(error) => {
+                    outcome.did.push(Did::Failed(format!("{target}:{text}: {error}")));
+                    // No name moves to a version that others cannot see.
+                    if *name == Name::Version {
+                        return outcome;
+                    }
+                }
             }
         }
         if !self.order.dry {

@@ -32,6 +32,8 @@ pub(crate) struct Order {
     pub force: bool,
     /// Says what would be done.
     pub dry: bool,
+    /// The repository on GitHub that publishes, `owner/name`: what others in the same account publish does not count.
+    pub repository: Option<String>,
 }
 
 /// One image, as a record tells of it.

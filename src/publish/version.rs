@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 
 use crate::config::Name;
 
+/// What stands for `+` in the names of a registry, which have none: no version has this character, so it is read back.
+const BUILD: &str = "_";
+
 /// A version of three numbers, perhaps a pre-release, perhaps with the number of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version {
@@ -26,7 +29,7 @@ impl Version {
 
     fn read(text: &str) -> Option<Self> {
         let rest = text.strip_prefix('v').unwrap_or(text);
-        let (rest, build) = match rest.split_once('+') {
+        let (rest, build) = match rest.split_once(['+', '_']) {
             Some((rest, build)) => (rest, Some(build)),
             None => (rest, None),
         };
@@ -59,7 +62,7 @@ impl Version {
     pub(crate) fn named(&self, name: Name) -> Option<String> {
         let [major, minor, _] = self.numbers;
         match name {
-            Name::Version => Some(self.to_string().replace('+', "-")),
+            Name::Version => Some(self.to_string().replace('+', BUILD)),
             Name::Channel => self.channel(),
             _ if self.is_pre() => None,
             Name::Minor => Some(format!("{major}.{minor}")),
@@ -178,9 +181,10 @@ mod tests {
             ("1.9.1", &["2.0.0-rc.1"], "1.9.1 1.9 1 latest"),
             ("2.0.0", &["2.0.0-rc.1"], "2.0.0 2.0 2 latest"),
             // Builds: a plus is no character of a tag.
-            ("1.2.3+build.5", &["1.2.3+build.4"], "1.2.3-build.5 1.2 1 latest"),
-            ("1.2.3+build.4", &["1.2.3+build.5"], "1.2.3-build.4 1.2 1 latest"),
-            ("1.2.3-rc.1+x", &[], "1.2.3-rc.1-x rc"),
+            ("1.2.3+build.5", &["1.2.3+build.4"], "1.2.3_build.5 1.2 1 latest"),
+            ("1.2.3+build.4", &["1.2.3+build.5"], "1.2.3_build.4 1.2 1 latest"),
+            ("1.2.2", &["1.2.3_build.5"], "1.2.2"),
+            ("1.2.3-rc.1+x", &[], "1.2.3-rc.1_x rc"),
         ] {
             assert_eq!(taken(new, existing), names, "{new} beside {existing:?}");
         }

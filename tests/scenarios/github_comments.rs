@@ -75,7 +75,7 @@ fn what_has_not_changed_costs_no_request() {
 fn an_app_whose_token_was_given_finds_its_comment_again() {
     let lab = Github::start();
     let app = json!({ "id": 77, "slug": "forge", "name": "forge" });
-    let permissions = json!({ "contents": "read", "pull-requests": "write", "metadata": "read" });
+    let permissions = json!({ "contents": "read", "pull-requests": "write", "actions": "read", "metadata": "read" });
     lab.ask("tokens", &json!([{ "token": "ghs_app", "login": "forge[bot]", "app": app, "permissions": permissions }]));
     let run = |number| {
         let workspace = pull_request(&lab, number).env("INPUT_GITHUB-TOKEN", "ghs_app").env("INPUT_CHECK-RUN", "false");

@@ -11,7 +11,7 @@ use crate::support::{Workspace, wait};
 
 fn without_checks() -> Github {
     let lab = Github::start();
-    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read" }));
+    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "statuses": "write", "actions": "read", "metadata": "read" }));
     lab
 }
 

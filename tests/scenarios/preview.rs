@@ -103,6 +103,9 @@ fn a_preview_goes_out_under_its_own_name_and_goes_when_its_pull_request_does() {
     workspace.run(&["action"]).succeeded().says(&format!("removed   image {name}")).says_not("Pulling");
     assert!(tags(&repository).is_empty());
     workspace.run(&["action"]).succeeded().says("There is no preview to remove");
+    // Whoever says what a pull request is says it of its end too.
+    let asked = workspace.command(&["action"]).env("INPUT_COMMAND", "preview").output().unwrap();
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("There is no preview to remove"), "{asked:?}");
     lab.took_everything();
 }
 

@@ -1,5 +1,7 @@
 //! What a preview is compared with: the last record of the base branch, and every way in which there is none.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::action::{output, runner};
@@ -151,15 +153,22 @@ fn a_file_can_be_compared_with_and_nothing_too() {
     assert!(looks(&lab).is_empty(), "{:#?}", looks(&lab));
 }
 
-/// The end of the run is told once, with what has changed, however late GitHub answers.
+/// The end of the run is told once, with what has changed, as long as GitHub answers.
 #[test]
 fn a_slow_search_is_waited_for_so_that_the_end_is_told_with_it() {
     let lab = Github::start();
     runs(&lab, &[(50, json!({}), Some(kept(50, "succeeded").to_string()))]);
-    lab.rules(&json!([{ "path": "/actions/runs$", "latency_ms": 3000 }]));
+    lab.rules(&json!([{ "path": "/actions/artifacts/", "latency_ms": 3000 }]));
     let workspace = preview(&lab);
     let ran = workspace.run(&["action"]);
     ran.succeeded();
     assert_eq!(change(&workspace)["baseline"]["run"], "baseline-run");
+    // One that does not answer at all holds nothing up, and is told of.
+    lab.rules(&json!([{ "path": "/actions/", "latency_ms": 8000 }]));
+    let workspace = preview(&lab);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says("GitHub has not told in time what the base branch has");
+    assert!(ran.took < Duration::from_secs(7), "{:?}", ran.took);
+    assert!(change(&workspace)["unknown"][0].as_str().unwrap().contains("not told in time"));
     lab.took_everything();
 }

@@ -126,6 +126,31 @@ fn a_tag_publishes_what_was_built_of_its_commit_and_tells_its_release() {
 }
 
 /// The step's end where nothing could be published.
+/// Whoever gives a version by hand does not give it to another commit than its tag has.
+#[test]
+fn a_version_is_of_the_commit_of_its_tag() {
+    let lab = Github::start();
+    let image = pushed("dispatch");
+    let mut unchanged = image.build("docker.app");
+    unchanged["state"] = json!("unchanged");
+    built(&lab, lab.at("main"), &[unchanged], &json!({}), &json!({}));
+    let dispatched = || {
+        let workspace = lab.step(runner(TEMPLATE), "workflow_dispatch", &json!({ "ref": "refs/heads/main" }), 100);
+        let workspace = workspace.env("GITHUB_REF", "refs/heads/main").env("GITHUB_SHA", lab.at("main"));
+        let workspace = workspace.env("INPUT_TEMPLATE", "t.pkr.hcl").env("INPUT_COMMAND", "publish");
+        workspace.env("INPUT_VERSION", "v1.2.3")
+    };
+    lab.ask("repository", &json!({ "refs": { "tags/v1.2.3": lab.at("head") } }));
+    let told =
+        format!("v1.2.3 is a tag of commit {}, and this run is of {}", &lab.at("head")[..12], &lab.at("main")[..12]);
+    refused(&dispatched()).says(&told).says("run the workflow on the tag");
+    assert!(tags(&image.repository).is_empty());
+    lab.ask("repository", &json!({ "refs": { "tags/v1.2.3": lab.at("main") } }));
+    dispatched().run(&["action"]).succeeded();
+    assert_eq!(digest(&image.repository, "1.2.3").as_ref(), Some(&image.digest), "of a run that did not build it anew");
+    lab.took_everything();
+}
+
 fn refused(workspace: &Workspace) -> Ran {
     let ran = workspace.run(&["action"]);
     ran.failed();

@@ -118,7 +118,8 @@ fn a_version_is_copied_shared_tagged_and_named_and_nothing_is_built() {
     }
     // A version is one image.
     let ran = publish(&folder(&lab, &build(&older)), "v1.2.3");
-    ran.failed().says("/forge/web/1.2.3 is another image").says("--force");
+    ran.failed().says(&format!("eu-west-1 1.2.3 is another image, {id}")).says("--force");
+    assert_eq!(lab.images()[&older]["tags"]["forge:version"], "1.1.9", "nothing of it is done by halves");
     assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/latest").as_ref(), Some(&id));
 }
 
@@ -154,6 +155,9 @@ fn what_is_wrong_is_told_and_nothing_is_published() {
     other["digest"] = json!("sha256:bbbb");
     let ran = publish(&folder(&lab, &other), "v1.0.0");
     ran.failed().says("is not the image of the record").says("sha256:aaaa").says("sha256:bbbb");
+    let preview = json!({ "forge:pull-request": "octo/images#7" });
+    lab.ask("tag-in", &json!({ "region": "eu-west-1", "id": id, "tags": preview }));
+    publish(&folder(&lab, &build(&id)), "v1.0.0").failed().says("is a preview of octo/images#7");
     assert_eq!(lab.ask("parameters", &Value::Null), json!({}));
     // A build of the file that no record has.
     let mut unknown = build(&id);

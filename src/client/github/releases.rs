@@ -46,6 +46,11 @@ struct Reference {
 }
 
 #[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+#[derive(Deserialize)]
 struct Said {
     message: String,
 }
@@ -144,6 +149,16 @@ impl Repository {
             500.. => GithubError::Failing(said),
             _ => GithubError::Invalid(said),
         })
+    }
+
+    /// The commit of a tag; nothing where there is none.
+    pub(crate) async fn commit_of_tag(&self, tag: &str) -> Result<Option<String>, GithubError> {
+        let route = self.route(&format!("commits/{}", tag.replace('+', "%2B")));
+        match patiently(Effect::None, || self.crab.get::<Commit, _, _>(&route, None::<&()>)).await {
+            Ok(found) => Ok(Some(found.sha)),
+            Err(GithubError::Missing(_) | GithubError::Invalid(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Names of all tags of the repository.

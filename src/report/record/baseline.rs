@@ -77,7 +77,7 @@ fn change(build: &Build, against: &Against) -> Change {
         Some(old) => between(old, build, beside),
         None => Change {
             baseline: beside,
-            unknown: vec!["a new image: the base branch has none of this name".to_owned()],
+            unknown: vec!["a new image, as far as the record of the base branch tells".to_owned()],
             ..Change::default()
         },
     }

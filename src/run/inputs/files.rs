@@ -112,7 +112,8 @@ fn file(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Files of a folder, and the digest over the sorted list of all that is in it: kind, mode, path, and contents or target.
+/// Files of a folder, and the digest over the sorted list of all that is in it but `.git`: kind, mode, path, and
+/// contents or target.
 fn tree(root: &Path, ignore: Option<&Ignore>) -> io::Result<(usize, String)> {
     let (mut hash, mut files) = (Sha256::new(), 0);
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
@@ -120,6 +121,10 @@ fn tree(root: &Path, ignore: Option<&Ignore>) -> io::Result<(usize, String)> {
         let Ok(inside) = entry.path().strip_prefix(root) else { continue };
         // The root may be a link to a folder; links inside stay links.
         let is_root = inside.as_os_str().is_empty();
+        // Each clone has another one of the same commit.
+        if inside.components().any(|part| part.as_os_str() == ".git") {
+            continue;
+        }
         if !is_root && ignore.is_some_and(|ignore| ignore(inside)) {
             continue;
         }
@@ -156,7 +161,8 @@ fn slashes(path: &Path) -> String {
 #[cfg(unix)]
 fn mode(found: &std::fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
-    found.permissions().mode() & 0o7777
+    // Who else may write is the umask of whoever checked out, and no part of a commit.
+    found.permissions().mode() & 0o7755
 }
 
 #[cfg(not(unix))]
@@ -209,6 +215,24 @@ mod tests {
             change(&at);
             assert_ne!(digest(folder.path()), expected, "change {number}");
         }
+    }
+
+    #[test]
+    fn clones_of_a_commit_are_the_same() {
+        let clone = |umask: u32, git: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let at = folder.path().join("t");
+            fs::create_dir_all(at.join(".git")).unwrap();
+            fs::write(at.join(".git/index"), git).unwrap();
+            fs::write(at.join("a"), "a").unwrap();
+            for (name, mode) in [("a", 0o666), ("", 0o777)] {
+                fs::set_permissions(at.join(name), fs::Permissions::from_mode(mode & !umask)).unwrap();
+            }
+            let tree = of(folder.path(), &Local::copied("t")).unwrap();
+            (tree, of(folder.path(), &Local::copied("t/a")).unwrap())
+        };
+        assert_eq!(clone(0o022, "1"), clone(0o002, "2"));
+        assert_ne!(clone(0o022, "1").0, clone(0o077, "1").0, "what others may read counts");
     }
 
     #[test]
