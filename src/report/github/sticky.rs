@@ -66,7 +66,12 @@ impl Sticky<'_> {
         let there = self.look(None).await?;
         let own = there.iter().find(|(found, _)| self.is_of_this_run(found));
         if there.iter().any(|(found, _)| found.is_newer_than(&self.marker)) {
-            return Ok(None);
+            // One that was made beside the newer run's, and not taken away again before this run had to end.
+            let double = own.filter(|(_, own)| there.first().is_some_and(|(_, first)| first.id != own.id));
+            return match double {
+                Some((_, double)) if self.mode == CommentMode::Update => self.remove(double.id).await.map(|()| None),
+                _ => Ok(None),
+            };
         }
         let old = match self.mode {
             CommentMode::Update => own.or(there.last()),
@@ -127,13 +132,17 @@ impl Sticky<'_> {
             self.repository.update_comment(first.id, &shown.body).await?;
         }
         for (_, double) in &all[1..] {
-            match self.repository.delete_comment(double.id).await {
-                // The other run is as tidy.
-                Err(GithubError::Missing(_)) | Ok(()) => {}
-                Err(error) => return Err(error),
-            }
+            self.remove(double.id).await?;
         }
         Ok(Some(first.id).filter(|_| all.len() > 1))
+    }
+
+    async fn remove(&self, id: u64) -> Result<(), GithubError> {
+        match self.repository.delete_comment(id).await {
+            // The other run is as tidy.
+            Err(GithubError::Missing(_)) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Our comments with this key, oldest first; `since` leaves out those that have not changed since then.
