@@ -172,3 +172,33 @@ fn a_slow_search_is_waited_for_so_that_the_end_is_told_with_it() {
     assert!(change(&workspace)["unknown"][0].as_str().unwrap().contains("not told in time"));
     lab.took_everything();
 }
+
+/// Nobody declared it `sensitive`, so neither its old nor its new value is told, and no digest by which a short one could
+/// be guessed.
+#[test]
+fn what_may_be_a_secret_is_in_no_comparison() {
+    let text = "variable \"password\" {}\nvariable \"size\" {}\nsource \"null\" \"good\" {\n  communicator = \"none\"\n}\n\
+                build {\n  sources = [\"null.good\"]\n  provisioner \"shell-local\" {\n    \
+                environment_vars = [\"P=${var.password}\", \"S=${var.size}\"]\n    inline = [\"true\"]\n  }\n}\n";
+    let lab = Github::start();
+    let run = |number, password: &str, size: &str, baseline: &str| {
+        let workspace = lab.pull_request(runner(text), number).env("INPUT_BASELINE", baseline);
+        workspace.env("INPUT_VARS", format!("password={password}\nsize={size}"))
+    };
+    let first = run(100, "correct horse one", "1", "off");
+    first.run(&["action"]).succeeded();
+    let record = std::fs::read_to_string(output(&first, "record")).unwrap();
+    let second = run(101, "correct horse two", "2", "old");
+    second.file("old/forge-record.json", &record);
+    second.run(&["action"]).succeeded();
+    let record = record + &std::fs::read_to_string(output(&second, "record")).unwrap();
+    let summary = second.read(".runner/GITHUB_STEP_SUMMARY");
+    assert!(summary.contains("Compared with"), "{summary}");
+    for text in [record, summary, lab.comment(), json!(lab.checks()).to_string()] {
+        assert!(!text.contains("correct horse"), "{text}");
+    }
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(output(&second, "record")).unwrap()).unwrap();
+    let inputs = record["builds"][0]["inputs"].as_array().unwrap();
+    let held = inputs.iter().find(|input| input["name"].as_str().unwrap().ends_with("environment_vars")).unwrap();
+    assert!(held["digest"].is_null() && held["value"].as_str().unwrap().contains("S="), "{held}");
+}

@@ -40,8 +40,9 @@ impl Record {
             leftovers: view.leftovers.clone(),
             ..Self::default()
         };
-        about.comparison.apply(&mut record);
         record.redact(&about.hidden);
+        // What has changed is told in the words of the record, which hide what they must by now.
+        about.comparison.apply(&mut record);
         record
     }
 }

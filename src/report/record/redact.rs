@@ -20,8 +20,16 @@ impl Record {
 
 impl Build {
     fn redact(&mut self, redactor: &Redactor) {
-        let values = self.inputs.iter_mut().filter_map(|input| input.value.as_mut());
-        let texts = self.error.iter_mut().chain(&mut self.tail).chain(&mut self.unknown_inputs).chain(values);
+        for input in &mut self.inputs {
+            let Some(value) = &mut input.value else { continue };
+            let told = redactor.redact(value);
+            if told != *value {
+                // Whoever knows the rest of a value could guess a short secret by it.
+                input.digest = None;
+                *value = told;
+            }
+        }
+        let texts = self.error.iter_mut().chain(&mut self.tail).chain(&mut self.unknown_inputs);
         texts.for_each(|text| *text = redactor.redact(text));
         self.steps.iter_mut().for_each(|step| step.redact(redactor));
         // Only this part is written by people: what packages and users are called is no secret of theirs.
