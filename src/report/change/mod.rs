@@ -10,7 +10,7 @@ pub(super) use words::{details, section};
 
 use super::record::{Baseline, Build, Change, Difference, Record};
 use crate::inventory::Inventory;
-use crate::run::inputs::Input;
+use crate::run::inputs::{self, Input};
 
 /// What `new` changes about `old`.
 pub(crate) fn between(old: &Build, new: &Build, baseline: Baseline) -> Change {
@@ -72,36 +72,20 @@ fn inventories(old: &Inventory, new: &Inventory, change: &mut Change) {
     change.unknown.extend(unknown);
 }
 
-/// Of two lists by name; the same name several times is told apart by its place. What has no digest is a secret, of
-/// which nobody can tell whether it changed.
+/// Of what decides the image, in its order.
 fn inputs(old: &[Input], new: &[Input]) -> Vec<Difference> {
-    let numbered = |list: &[Input]| {
-        let mut seen = std::collections::BTreeMap::<String, usize>::new();
-        let mut place = |input: &Input| {
-            let number = seen.entry(input.name.clone()).or_default();
-            *number += 1;
-            ((input.name.clone(), *number), input.clone())
-        };
-        list.iter().map(&mut place).collect::<std::collections::BTreeMap<_, _>>()
-    };
-    let (old, new) = (numbered(old), numbered(new));
     let shown = |input: &Input| {
         let digest = input.digest.as_deref().map(|digest| format!("sha256:{}", digest.get(..12).unwrap_or(digest)));
         input.value.clone().or(digest).unwrap_or_else(|| "(secret)".to_owned())
     };
-    let mut keys: Vec<_> = old.keys().chain(new.keys()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut differences = Vec::new();
-    for key in keys {
-        let (a, b) = (old.get(key), new.get(key));
-        let differs = match (a, b) {
-            (Some(a), Some(b)) => a.digest.is_some() && b.digest.is_some() && a.digest != b.digest,
-            _ => true,
-        };
-        if differs {
-            differences.push(Difference { name: key.0.clone(), old: a.map(shown), new: b.map(shown) });
-        }
-    }
-    differences
+    let told = |(old, new): (Option<&Input>, Option<&Input>)| {
+        let name = new.or(old).map(|input| input.name.clone()).unwrap_or_default();
+        Difference { name, old: old.map(shown), new: new.map(shown) }
+    };
+    let sides = |difference| match difference {
+        inputs::Difference::Added(new) => (None, Some(new)),
+        inputs::Difference::Removed(old) => (Some(old), None),
+        inputs::Difference::Changed(old, new) => (Some(old), Some(new)),
+    };
+    inputs::differences(old, new).into_iter().map(sides).map(told).collect()
 }

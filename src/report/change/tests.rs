@@ -137,7 +137,7 @@ fn contents_inputs_source_and_size_are_compared() {
             "variable PATH|set|"
         ]
     );
-    assert_eq!(lines(&change.inputs), ["file x|sha256:0123456789ab|", "inline|b|c"]);
+    assert_eq!(lines(&change.inputs), ["inline|b|c", "file x|sha256:0123456789ab|"]);
     assert_eq!(verdict(&change), "source image moved, 5 settings changed, 2 inputs changed, +4.2 MiB, 12s faster");
     assert_eq!(verdict(&between(&old, &old, Baseline::default())), "no change");
 }

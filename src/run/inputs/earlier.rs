@@ -30,7 +30,8 @@ pub(crate) enum Difference<'a> {
     Changed(&'a Input, &'a Input),
 }
 
-/// What differs, in the order of the new list; what is gone comes last. Inputs are known by their names.
+/// What differs, in the order of the new list; what is gone comes last. Inputs are known by their names, those of one name
+/// by their order. What has no digest is a secret, of which nobody can tell whether it changed.
 pub(crate) fn differences<'a>(old: &'a [Input], new: &'a [Input]) -> Vec<Difference<'a>> {
     let mut before: HashMap<&str, Vec<&Input>> = HashMap::new();
     for input in old.iter().rev() {
@@ -40,7 +41,7 @@ pub(crate) fn differences<'a>(old: &'a [Input], new: &'a [Input]) -> Vec<Differe
     for input in new {
         match before.get_mut(input.name.as_str()).and_then(Vec::pop) {
             None => found.push(Difference::Added(input)),
-            Some(old) if old.digest == input.digest => {}
+            Some(old) if old.digest == input.digest || old.digest.is_none() || input.digest.is_none() => {}
             Some(old) => found.push(Difference::Changed(old, input)),
         }
     }
