@@ -54,13 +54,12 @@ impl Builder for InstanceStore {
     }
 
     fn locals(&self) -> Vec<Local> {
-        self.config.run.user_data_file.iter().map(Local::bytes).collect()
+        self.config.run.locals()
     }
 
     async fn source_image(&self, cx: &BuildContext) -> Result<Option<String>, BuilderError> {
-        let (config, run) = (&self.config, &self.config.run);
-        let filter = run.source_ami_filter.as_ref();
-        source::id((&config.access, config.polling), &run.source_ami, filter, &self.services, cx).await
+        let config = &self.config;
+        source::of_run((&config.access, config.polling), &config.run, &self.services, cx).await
     }
 
     async fn find_image(&self, digest: &str, cx: &BuildContext) -> Result<Found, BuilderError> {

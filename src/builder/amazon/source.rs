@@ -38,6 +38,16 @@ pub(super) async fn find_by(
     Ok(image)
 }
 
+/// Id of the image that an instance would be launched of now.
+pub(super) async fn of_run(
+    account: (&Access, Polling),
+    run: &RunOptions,
+    services: &Services,
+    cx: &BuildContext,
+) -> Result<Option<String>, BuilderError> {
+    id(account, &run.source_ami, run.source_ami_filter.as_ref(), services, cx).await
+}
+
 /// Id of the image that a launch would find now. One that is named by its id is not asked for.
 pub(super) async fn id(
     (access, polling): (&Access, Polling),

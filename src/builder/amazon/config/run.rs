@@ -9,6 +9,7 @@ use crate::aws::filter;
 use crate::client::aws::ec2::types::{Filters, MetadataOptions, Placement};
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
+use crate::run::inputs::Local;
 
 /// Which image a build starts from; all parts must match.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +49,13 @@ pub(in crate::builder::amazon) struct RunOptions {
     pub capacity_reservation_id: String,
     pub capacity_reservation_group_arn: String,
     pub pause_before_ssm: std::time::Duration,
+}
+
+impl RunOptions {
+    /// Files beside the template that the instance is given.
+    pub(in crate::builder::amazon) fn locals(&self) -> Vec<Local> {
+        self.user_data_file.iter().map(Local::bytes).collect()
+    }
 }
 
 pub(super) fn decode(fields: &mut Fields<'_>) -> RunOptions {
