@@ -1,6 +1,7 @@
 //! `forge action`: inputs and event become a run, the run becomes reports, a record and outputs.
 
 mod baseline;
+mod build;
 mod join;
 mod outputs;
 mod past;
@@ -13,20 +14,16 @@ mod tasks;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
-
 use crate::action::{self, Inputs, Trigger, Trust};
 use crate::app::{self, Around, Process};
 use crate::client::Services;
 use crate::config::EventClass;
 use crate::diagnostic::Style;
-use crate::engine::Skip;
 use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::plan::{Plan, Selection, check_selection};
 use crate::plan_command::{matrix_line, table};
-use crate::report::{Matrix, Record};
+use crate::report::Matrix;
 use crate::secret::Redactor;
 use crate::sweep_command::{self, Places as PreviewPlaces};
 use crate::workflow_command;
@@ -249,43 +246,8 @@ async fn run_jobs(
         done.take(record, inputs, annotated);
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
     }
-    let args = tasks::build_arguments(inputs);
-    // Without a file there is nothing that could be wrong.
-    let skip = app::skip(&args).unwrap_or_default();
-    let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
     let front = Front { plan: build, services: front.services, ..Front::empty() };
-    if let Some(preview) = &mut around.preview {
-        preview.shared = app::shared_repositories(&front.plan.builds);
-    }
-    let (sender, mut missed) = oneshot::channel();
-    // Which builds need not run is known by it; without it all of them do.
-    let found = match &mut looking {
-        Some(looking) => looking.soon().await,
-        None => None,
-    };
-    looking.take_if(|_| found.is_some());
-    let told = found.flatten();
-    let skip = match reporting.comparison.record() {
-        Some(record) if around.preview.is_some() || skip.is_some() => {
-            Some(Arc::new(Skip { earlier: record.earlier() }))
-        }
-        _ => skip,
-    };
-    around.last = looking.map(|looking| -> BoxFuture<'static, ()> {
-        Box::pin(async move { drop(sender.send(looking.at_last().await)) })
-    });
-    let (tally, view) = app::execute(front, (&args, skip), around, process, redactor, reporters).await;
-    if let Some(missed) = told.or_else(|| missed.try_recv().ok().flatten()) {
-        reporting.notice(missed);
-    }
-    done.cancelled = tally.cancelled > 0 || view.cancelled.is_some();
-    done.manifest.clone_from(&view.manifest);
-    let record = Record::of(&view, &reporting.about());
-    // What later steps read is written whatever GitHub does; the record before all else.
-    let keeping = done.write_record(&record, process, redactor);
-    let (annotated, ()) = tokio::join!(reporting.finish(delivery), outputs::keep(keeping));
-    done.take(record, inputs, annotated);
-    app::exit_code(tally)
+    build::run(front, (around, looking), reporting, step, done).await
 }
 
 /// The process in another folder: template, variable files and the options of components are relative to it.

@@ -1,0 +1,63 @@
+//! The builds of the action as one run, told on GitHub as they go, beside the record that previews are compared with.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::baseline::Looking;
+use super::outputs::{self, Done};
+use super::reporting::Reporting;
+use super::{Step, tasks};
+use crate::app::{self, Around};
+use crate::engine::Skip;
+use crate::exit_code::ExitCode;
+use crate::front::Front;
+use crate::report::Record;
+
+/// Runs the plan of `front`. `looking` is the search for what the builds are compared with, where there is one.
+pub(super) async fn run(
+    front: Front,
+    (mut around, mut looking): (Around, Option<Looking>),
+    reporting: Reporting,
+    step: &Step<'_>,
+    done: &mut Done,
+) -> ExitCode {
+    let Step { inputs, process, redactor, .. } = step;
+    let args = tasks::build_arguments(inputs);
+    // Without a file there is nothing that could be wrong.
+    let skip = app::skip(&args).unwrap_or_default();
+    let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
+    if let Some(preview) = &mut around.preview {
+        preview.shared = app::shared_repositories(&front.plan.builds);
+    }
+    let (sender, mut missed) = oneshot::channel();
+    // Which builds need not run is known by it; without it all of them do.
+    let found = match &mut looking {
+        Some(looking) => looking.soon().await,
+        None => None,
+    };
+    looking.take_if(|_| found.is_some());
+    let told = found.flatten();
+    let skip = match reporting.comparison.record() {
+        Some(record) if around.preview.is_some() || skip.is_some() => {
+            Some(Arc::new(Skip { earlier: record.earlier() }))
+        }
+        _ => skip,
+    };
+    around.last = looking.map(|looking| -> BoxFuture<'static, ()> {
+        Box::pin(async move { drop(sender.send(looking.at_last().await)) })
+    });
+    let (tally, view) = app::execute(front, (&args, skip), around, process, redactor, reporters).await;
+    if let Some(missed) = told.or_else(|| missed.try_recv().ok().flatten()) {
+        reporting.notice(missed);
+    }
+    done.cancelled = tally.cancelled > 0 || view.cancelled.is_some();
+    done.manifest.clone_from(&view.manifest);
+    let record = Record::of(&view, &reporting.about());
+    // What later steps read is written whatever GitHub does; the record before all else.
+    let keeping = done.write_record(&record, process, redactor);
+    let (annotated, ()) = tokio::join!(reporting.finish(delivery), outputs::keep(keeping));
+    done.take(record, inputs, annotated);
+    app::exit_code(tally)
+}
