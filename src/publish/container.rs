@@ -28,10 +28,11 @@ pub(super) async fn publish(subject: &Subject, order: &Order, services: &Service
         return Outcome::failed(format!("{}: {NOWHERE}", subject.build.name));
     }
     let mut outcome = Outcome::default();
+    let mut known = BTreeMap::new();
     for target in &places {
         outcome.add(match Repository::parse(target) {
-            Ok(target) => match promotion.source(&target).await {
-                Ok(source) => promotion.to(&source, &target).await,
+            Ok(target) => match promotion.source(&target, &mut known).await {
+                Ok(source) => promotion.to(source, &target).await,
                 Err(error) => Outcome::failed(format!("{}: {error}", subject.build.name)),
             },
             Err(error) => Outcome::failed(error.to_string()),
@@ -53,8 +54,12 @@ struct Promotion<'a> {
 
 impl Promotion<'_> {
     /// The recorded image that a repository gets, if it is still there and is what the record says: its own, else the only
-    /// one of the build.
-    async fn source(&self, target: &Repository) -> Result<Source, String> {
+    /// one of the build. Those that were found are `known` by repository and digest.
+    async fn source<'k>(
+        &self,
+        target: &Repository,
+        known: &'k mut BTreeMap<String, Source>,
+    ) -> Result<&'k Source, String> {
         let names: Vec<&String> = self.subject.build.images.iter().flat_map(|image| image.digests.keys()).collect();
         let of_preview = |name: &&String| name.rsplit_once(':').is_some_and(|(_, tag)| preview::of_tag(tag).is_some());
         if !names.is_empty() && names.iter().all(of_preview) {
@@ -81,15 +86,19 @@ impl Promotion<'_> {
         }
         let mut gone = Vec::new();
         for (repository, digest) in pushed {
+            let place = format!("{repository}@{digest}");
+            if known.contains_key(&place) {
+                return Ok(&known[&place]);
+            }
             self.sign_in(&repository).await?;
             let found = self.registries.manifest(&repository, digest).await;
             match found.map_err(|error| error.to_string())? {
-                None => gone.push(format!("{repository}@{digest}")),
+                None => gone.push(place),
                 Some(manifest) => {
                     let labels = self.registries.labels(&repository, &manifest).await;
                     let labels = labels.map_err(|error| error.to_string())?;
-                    compare(&self.subject.build, &format!("{repository}@{digest}"), |key| labels.get(key))?;
-                    return Ok(Source { repository, manifest });
+                    compare(&self.subject.build, &place, |key| labels.get(key))?;
+                    return Ok(known.entry(place).or_insert(Source { repository, manifest }));
                 }
             }
         }
