@@ -15,6 +15,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -968,3 +969,4 @@ finally:
     disks.end()
     for ami in boxes.made:
         subprocess.run(["docker", "rmi", "-f", f"forge-lab/ami:{ami}"], capture_output=True)
+    shutil.rmtree(folder, ignore_errors=True)
