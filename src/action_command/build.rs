@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::baseline::Looking;
 use super::outputs::{self, Done};
+use super::preview::Late;
 use super::reporting::Reporting;
 use super::{Step, tasks};
 use crate::app::{self, Around};
@@ -14,6 +15,7 @@ use crate::engine::Skip;
 use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::report::Record;
+use crate::sweep_command;
 
 /// Runs the plan of `front`. `looking` is the search for what the builds are compared with, where there is one.
 pub(super) async fn run(
@@ -48,6 +50,8 @@ pub(super) async fn run(
     around.last = looking.map(|looking| -> BoxFuture<'static, ()> {
         Box::pin(async move { drop(sender.send(looking.at_last().await)) })
     });
+    let late = around.preview.as_ref().and_then(|preview| Late::of(preview, inputs, step.trigger, &front));
+    let services = Arc::clone(&front.services);
     let (tally, view) = app::execute(front, (&args, skip), around, process, redactor, reporters).await;
     if let Some(missed) = told.or_else(|| missed.try_recv().ok().flatten()) {
         reporting.notice(missed);
@@ -57,7 +61,22 @@ pub(super) async fn run(
     let record = Record::of(&view, &reporting.about());
     // What later steps read is written whatever GitHub does; the record before all else.
     let keeping = done.write_record(&record, process, redactor);
-    let (annotated, ()) = tokio::join!(reporting.finish(delivery), outputs::keep(keeping));
+    // Whoever cancels a run grants it no time for questions.
+    let late = late.filter(|_| !done.cancelled);
+    let removed = async {
+        match late {
+            Some(late) => late.remove(&services, redactor).await,
+            None => None,
+        }
+    };
+    let (annotated, (), swept) = tokio::join!(reporting.finish(delivery), outputs::keep(keeping), removed);
+    let left = swept.is_some_and(|swept| {
+        reporting.notice("the pull request was closed while this ran: its previews are removed".to_owned());
+        sweep_command::show(&swept, redactor)
+    });
     done.take(record, inputs, annotated);
-    app::exit_code(tally)
+    match app::exit_code(tally) {
+        ExitCode::Success if left => ExitCode::Leftovers,
+        code => code,
+    }
 }

@@ -25,7 +25,7 @@ use crate::plan::{Plan, Selection, check_selection};
 use crate::plan_command::{matrix_line, table};
 use crate::report::Matrix;
 use crate::secret::Redactor;
-use crate::sweep_command::{self, Places as PreviewPlaces};
+use crate::sweep_command;
 use crate::workflow_command;
 
 use outputs::Done;
@@ -188,7 +188,7 @@ async fn run_jobs(
         reporting.comparison = comparison;
         looking = Some(task);
     }
-    let mut sweeping = PreviewPlaces::default();
+    let mut sweeping = preview::places(inputs, *trigger);
     let sweeps = jobs.iter().any(|job| job.task == Task::Sweep);
     for job in jobs {
         let (task, asked, image) = (job.task, job.asked(), job.image().map(str::to_owned));

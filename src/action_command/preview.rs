@@ -1,12 +1,21 @@
-//! Whose preview the run builds.
+//! Whose preview the run builds, and which previews it removes.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use super::reporting::address;
 use crate::action::{Head, Inputs, Pull, Trigger};
+use crate::client::Services;
+use crate::client::github::{Address, GithubError, Identity, Repository};
 use crate::config::EventClass;
+use crate::engine::sweep::Swept;
+use crate::front::Front;
 use crate::run::preview::Preview;
-use crate::sweep_command::Which;
+use crate::secret::Redactor;
+use crate::sweep_command::{self, OnGithub, Places, Which};
+
+/// A slow GitHub does not hold the end of a run up.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// That of the event's pull request; nothing where the event names none.
 pub(super) fn of_event(inputs: &Inputs, trigger: Option<&Trigger>) -> Option<Preview> {
@@ -33,5 +42,60 @@ pub(super) fn over(inputs: &Inputs, trigger: Option<&Trigger>) -> Option<Which> 
         }
         (Some(EventClass::PullRequest), _) => None,
         _ => Some(Which::Over { repository: Some(repository), older_than: inputs.preview_keep, given: false }),
+    }
+}
+
+/// Where previews are, as far as inputs and event tell.
+pub(super) fn places(inputs: &Inputs, trigger: Option<&Trigger>) -> Places {
+    let github = trigger.zip(inputs.identity.clone()).map(|(trigger, identity)| OnGithub {
+        api: trigger.api_url.clone(),
+        identity,
+        repository: Some(trigger.repository.clone()),
+    });
+    Places { github, ..Places::default() }
+}
+
+/// What a run leaves whose pull request may be closed before its end: the run for that event may have looked already.
+pub(super) struct Late {
+    address: Address,
+    identity: Identity,
+    pull_request: u64,
+    which: Which,
+    places: Places,
+}
+
+impl Late {
+    /// Nothing where the run leaves nothing behind that could stay, or nobody may ask GitHub.
+    pub(super) fn of(preview: &Preview, inputs: &Inputs, trigger: Option<&Trigger>, front: &Front) -> Option<Self> {
+        let mut places = places(inputs, trigger);
+        places.add(&front.plan.builds);
+        if !preview.push {
+            places.registries.clear();
+        }
+        let leaves = places.aws || !places.registries.is_empty();
+        let which = Which::Of { repository: preview.repository.clone(), pull_request: preview.pull_request };
+        let (address, identity) = (address(trigger?), inputs.identity.clone()?);
+        leaves.then_some(Self { address, identity, pull_request: preview.pull_request, which, places })
+    }
+
+    /// Removes what was made if the pull request is closed by now: one request. Whoever closes it later finds it.
+    pub(super) async fn remove(self, services: &Services, redactor: &Redactor) -> Option<Vec<Swept>> {
+        match self.is_closed(redactor).await {
+            Ok(true) => Some(sweep_command::remove(&self.which, &self.places, services, redactor).await),
+            Ok(false) => None,
+            Err(error) => {
+                tracing::debug!(%error, "whether the pull request is still open");
+                None
+            }
+        }
+    }
+
+    async fn is_closed(&self, redactor: &Redactor) -> Result<bool, GithubError> {
+        let asked = async {
+            let github = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await?;
+            Ok(github.pull(self.pull_request).await?.is_closed())
+        };
+        let slow = |_| GithubError::Unreachable(format!("no answer within {PATIENCE:?}"));
+        tokio::time::timeout(PATIENCE, asked).await.map_err(slow)?
     }
 }

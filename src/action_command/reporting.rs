@@ -152,7 +152,8 @@ impl Reporting {
     }
 }
 
-fn address(trigger: &Trigger) -> Address {
+/// Of the repository on GitHub.
+pub(super) fn address(trigger: &Trigger) -> Address {
     let (owner, name) = trigger.repository.split_once('/').unwrap_or_default();
     Address {
         api: trigger.api_url.clone(),

@@ -36,6 +36,9 @@ pub(crate) struct SweepArgs {
     /// Repository on GitHub whose previews are meant, as owner/name [default: GITHUB_REPOSITORY]
     #[arg(long, value_name = "OWNER/NAME")]
     pub repository: Option<String>,
+    /// With --previews, remove those of every repository on GitHub
+    #[arg(long, requires = "previews", conflicts_with = "repository")]
+    pub all_repositories: bool,
     /// Repositories of registries to look in [default: those that the templates push to]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub registry: Vec<String>,

@@ -15,6 +15,8 @@ pub(crate) enum Swept {
     Removed(String),
     /// Gone already, or never created.
     Absent(String),
+    /// Not ours to remove, as far as it says itself.
+    Left(String),
     /// Still there, and why.
     Failed(String),
 }

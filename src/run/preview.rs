@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 /// Tag of what a preview makes in AWS: `owner/name#12`.
 pub(crate) const PULL_REQUEST_TAG: &str = "forge:pull-request";
-/// Tag of the same: when it may be removed (RFC 3339).
+/// Label of a container image that says the same.
+pub(crate) const PULL_REQUEST_LABEL: &str = "forge.pull-request";
+/// Tag of what a preview makes in AWS: when it may be removed (RFC 3339).
 pub(crate) const EXPIRES_TAG: &str = "forge:expires";
 /// Characters of a commit that tell it from others.
 const SHORT: usize = 7;

@@ -1,7 +1,11 @@
 //! `forge sweep`: what earlier runs left, by their journals, and in AWS by tag.
 
+mod github_registry;
 mod previews;
+#[cfg(feature = "docker")]
+mod registries;
 
+pub(crate) use github_registry::OnGithub;
 pub(crate) use previews::{Places, Which, remove};
 
 use crate::app::{Process, print, take_role, with_causes};
@@ -60,6 +64,7 @@ pub(crate) fn show(swept: &[Swept], redactor: &Redactor) -> bool {
             Swept::Young(things) => format!("young     {things}\n"),
             Swept::Removed(resource) => format!("removed   {resource}\n"),
             Swept::Absent(resource) => format!("gone      {resource}\n"),
+            Swept::Left(thing) => format!("left      {thing}\n"),
             Swept::Failed(error) => format!("FAILED    {error}\n"),
         }));
     }

@@ -1,10 +1,10 @@
-//! Removing previews: of a pull request that is over, or those whose time is over. Registries are asked for tags of the
-//! form that only previews have, AWS for its tags; nothing else is touched.
+//! Removing previews: of a pull request that is over, or those whose time is over. Images say themselves whose preview
+//! they are; nothing else is touched.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use super::show;
+use super::{OnGithub, identity, show};
 use crate::app::{Process, print, take_role};
 use crate::cli::{PlanArgs, SweepArgs, age};
 use crate::client::Services;
@@ -27,7 +27,7 @@ pub(crate) enum Which {
         pull_request: u64,
     },
     Over {
-        /// Of one repository on GitHub only, where things say whose they are.
+        /// Of one repository on GitHub only, `owner/name`.
         repository: Option<String>,
         older_than: Duration,
         /// What says itself when it is over is not asked for its age.
@@ -35,11 +35,38 @@ pub(crate) enum Which {
     },
 }
 
+impl Which {
+    /// Whether previews of a pull request of that number may be meant.
+    pub(super) fn may_be_of(&self, number: u64) -> bool {
+        match self {
+            Self::Of { pull_request, .. } => *pull_request == number,
+            Self::Over { .. } => true,
+        }
+    }
+
+    /// Whether an image goes that says whose preview it is (`owner/name#12`), made at that time. `number` is that of its
+    /// tag.
+    pub(super) fn takes(&self, of: &str, number: u64, made: Option<SystemTime>) -> bool {
+        let Some((whose, of_number)) = of.rsplit_once('#') else { return false };
+        let own = |repository: &str| whose.eq_ignore_ascii_case(repository);
+        of_number == number.to_string()
+            && match self {
+                Self::Of { repository, pull_request } => own(repository) && *pull_request == number,
+                Self::Over { repository, older_than, .. } => {
+                    let past = made.and_then(|at| SystemTime::now().duration_since(at).ok());
+                    repository.as_deref().is_none_or(own) && past.is_some_and(|past| past >= *older_than)
+                }
+            }
+    }
+}
+
 /// Where previews are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     /// Repositories of registries.
     pub registries: BTreeSet<String>,
+    /// For GitHub's own registry.
+    pub github: Option<OnGithub>,
     pub aws: bool,
     /// All that the account can use when there are none.
     pub regions: Vec<String>,
@@ -74,6 +101,7 @@ async fn swept(args: &SweepArgs, process: &Process, redactor: &Redactor) -> Resu
     let services = Services::default();
     take_role(&services, &args.aws, process, redactor)?;
     let repository = args.repository.clone().or_else(|| process.var("GITHUB_REPOSITORY").map(str::to_owned));
+    let github = on_github(repository.clone(), process);
     let which = match args.pull_request {
         Some(pull_request) => Which::Of {
             repository: repository.ok_or("--repository is missing: owner/name of the pull request on GitHub")?,
@@ -82,11 +110,18 @@ async fn swept(args: &SweepArgs, process: &Process, redactor: &Redactor) -> Resu
         None => {
             let text = args.older_than.as_deref().unwrap_or(OLD);
             let older_than = age(text).ok_or_else(|| format!("--older-than: {text:?} is no length of time"))?;
-            Which::Over { repository: args.repository.clone(), older_than, given: args.older_than.is_some() }
+            let repository = repository.filter(|_| !args.all_repositories);
+            if repository.is_none() && !args.all_repositories {
+                return Err("whose previews are to go is not known: name the repository on GitHub with --repository \
+                            owner/name, or mean those of all with --all-repositories"
+                    .to_owned());
+            }
+            Which::Over { repository, older_than, given: args.older_than.is_some() }
         }
     };
     let mut places = Places {
         registries: args.registry.iter().cloned().collect(),
+        github,
         aws: args.by_tag,
         regions: args.aws_regions.clone(),
     };
@@ -104,13 +139,19 @@ async fn swept(args: &SweepArgs, process: &Process, redactor: &Redactor) -> Resu
     Ok(remove(&which, &places, &services, redactor).await)
 }
 
+/// GitHub as the environment names it, where there is a token.
+fn on_github(repository: Option<String>, process: &Process) -> Option<OnGithub> {
+    let api = process.var("GITHUB_API_URL").filter(|api| !api.is_empty()).unwrap_or("https://api.github.com");
+    identity(process).map(|identity| OnGithub { api: api.trim_end_matches('/').to_owned(), identity, repository })
+}
+
 /// Data sources are not read for the names of repositories.
 const ASKED: Asked =
     Asked { warn_undeclared: false, syntax_only: false, read_data: false, ask_services: true, inputs: false };
 
 /// Removes them, and tells each.
 pub(crate) async fn remove(which: &Which, places: &Places, services: &Services, redactor: &Redactor) -> Vec<Swept> {
-    let mut swept = in_registries(which, &places.registries, redactor).await;
+    let mut swept = in_registries(which, places, redactor).await;
     if places.aws {
         match in_aws(which, &places.regions, services, redactor).await {
             Ok(found) => swept.extend(found),
@@ -121,102 +162,15 @@ pub(crate) async fn remove(which: &Which, places: &Places, services: &Services, 
 }
 
 #[cfg(feature = "docker")]
-async fn in_registries(which: &Which, names: &BTreeSet<String>, redactor: &Redactor) -> Vec<Swept> {
-    use crate::client::registry::{Registries, Repository};
-    let mut swept = Vec::new();
-    if names.is_empty() {
-        return swept;
-    }
-    let registries = match Registries::new(redactor) {
-        Ok(registries) => registries,
-        Err(error) => return vec![Swept::Failed(error)],
-    };
-    for name in names {
-        let found = match Repository::parse(name) {
-            Ok(repository) => in_registry(which, &registries, &repository).await,
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(found) => swept.extend(found),
-            Err(error) => swept.push(Swept::Failed(format!("previews in {name}: {error}"))),
-        }
-    }
-    swept
-}
-
-#[cfg(feature = "docker")]
-async fn in_registry(
-    which: &Which,
-    registries: &crate::client::registry::Registries,
-    repository: &crate::client::registry::Repository,
-) -> Result<Vec<Swept>, crate::client::registry::RegistryError> {
-    use crate::client::registry::Untagged;
-    use crate::run::preview::of_tag;
-    let tags = registries.tags(repository).await?;
-    let mut going = BTreeSet::new();
-    for tag in tags {
-        let Some(number) = of_tag(&tag) else { continue };
-        let goes = match which {
-            Which::Of { pull_request, .. } => number == *pull_request,
-            Which::Over { older_than, .. } => is_old(registries, repository, &tag, *older_than).await?,
-        };
-        if goes {
-            going.insert(tag);
-        }
-    }
-    let (mut swept, mut gone) = (Vec::new(), false);
-    for tag in &going {
-        let shown = format!("image {repository}:{tag}");
-        swept.push(match registries.delete(repository, tag, &going).await {
-            Ok(Untagged::Removed) => {
-                gone = true;
-                Swept::Removed(shown)
-            }
-            // With another preview's tag of the same image.
-            Ok(Untagged::Absent) if gone => Swept::Removed(shown),
-            Ok(Untagged::Absent) => Swept::Absent(shown),
-            Ok(Untagged::Shared(other)) => Swept::Failed(format!(
-                "could not remove {shown}: {other} is the same image, and this registry removes whole images only"
-            )),
-            Err(error) => Swept::Failed(format!("could not remove {shown}: {error}{}", advice(&repository.registry))),
-        });
-    }
-    Ok(swept)
-}
-
-/// What to do where a registry deletes in a way of its own.
-#[cfg(feature = "docker")]
-fn advice(registry: &str) -> &'static str {
-    match registry {
-        "ghcr.io" => {
-            "; GitHub's registry deletes by GitHub's own interface only: see \"GitHub's registry\" in docs/preview.md"
-        }
-        _ => "",
-    }
-}
-
-/// By the time at which the image says that it was made; one that says none stays.
-#[cfg(feature = "docker")]
-async fn is_old(
-    registries: &crate::client::registry::Registries,
-    repository: &crate::client::registry::Repository,
-    tag: &str,
-    older_than: Duration,
-) -> Result<bool, crate::client::registry::RegistryError> {
-    let Some(manifest) = registries.manifest(repository, tag).await? else { return Ok(false) };
-    let created = registries.created(repository, &manifest).await?;
-    let created = created.and_then(|at| chrono::DateTime::parse_from_rfc3339(&at).ok());
-    Ok(created.is_some_and(|at| {
-        let at: SystemTime = at.with_timezone(&chrono::Utc).into();
-        SystemTime::now().duration_since(at).is_ok_and(|past| past >= older_than)
-    }))
+async fn in_registries(which: &Which, places: &Places, redactor: &Redactor) -> Vec<Swept> {
+    super::registries::sweep(which, places, redactor).await
 }
 
 #[cfg(not(feature = "docker"))]
-async fn in_registries(_: &Which, names: &BTreeSet<String>, _: &Redactor) -> Vec<Swept> {
+async fn in_registries(_: &Which, places: &Places, _: &Redactor) -> Vec<Swept> {
     let failed =
         |name: &String| Swept::Failed(format!("{name}: this program was built without the feature \"docker\""));
-    names.iter().map(failed).collect()
+    places.registries.iter().map(failed).collect()
 }
 
 #[cfg(feature = "aws")]
@@ -243,4 +197,37 @@ async fn in_aws(
 #[cfg(not(feature = "aws"))]
 async fn in_aws(_: &Which, _: &[String], _: &Services, _: &Redactor) -> Result<Vec<Swept>, String> {
     Err("this program was built without the feature \"aws\"".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_goes_by_what_it_says_itself() {
+        let of = Which::Of { repository: "octo/images".to_owned(), pull_request: 7 };
+        let day = Duration::from_secs(86400);
+        let over = |repository: Option<&str>| Which::Over {
+            repository: repository.map(str::to_owned),
+            older_than: day,
+            given: false,
+        };
+        let (old, young) = (SystemTime::now() - 2 * day, SystemTime::now());
+        for (which, said, number, made, goes) in [
+            (of.clone(), "octo/images#7", 7, None, true),
+            // GitHub's names have no case.
+            (of.clone(), "Octo/Images#7", 7, None, true),
+            (of.clone(), "octo/others#7", 7, None, false),
+            (of.clone(), "octo/images#77", 7, None, false),
+            (of, "octo/images", 7, None, false),
+            (over(Some("octo/images")), "octo/images#7", 7, Some(old), true),
+            (over(Some("octo/images")), "octo/images#7", 7, Some(young), false),
+            (over(Some("octo/images")), "octo/images#7", 7, None, false),
+            (over(Some("octo/images")), "octo/others#7", 7, Some(old), false),
+            (over(Some("octo/images")), "octo/images#7", 8, Some(old), false),
+            (over(None), "octo/others#7", 7, Some(old), true),
+        ] {
+            assert_eq!(which.takes(said, number, made), goes, "{which:?} {said} {number}");
+        }
+    }
 }

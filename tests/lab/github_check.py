@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -54,8 +55,8 @@ class Lab:
         url = path if path.startswith("http") else (base or self.place["endpoint"]) + path
         answer = self.session.request(method, url, json=body, headers={k: v for k, v in headers.items() if v is not None}, allow_redirects=False, **more)
         assert answer.status_code == want, f"{method} {path}: {answer.status_code} {answer.text[:400]}"
-        plain = url.split("?")[0].split("/repos/", 1)
-        template, _ = description.find(method, "/repos/" + plain[1]) if len(plain) == 2 else (None, None)
+        plain = re.search("/(repos|orgs|users)/.*", url.split("?")[0])
+        template, _ = description.find(method, plain[0]) if plain else (None, None)
         if described and template and answer.status_code in (200, 201):
             mistakes = description.answer_mistakes(method, template, want, answer.json())
             assert not mistakes, f"{method} {template}: {mistakes[:3]}"
@@ -473,6 +474,32 @@ def artifact_service(lab):
     lab.refused("expired", method="GET", path=f"{R}/actions/artifacts/{old}/zip", want=410)
     assert call("DeleteArtifact", name=name)["artifact_id"] == done["artifact_id"]
     call("DeleteArtifact", 404, name=name)
+
+
+@area
+def runs_of_a_workflow(lab):
+    lab.door("repository", {"runs": [{"id": 11, "path": ".github/workflows/a.yml", "event": "push"}, {"id": 12, "path": ".github/workflows/b.yml"}]})
+    assert [r["id"] for r in lab.api("GET", f"{R}/actions/workflows/a.yml/runs?event=push").json()["workflow_runs"]] == [11]
+    assert lab.api("GET", f"{R}/actions/workflows/a.yml/runs?event=release").json()["total_count"] == 0
+    lab.refused("Not Found", method="GET", path=f"{R}/actions/workflows/c.yml/runs", want=404)
+
+
+@area
+def packages(lab):
+    versions = [{"id": 1, "digest": "sha256:" + "1" * 64, "tags": ["a", "b"]}, {"id": 2, "tags": []}, {"id": 3, "tags": ["c"]}]
+    lab.door("packages", [{"owner": "octo", "name": "images/web", "versions": versions}, {"owner": "mona", "kind": "users", "name": "web", "versions": versions[:1]}])
+    of_octo = "/orgs/octo/packages/container/images%2Fweb/versions"
+    shown = lab.api("GET", f"{of_octo}?per_page=2&page=2").json()
+    assert [v["id"] for v in shown] == [1] and shown[0]["metadata"]["container"]["tags"] == ["a", "b"]
+    of_mona = "/users/mona/packages/container/web/versions"
+    assert lab.api("GET", of_mona).json()[0]["name"] == "sha256:" + "1" * 64
+    lab.refused('"per_page" is not a permitted key.', method="GET", path=f"{of_mona}?per_page=2", want=422)
+    lab.refused("Not Found", method="GET", path="/users/octo/packages/container/images%2Fweb/versions", want=404)
+    lab.api("DELETE", f"{of_octo}/1", want=204)
+    lab.refused("last tagged version", method="DELETE", path=f"{of_octo}/3", want=400)
+    lab.door("tokens", [{"token": "reads", "permissions": {"packages": "read"}}])
+    lab.api("GET", of_octo, token="reads")
+    lab.refused("not accessible", method="DELETE", path=f"{of_octo}/2", token="reads", want=403)
 
 
 @area

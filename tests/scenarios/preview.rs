@@ -9,13 +9,13 @@ use crate::support::github::Github;
 use crate::support::{Workspace, docker, setting};
 
 /// A repository of the registry that no other test uses.
-fn repository(name: &str) -> String {
+pub(crate) fn repository(name: &str) -> String {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     format!("{}/forge-test/preview-{name}-{now}", setting("FORGE_TEST_REGISTRY"))
 }
 
 /// Tags of a repository, as the registry tells them.
-fn tags(repository: &str) -> Vec<String> {
+pub(crate) fn tags(repository: &str) -> Vec<String> {
     let (registry, name) = repository.split_once('/').unwrap();
     let output = std::process::Command::new("curl")
         .args(["-sf", &format!("http://{registry}/v2/{name}/tags/list")])
@@ -30,7 +30,7 @@ fn tags(repository: &str) -> Vec<String> {
 }
 
 /// An image that is tagged, pushed and told to the world.
-fn image(repository: &str, provision: &str) -> String {
+pub(crate) fn image(repository: &str, provision: &str) -> String {
     format!(
         r#"
 source "docker" "app" {{
@@ -59,12 +59,12 @@ build {{
     )
 }
 
-fn record(workspace: &Workspace) -> Value {
+pub(crate) fn record(workspace: &Workspace) -> Value {
     let path = output(workspace, "record");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The same pull request, merged or given up.
+/// The same pull request, merged: the run is one of the base branch.
 fn closed(lab: &Github, workspace: Workspace) -> Workspace {
     let event = json!({
         "action": "closed", "number": 7,
@@ -74,7 +74,12 @@ fn closed(lab: &Github, workspace: Workspace) -> Workspace {
         "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" },
     });
     let workspace = lab.step(workspace, "pull_request", &event, 101);
-    workspace.env("GITHUB_REF", "refs/pull/7/merge").env("GITHUB_BASE_REF", "main").env("GITHUB_SHA", lab.at("merge"))
+    workspace
+        .env("GITHUB_REF", "refs/heads/main")
+        .env("GITHUB_REF_NAME", "main")
+        .env("GITHUB_HEAD_REF", "change")
+        .env("GITHUB_BASE_REF", "main")
+        .env("GITHUB_SHA", lab.at("merge"))
 }
 
 #[test]
@@ -106,6 +111,33 @@ fn a_preview_goes_out_under_its_own_name_and_goes_when_its_pull_request_does() {
     // Whoever says what a pull request is says it of its end too.
     let asked = workspace.command(&["action"]).env("INPUT_COMMAND", "preview").output().unwrap();
     assert!(String::from_utf8_lossy(&asked.stdout).contains("There is no preview to remove"), "{asked:?}");
+    lab.took_everything();
+}
+
+/// The run for its end has looked before the preview was there.
+#[test]
+fn a_preview_whose_pull_request_is_over_by_its_end_does_not_stay() {
+    let lab = Github::start();
+    let repository = repository("late");
+    let workspace = lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100);
+    workspace.run(&["action"]).succeeded().says_not("removed");
+    let asks = |lab: &Github| lab.calls().iter().filter(|call| *call == "GET /repos/octo/images/pulls/7").count();
+    assert_eq!((tags(&repository).len(), asks(&lab)), (1, 1));
+    lab.ask("repository", &json!({ "pulls": [{ "number": 7, "state": "closed" }] }));
+    let name = format!("{repository}:pr-7-{}", &lab.at("head")[..7]);
+    let ran = workspace.run(&["action"]);
+    ran.succeeded().says("was closed while this ran").says(&format!("removed   image {name}"));
+    assert!(tags(&repository).is_empty());
+    assert!(workspace.read(".runner/GITHUB_STEP_SUMMARY").contains("was closed while this ran"));
+    // What stays on the runner is none of GitHub's business, and a GitHub that does not say so changes nothing.
+    let before = asks(&lab);
+    let kept = lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100);
+    kept.env("INPUT_PREVIEW-PUSH", "false").run(&["action"]).succeeded();
+    assert_eq!(asks(&lab), before);
+    lab.rules(&json!([{ "path": "/pulls/7$", "status": 403 }]));
+    lab.pull_request(runner(&image(&repository, "echo hello > /hello")), 100).run(&["action"]).succeeded();
+    assert_eq!(tags(&repository).len(), 1);
+    docker(&["rmi", "-f", &name]);
     lab.took_everything();
 }
 
@@ -182,8 +214,6 @@ fn two_images_of_one_repository_do_not_take_each_others_name() {
     names.iter().for_each(|name| drop(docker(&["rmi", "-f", name])));
 }
 
-/// A name that people gave to the very image, one that only looks like a preview's, and previews of another pull request
-/// stay where a registry removes whole images only.
 #[test]
 fn nothing_but_previews_is_removed_from_a_registry() {
     let repository = repository("sweep");

@@ -79,6 +79,31 @@ fn an_image_of_a_preview_is_for_nobody_else_and_goes_alone() {
     assert_eq!(left.len(), before, "images, and no snapshot of a preview: {left:#?}");
 }
 
+/// Previews of two repositories on GitHub in one account: the one's sweep leaves the other's alone.
+#[test]
+fn the_sweep_of_one_repository_leaves_those_of_another() {
+    let lab = Lab::start();
+    let of = |repository: &str| {
+        let workspace = lab.workspace("communicator = \"none\"\nami_name = \"web-1\"", "");
+        workspace.env("GITHUB_REPOSITORY", repository).env("GITHUB_SHA", SHA)
+    };
+    let (own, other) = (of("octo/images"), of("octo/others"));
+    own.build(&["-preview", "7"]);
+    other.build(&["-preview", "8"]);
+    let sweep = ["sweep", "--previews", "--older-than", "0", "--aws", "--aws-regions", "eu-west-1"];
+    let whose = || -> Vec<String> {
+        let of = |(_, image): (String, Value)| image["tags"]["forge:pull-request"].as_str().unwrap().to_owned();
+        named(&lab).into_iter().map(of).collect()
+    };
+    own.run(&sweep).succeeded().says("(preview of octo/images#7)").says_not("octo/others");
+    assert_eq!(whose(), ["octo/others#8"]);
+    let anyone = own.command(&sweep).env_remove("GITHUB_REPOSITORY").output().unwrap();
+    assert_eq!(anyone.status.code(), Some(1), "{anyone:?}");
+    assert_eq!(whose(), ["octo/others#8"]);
+    own.run(&[&sweep[..], &["--all-repositories"]].concat()).succeeded().says("(preview of octo/others#8)");
+    assert!(whose().is_empty());
+}
+
 #[test]
 fn volumes_and_snapshots_of_a_preview_go_too() {
     let lab = Lab::start();

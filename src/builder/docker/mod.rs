@@ -28,6 +28,7 @@ use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
 use crate::run::inputs::{EarlierImage, Local};
+use crate::run::preview::{PULL_REQUEST_LABEL, Preview};
 use config::{Base, Config, Outcome};
 use run_command::Pull;
 
@@ -320,7 +321,7 @@ impl DockerMachine {
         cx.say("Committing the container");
         let config = &self.config;
         let mut changes = changes::with_defaults(&config.changes, &self.source.cmd, &self.source.entrypoint);
-        changes.extend(self.inputs_label(cx));
+        changes.extend(self.labels(cx));
         // An image has no id before the commit, and a temporary name could not be taken off it again: removing the
         // last name removes the image. So the intent is journalled with the answer; a kill in between leaves an
         // unnamed image, which `docker image prune` removes.
@@ -344,12 +345,16 @@ impl DockerMachine {
         Ok(artifact)
     }
 
-    /// The label that says what the image was made of; one that the source image brings along would be wrong.
-    fn inputs_label(&self, cx: &BuildContext) -> Option<String> {
-        match &cx.digest {
-            Some(digest) => Some(format!("LABEL {INPUTS_LABEL}={digest}")),
-            None => self.source.labels.contains_key(INPUTS_LABEL).then(|| format!("LABEL {INPUTS_LABEL}=")),
-        }
+    /// What the image says of itself: what it was made of, and whose preview it is. What the source image brings along
+    /// would be wrong.
+    fn labels(&self, cx: &BuildContext) -> Vec<String> {
+        let preview = cx.run.preview.as_ref().map(Preview::of);
+        let labels = [(INPUTS_LABEL, cx.digest.clone()), (PULL_REQUEST_LABEL, preview)];
+        let label = |(name, value): (&str, Option<String>)| match value {
+            Some(value) => Some(format!("LABEL {name}={value}")),
+            None => self.source.labels.contains_key(name).then(|| format!("LABEL {name}=")),
+        };
+        labels.into_iter().filter_map(label).collect()
     }
 
     /// What the container's root wrote into the shared folder may not be ours to remove from outside.

@@ -11,6 +11,8 @@ use super::{GithubError, Repository};
 pub(crate) struct PullRequest {
     pub number: u64,
     head: Head,
+    #[serde(default)]
+    state: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,6 +24,11 @@ impl PullRequest {
     /// Commit at its head.
     pub(crate) fn sha(&self) -> &str {
         &self.head.sha
+    }
+
+    /// Merged or given up.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state == "closed"
     }
 }
 

@@ -70,6 +70,14 @@ pub(crate) enum Untagged {
     Shared(String),
 }
 
+/// What an image says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub labels: BTreeMap<String, String>,
+    /// When it was made (RFC 3339).
+    pub created: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct TagList {
     #[serde(default)]
@@ -165,17 +173,13 @@ impl Registries {
         repository: &Repository,
         manifest: &Manifest,
     ) -> Result<BTreeMap<String, String>, RegistryError> {
-        let config = self.image_config(repository, manifest).await?.config;
-        Ok(config.unwrap_or_default().labels.unwrap_or_default())
+        Ok(self.said(repository, manifest).await?.labels)
     }
 
-    /// When the image was made (RFC 3339), as it says itself.
-    pub(crate) async fn created(
-        &self,
-        repository: &Repository,
-        manifest: &Manifest,
-    ) -> Result<Option<String>, RegistryError> {
-        Ok(self.image_config(repository, manifest).await?.created)
+    /// What the image says of itself, or the first image of an index.
+    pub(crate) async fn said(&self, repository: &Repository, manifest: &Manifest) -> Result<Said, RegistryError> {
+        let ImageConfig { config, created } = self.image_config(repository, manifest).await?;
+        Ok(Said { labels: config.unwrap_or_default().labels.unwrap_or_default(), created })
     }
 
     /// That of the first image of an index; an empty one where there is none.

@@ -13,7 +13,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
-use crate::run::preview::Preview;
+use crate::run::preview::{PULL_REQUEST_LABEL, Preview};
 
 struct Import {
     /// `repository[:tag]`
@@ -84,7 +84,9 @@ impl PostProcessor for Import {
         let docker = self.services.docker().await?;
         cx.say(format!("Importing image: {}", input.id));
         cx.detail(format!("Repository: {name}"));
-        let options = ImportOptions { name, changes: &self.changes, platform: &self.platform };
+        let mut changes = self.changes.clone();
+        changes.extend(cx.run.preview.as_ref().map(|preview| format!("LABEL {PULL_REQUEST_LABEL}={}", preview.of())));
+        let options = ImportOptions { name, changes: &changes, platform: &self.platform };
         let id = docker.import(&cx.run.cwd.join(file), &options, cx).await?;
         cx.detail(format!("Imported ID: {id}"));
         let mut artifact = image_artifact(IMPORT_ID, name, Vec::new(), input);

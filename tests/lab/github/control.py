@@ -8,6 +8,7 @@ import zipfile
 from werkzeug.wrappers import Response
 
 from . import artifacts, checks, comments, releases
+from .proxy import start as start_proxy
 from .state import ACTIONS, HEAD, Rate, Token, node
 
 DOORS = {}
@@ -107,6 +108,21 @@ def apps(lab, data):
         for place in given.get("installations", []):
             place["permissions"] = {kind.replace("-", "_"): level for kind, level in place.get("permissions", {"metadata": "read"}).items()}
     return {}
+
+
+@door
+def packages(lab, data):
+    """Adds packages, or makes those of the same name anew; answers with all that are there."""
+    for given in data or []:
+        versions = [{"id": lab.new_id(), "digest": "sha256:" + "0" * 64} | version for version in given["versions"]]
+        lab.packages[(given.get("kind", "orgs"), given["owner"].lower(), given["name"])] = versions
+    return [{"kind": kind, "owner": owner, "name": name, "versions": versions} for (kind, owner, name), versions in lab.packages.items()]
+
+
+@door
+def proxy(lab, _):
+    """Starts one; see proxy.py."""
+    return start_proxy(lab.place()["endpoint"])
 
 
 @door

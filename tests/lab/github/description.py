@@ -108,6 +108,10 @@ def load(path, operations):
     for parameter in cut["paths"].get("/repos/{owner}/{repo}/actions/runs", {}).get("GET", {}).get("parameters", []):
         if parameter["name"] == "created":
             parameter["schema"].pop("format", None)
+    # It is silent about the pages of a person's packages, to which GitHub's links lead.
+    versions = "packages/{package_type}/{package_name}/versions"
+    pages = [p for p in cut["paths"].get(f"/orgs/{{org}}/{versions}", {}).get("GET", {}).get("parameters", []) if p["name"] == "page"]
+    cut["paths"].get(f"/users/{{username}}/{versions}", {}).get("GET", {}).get("parameters", []).extend(pages)
     try:
         # Labs start side by side: none may read what another one has half written.
         with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(kept), delete=False) as file:

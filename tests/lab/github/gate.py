@@ -9,7 +9,7 @@ import time
 
 from werkzeug.wrappers import Request, Response
 
-from . import access, app, artifacts, checks, comments, commits, graphql, pulls, releases, runs  # noqa: F401, the handlers enter themselves
+from . import access, app, artifacts, checks, comments, commits, graphql, packages, pulls, releases, runs  # noqa: F401, the handlers enter themselves
 from .answers import Answer, Refused, not_found
 from .control import control
 from .routes import ROUTES
@@ -24,6 +24,9 @@ class Call:
         self.lab, self.request = lab, request
         self.host = request.host_url.rstrip("/")
         self.path, self.prefix, self.upload = request.path, "", False
+        whole = request.environ.get("RAW_URI", "").partition("?")[0]
+        if "/packages/" in whole:
+            self.path = whole  # A slash in a package's name is written as %2F.
         for prefix, shown in (("/api/uploads", "/api/v3"), ("/uploads", ""), ("/api/v3", "/api/v3")):
             if self.path.startswith(prefix + "/"):
                 self.path, self.prefix, self.upload = self.path[len(prefix) :], shown, "uploads" in prefix

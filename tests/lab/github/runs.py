@@ -38,9 +38,23 @@ def get(call):
 
 @route("GET", ACTIONS + "/runs", "actions=read")
 def all_runs(call):
+    return _runs(call, list(call.repo.runs.values()))
+
+
+@route("GET", ACTIONS + "/workflows/{workflow_id}/runs", "actions=read")
+def of_workflow(call):
+    """By its number or the name of its file. One that has never run is not known to the lab."""
+    wanted = str(call.params["workflow_id"])
+    found = [r for r in call.repo.runs.values() if wanted in (str(r["workflow_id"]), r["path"].split("/")[-1])]
+    if not found:
+        raise not_found()
+    return _runs(call, found)
+
+
+def _runs(call, runs):
     query = call.query
     keys = {"event": "event", "branch": "head_branch", "head_sha": "head_sha", "actor": "actor"}
-    found = [r for r in call.repo.runs.values() if all(r[key] == query[name] for name, key in keys.items() if name in query)]
+    found = [r for r in runs if all(r[key] == query[name] for name, key in keys.items() if name in query)]
     if "status" in query:
         found = [r for r in found if query["status"] in (r["status"], r["conclusion"])]
     found = [r for r in found if _in_time(r["created_at"], query.get("created", "*"))]

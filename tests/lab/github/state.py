@@ -178,6 +178,8 @@ class Lab:
         self.ids = itertools.count(5_000_000_001)
         self.repositories, self.tokens, self.apps = {}, {}, {}
         self.runtime, self.blobs = {}, {}
+        # Versions of container packages by kind of owner ("orgs" or "users"), owner, name.
+        self.packages = {}
         self.rules, self.held, self.open = [], [], False
         self.calls, self.invalid = [], []
         self.settings = {"download_seconds": 60, "upload_seconds": 3600, "app_token_seconds": 3600}
