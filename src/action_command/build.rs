@@ -27,26 +27,22 @@ pub(super) async fn run(
 ) -> ExitCode {
     let Step { inputs, process, redactor, .. } = step;
     let args = tasks::build_arguments(inputs);
-    // Without a file there is nothing that could be wrong.
-    let skip = app::skip(&args).unwrap_or_default();
     let (reporters, delivery) = reporting.start(app::console_of_action(&args, process), process, redactor);
     if let Some(preview) = &mut around.preview {
         preview.shared = app::shared_repositories(&front.plan.builds);
     }
     let (sender, mut missed) = oneshot::channel();
-    // Which builds need not run is known by it; without it all of them do.
+    // Which builds need not run, and what has changed, is known by it too.
     let found = match &mut looking {
         Some(looking) => looking.soon().await,
         None => None,
     };
     looking.take_if(|_| found.is_some());
     let told = found.flatten();
-    let skip = match reporting.comparison.record() {
-        Some(record) if around.preview.is_some() || skip.is_some() => {
-            Some(Arc::new(Skip { earlier: record.earlier() }))
-        }
-        _ => skip,
-    };
+    // A preview is about what a pull request changes.
+    let skips = around.preview.is_some() || inputs.skip_unchanged;
+    let comparison = &reporting.comparison;
+    let skip = skips.then(|| Arc::new(Skip { earlier: comparison.earlier(), before: comparison.before() }));
     around.last = looking.map(|looking| -> BoxFuture<'static, ()> {
         Box::pin(async move { drop(sender.send(looking.at_last().await)) })
     });

@@ -1,7 +1,7 @@
 //! The command `report` of the action: the records of this run's jobs become one comment, one check, one summary.
 
 use super::reporting::{self, Reporting};
-use super::{Done, fail, warn};
+use super::{Done, fail, outputs, warn};
 use crate::action::Inputs;
 use crate::app::{self, Process};
 use crate::client::github::Artifacts;
@@ -12,6 +12,8 @@ use crate::secret::Redactor;
 
 /// How the name of an artifact with a record begins.
 pub(super) const PREFIX: &str = "forge-record-";
+/// The same of one that was joined of others; whoever gathers those does not take it for one of them.
+pub(super) const JOINED: &str = "forge-records-";
 
 /// Mistakes that are taken from a record of a fork.
 const STRANGERS: usize = 500;
@@ -53,8 +55,8 @@ pub(super) async fn run(
         strangers: reporting.of_strangers,
     };
     let joined = report::join(records, jobs);
-    done.write_record(&joined, process, redactor);
-    let annotated = reporting.tell(&joined, process, redactor).await;
+    let keeping = done.write_record(&joined, process, redactor);
+    let (annotated, ()) = tokio::join!(reporting.tell(&joined, process, redactor), outputs::keep(keeping));
     let code = report_command::verdict(&joined);
     // Each job has marked its own lines.
     done.take(joined, inputs, true);

@@ -9,6 +9,7 @@ mod preview;
 mod publish;
 mod release;
 mod reporting;
+mod search;
 mod tasks;
 
 use std::path::{Path, PathBuf};
@@ -245,6 +246,9 @@ async fn run_jobs(
         let (annotated, ()) = tokio::join!(reporting.tell(&record, process, redactor), outputs::keep(keeping));
         done.take(record, inputs, annotated);
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
+    }
+    if let Some(looking) = &mut looking {
+        looking.wants(build.builds.iter().map(|build| build.title.name.clone()).collect());
     }
     let front = Front { plan: build, services: front.services, ..Front::empty() };
     build::run(front, (around, looking), reporting, step, done).await

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::join::PREFIX;
+use super::join::{JOINED, PREFIX};
 use super::reporting::artifacts;
 use super::warn;
 use crate::action::{Inputs, OutputFile};
@@ -109,7 +109,8 @@ impl Done {
                 Vec::new()
             });
         }
-        let artifacts = artifacts(process, redactor)?.filter(|_| !record.is_joined());
+        // What strangers wrote is reported, and nobody is to find it as a record of this workflow.
+        let artifacts = artifacts(process, redactor)?.filter(|_| !record.strangers);
         Ok(artifacts.map(|artifacts| Keeping { artifacts, name: artifact_name(record), json }))
     }
 
@@ -165,7 +166,10 @@ pub(super) fn artifact_name(record: &Record) -> String {
     let (job, attempt) = record.workflow.as_ref().map_or(("", 0), |workflow| (workflow.job.as_str(), workflow.attempt));
     let cell = record.inputs.entry.as_deref().unwrap_or(job);
     let part = record.run.get(record.run.len().saturating_sub(8)..).unwrap_or_default();
-    let name = format!("{PREFIX}{cell}-{attempt}-{part}");
+    let name = match record.is_joined() {
+        true => format!("{JOINED}{attempt}-{part}"),
+        false => format!("{PREFIX}{cell}-{attempt}-{part}"),
+    };
     name.chars().map(|c| if FORBIDDEN.contains(c) { '_' } else { c }).take(200).collect()
 }
 

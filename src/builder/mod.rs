@@ -109,6 +109,8 @@ pub(crate) trait Builder: Send + Sync {
 #[derive(Debug)]
 pub(crate) enum Found {
     Image(Box<Artifact>),
+    /// Only that of an earlier preview of the same pull request, and why it is no other.
+    OfPreview(Box<Artifact>, String),
     /// Why there is none.
     Nowhere(String),
     /// The artifact gets its names by post-processors: those know where to look.

@@ -69,6 +69,21 @@ impl LookedUp {
         cell.get_or_init(|| ask).await.clone()
     }
 
+    /// Gives an image in the name's repository, which is known by its digest, another tag. Whether it was there.
+    pub(crate) async fn tag(
+        &self,
+        name: &Reference,
+        (digest, tag): (&str, &str),
+        login: Option<&Login>,
+        redactor: &Redactor,
+    ) -> Result<bool, String> {
+        let (registries, repository) = (self.registries(login, redactor)?, Repository::of(name));
+        let manifest = registries.manifest(&repository, digest).await.map_err(|error| error.to_string())?;
+        let Some(manifest) = manifest else { return Ok(false) };
+        let put = registries.put_manifest(&repository, tag, &manifest).await;
+        put.map(|()| true).map_err(|error| error.to_string())
+    }
+
     /// Of one login: its tokens are kept.
     fn registries(&self, login: Option<&Login>, redactor: &Redactor) -> Result<Arc<Registries>, String> {
         let key = login.map(|login| (login.server.clone(), login.username.clone(), login.password.clone()));

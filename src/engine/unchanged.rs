@@ -19,6 +19,8 @@ const UNKNOWN: &str = "<unknown>";
 pub(crate) struct Skip {
     /// Builds of an earlier run by their names.
     pub earlier: BTreeMap<String, Earlier>,
+    /// Those of the preview before this one.
+    pub before: BTreeMap<String, Earlier>,
 }
 
 /// What was found of a build.
@@ -59,14 +61,24 @@ pub(super) async fn look(
     let cx = cx.unheard();
     let source = build.builder.source_image(&cx).await.map_err(|error| error.to_string());
     let inputs = inputs.with_source(source);
-    let verdict = verdict(build, &inputs, skip.earlier.get(&build.title.name), &cx, shop).await;
+    let name = &build.title.name;
+    // Only where its contents are known can be told what the image changes.
+    let before = skip.before.get(name).filter(|before| before.digest.is_some() && before.digest == inputs.digest());
+    let verdict = match verdict(build, &inputs, (skip.earlier.get(name), before), &cx, shop).await {
+        Err(Built::For(why)) => match of_preview(build, before, &cx, shop).await {
+            Ok(Some(artifact)) => Ok(artifact),
+            Ok(None) => Err(Built::For(why)),
+            Err(unsure) => Err(unsure),
+        },
+        verdict => verdict,
+    };
     Looked { inputs, verdict }
 }
 
 async fn verdict(
     build: &PlannedBuild,
     inputs: &Inputs,
-    earlier: Option<&Earlier>,
+    (earlier, before): (Option<&Earlier>, Option<&Earlier>),
     cx: &BuildContext,
     shop: &Workshop,
 ) -> Result<Artifact, Built> {
@@ -86,7 +98,8 @@ async fn verdict(
     }
     let why = match build.builder.find_image(&digest, cx).await? {
         Found::Image(artifact) => return Ok(*artifact),
-        Found::Nowhere(why) => why,
+        Found::OfPreview(artifact, _) if before.is_some() => return Ok(*artifact),
+        Found::OfPreview(_, why) | Found::Nowhere(why) => why,
         Found::ByName => match find_pushed(build, &digest, cx, shop).await? {
             Pushed::Image(artifact) => return Ok(*artifact),
             Pushed::Nowhere(why) => why,
@@ -104,6 +117,22 @@ async fn verdict(
         true => Ok(recorded(image)),
         false => Err(Built::For(format!("{why}; the image of the record is gone: {}", image.id))),
     }
+}
+
+/// The image that the preview before this one has pushed, under the names of this one.
+async fn of_preview(
+    build: &PlannedBuild,
+    before: Option<&Earlier>,
+    cx: &BuildContext,
+    shop: &Workshop,
+) -> Result<Option<Artifact>, Built> {
+    let pushed = before.and_then(|before| before.images.iter().rfind(|image| !image.digests.is_empty()));
+    let (mut steps, mut others) = (build.sequences.iter().flatten(), build.sequences.iter().flatten());
+    let push = steps.rfind(|step| matches!(step.effect, Effect::Pushes));
+    let remakes = others.any(|step| matches!(step.effect, Effect::Remakes));
+    let (Some(image), Some(push), false) = (pushed, push, remakes) else { return Ok(None) };
+    let Ok(push) = push.decode(&Facts::new(), &shop.services) else { return Ok(None) };
+    Ok(push.name_anew(image, cx).await?.map(|image| recorded(&image)))
 }
 
 /// The image under the names that its build would push it to.

@@ -20,6 +20,7 @@ use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
+use crate::run::inputs::EarlierImage;
 use crate::run::journal::JournalError;
 use crate::run::output_file::OutputError;
 use crate::run::preview::Preview;
@@ -124,6 +125,11 @@ pub(crate) trait PostProcessor: Send + Sync {
         _: &BuildContext,
     ) -> Result<Pushed, PostProcessError> {
         Ok(Pushed::Nowhere("it is pushed nowhere".to_owned()))
+    }
+
+    /// Gives an image that an earlier preview has pushed the names that it gets in this one; nothing where it has none.
+    async fn name_anew(&self, _: &EarlierImage, _: &BuildContext) -> Result<Option<EarlierImage>, PostProcessError> {
+        Ok(None)
     }
 
     /// `input.facts` is what `build.*` is here.

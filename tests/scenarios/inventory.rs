@@ -11,7 +11,7 @@ use crate::support::lab::Lab;
 use crate::support::{Image, Workspace, docker, setting};
 
 /// A build of the image with a shell provisioner for each of the scripts.
-fn template(image: &str, scripts: &[&str]) -> String {
+pub(crate) fn template(image: &str, scripts: &[&str]) -> String {
     let steps: String =
         scripts.iter().map(|script| format!("provisioner \"shell\" {{ inline = [{}] }}\n", json!(script))).collect();
     format!(

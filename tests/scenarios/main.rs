@@ -71,6 +71,7 @@ mod preview;
 #[cfg(feature = "aws")]
 mod preview_amazon;
 mod preview_baseline;
+mod preview_reuse;
 mod preview_sweep;
 mod provisioning;
 mod publish_containers;

@@ -215,45 +215,29 @@ fn two_images_of_one_repository_do_not_take_each_others_name() {
 }
 
 #[test]
-fn nothing_but_previews_is_removed_from_a_registry() {
-    let repository = repository("sweep");
-    let push = |tag: &str, content: &str| {
-        let name = format!("{repository}:{tag}");
-        let id = docker(&["create", &setting("FORGE_TEST_BUSYBOX"), "echo", content]);
-        docker(&["commit", "-c", &format!("LABEL content={content}"), &id, &name]);
-        docker(&["rm", &id]);
-        docker(&["push", "-q", &name]);
-        name
-    };
-    let again = |from: &str, tag: &str| {
-        let name = format!("{repository}:{tag}");
-        docker(&["tag", from, &name]);
-        docker(&["push", "-q", &name]);
-    };
-    let first = push("pr-7-aaaaaaa", "one");
-    again(&first, "pr-7-bbbbbbb");
-    let second = push("pr-7-ccccccc", "two");
-    again(&second, "1.0");
-    push("pr-77-aaaaaaa", "three");
-    push("pr-7-fix", "four");
-    let workspace = Workspace::new("");
-    let sweep = ["sweep", "--pull-request", "7", "--repository", "octo/images", "--registry", &repository];
-    let ran = workspace.run(&sweep);
-    assert_eq!(ran.code, Some(6), "{ran:#?}");
-    ran.says(&format!("removed   image {repository}:pr-7-aaaaaaa"))
-        .says(&format!("removed   image {repository}:pr-7-bbbbbbb"));
-    ran.says(&format!("FAILED    could not remove image {repository}:pr-7-ccccccc: 1.0 is the same image"));
-    assert_eq!(tags(&repository), ["1.0", "pr-7-ccccccc", "pr-7-fix", "pr-77-aaaaaaa"]);
-    // By age: none is so old, then all are.
-    let by_age = |age: &str| workspace.run(&["sweep", "--previews", "--older-than", age, "--registry", &repository]);
-    by_age("14d").succeeded().says("Nothing to sweep");
-    let ran = by_age("0");
-    ran.says(&format!("removed   image {repository}:pr-77-aaaaaaa"));
-    assert_eq!(tags(&repository), ["1.0", "pr-7-ccccccc", "pr-7-fix"]);
-    let images = docker(&["images", "-q", &repository]);
-    let mut remove = vec!["rmi", "-f"];
-    remove.extend(images.lines());
-    docker(&remove);
+fn downgrades_and_users_are_told_in_the_comment_and_in_the_check_run() {
+    let lab = Github::start();
+    let text = |script: &str| crate::inventory::template(&setting("FORGE_TEST_BASE_IMAGE"), &[script]);
+    let first = lab.pull_request(runner(&text("useradd -u 1234 -m -s /bin/bash deploy")), 100);
+    let first = first.env("INPUT_BASELINE", "off");
+    let ran = first.run(&["action"]);
+    let _image = ran.succeeded().image();
+    let mut old = record(&first);
+    let packages = old["builds"][0]["inventory"]["packages"].as_array_mut().unwrap();
+    packages.iter_mut().find(|package| package["name"] == "bash").unwrap()["version"] = "99-1".into();
+    let script = "useradd -u 1234 -m -s /bin/sh deploy; useradd -u 1300 -m other";
+    let second = lab.pull_request(runner(&text(script)), 101).env("INPUT_BASELINE", "old");
+    second.file("old/forge-record.json", old.to_string());
+    let ran = second.run(&["action"]);
+    let _image = ran.succeeded().image();
+    let check = lab.checks().into_iter().rfind(|check| check["name"] == "forge / docker.web").unwrap();
+    for text in [lab.comment(), check["output"].to_string()] {
+        for part in ["99-1", "*downgraded*", "user deploy", "1234, /home/deploy, /bin/sh", "user other"] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        assert!(text.contains("1 package downgraded"), "{text}");
+    }
+    lab.took_everything();
 }
 
 /// What the base branch has already is not built again, although its post-processors would do more than push.

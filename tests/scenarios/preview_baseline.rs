@@ -126,6 +126,101 @@ fn many_runs_without_a_record_cost_six_requests() {
     );
 }
 
+/// Other workflows run on every push too; those of this one are asked for alone.
+#[test]
+fn the_runs_of_other_workflows_hide_no_record() {
+    let lab = Github::start();
+    let lint = || json!({ "path": ".github/workflows/lint.yml" });
+    let mut given: Vec<Given> = vec![(41, json!({}), Some(kept(41, "succeeded").to_string()))];
+    given.extend((50..110).map(|run| (run, lint(), None)));
+    runs(&lab, &given);
+    let of = |file: &str| {
+        let workspace = preview(&lab);
+        workspace.env("GITHUB_WORKFLOW_REF", format!("octo/images/.github/workflows/{file}@refs/pull/7/merge"))
+    };
+    let workspace = of("images.yml");
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(change(&workspace)["baseline"]["url"], "https://github.com/octo/images/actions/runs/41/attempts/1");
+    assert_eq!(looks(&lab).len(), 3, "runs, artifacts, the record: {:#?}", looks(&lab));
+    // What builds on a push may be another workflow than what previews.
+    runs(&lab, &[(120, json!({}), Some(kept(120, "succeeded").to_string()))]);
+    lab.ask("forget-calls", &Value::Null);
+    let workspace = of("preview.yml");
+    workspace.run(&["action"]).succeeded();
+    assert_eq!(change(&workspace)["baseline"]["url"], "https://github.com/octo/images/actions/runs/120/attempts/1");
+    assert_eq!(looks(&lab).len(), 4, "{:#?}", looks(&lab));
+    lab.took_everything();
+}
+
+/// One of two images failed in the last run of the base branch: the run before has it.
+#[test]
+fn what_the_last_run_lacks_an_older_one_has() {
+    let two = |run: u64, good: &str, also: &str| {
+        let mut record = kept(run, good);
+        let mut build = record["builds"][0].clone();
+        build["name"] = "null.also".into();
+        build["state"] = also.into();
+        record["builds"].as_array_mut().unwrap().push(build);
+        Some(record.to_string())
+    };
+    let lab = Github::start();
+    runs(&lab, &[(41, json!({}), two(41, "succeeded", "succeeded")), (42, json!({}), two(42, "failed", "succeeded"))]);
+    let workspace = lab.pull_request(runner(&template(&["good", "also"])), 100);
+    workspace.run(&["action"]).succeeded();
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(output(&workspace, "record")).unwrap()).unwrap();
+    for build in record["builds"].as_array().unwrap() {
+        let run = if build["name"] == "null.good" { 41 } else { 42 };
+        let url = format!("https://github.com/octo/images/actions/runs/{run}/attempts/1");
+        assert_eq!(build["change"]["baseline"]["url"], json!(url), "{build:#}");
+    }
+    assert_eq!(looks(&lab).len(), 5, "{:#?}", looks(&lab));
+    lab.took_everything();
+}
+
+/// The base branch is built by a job for each image and a report that joins them; what that keeps is read alone.
+#[test]
+fn the_joined_record_of_a_matrix_takes_one_request() {
+    let lab = Github::start();
+    let names: Vec<String> = (0..6).map(|number| format!("b{number}")).collect();
+    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let made = lab.ask(
+        "repository",
+        &json!({ "runs": [{ "event": "push", "head_branch": "main", "head_sha": lab.at("main") }] }),
+    );
+    let (run, token) = (made["runs"][0]["id"].as_u64().unwrap(), made["runs"][0]["runtime_token"].as_str().unwrap());
+    let push = json!({ "ref": "refs/heads/main", "after": lab.at("main") });
+    let job = |name: &str| {
+        let workspace = lab.step(runner(&text), "push", &push, run).env("GITHUB_REF", "refs/heads/main");
+        let workspace = workspace.env("GITHUB_SHA", lab.at("main")).env("ACTIONS_RUNTIME_TOKEN", token);
+        workspace.env("GITHUB_JOB", name)
+    };
+    let entries: Vec<Value> =
+        names.iter().map(|name| json!({ "id": name, "template": ".", "only": format!("null.{name}") })).collect();
+    for entry in &entries {
+        job("build").env("INPUT_ENTRY", entry.to_string()).run(&["action"]).succeeded();
+    }
+    let expect = json!({ "include": entries }).to_string();
+    job("report").env("INPUT_COMMAND", "report").env("INPUT_EXPECT", &expect).run(&["action"]).succeeded();
+    // Once more, as when a job is run again: it does not take its own record for one of a job.
+    let again = job("report").env("INPUT_COMMAND", "report").env("INPUT_EXPECT", &expect);
+    again.run(&["action"]).succeeded().says("Joining 6 records");
+    lab.ask("repository", &json!({ "runs": [{ "id": run, "status": "completed", "conclusion": "success" }] }));
+    lab.ask("forget-calls", &Value::Null);
+    let workspace = lab.pull_request(runner(&text), 100);
+    workspace.run(&["action"]).succeeded();
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(output(&workspace, "record")).unwrap()).unwrap();
+    let url = format!("https://github.com/octo/images/actions/runs/{run}/attempts/1");
+    let builds = record["builds"].as_array().unwrap();
+    assert_eq!(builds.len(), 6);
+    for build in builds {
+        assert_eq!(build["change"]["baseline"]["url"], json!(url), "{build:#}");
+        assert!(build["change"]["seconds"].is_array() || build["change"]["unknown"].is_array(), "{build:#}");
+        assert!(!build["change"].to_string().contains("a new image"), "{build:#}");
+    }
+    assert_eq!(looks(&lab).len(), 3, "{:#?}", looks(&lab));
+    lab.took_everything();
+}
+
 #[test]
 fn a_missing_permission_is_named() {
     let lab = Github::start();

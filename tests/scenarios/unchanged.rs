@@ -48,15 +48,20 @@ fn answer(request: &Request, labels: &Labels) -> Reply {
             None => return reply(404, "{}"),
         },
     };
-    let config = json!({ "config": { "Labels": { "forge.inputs": label } } }).to_string();
-    if kind == "blobs" {
-        return reply(200, config);
-    }
+    let (manifest, config) = made(&label);
+    reply(200, if kind == "blobs" { config } else { manifest })
+}
+
+/// Manifest and configuration of an image with that label.
+fn made(label: &str) -> (String, String) {
+    let whole = json!({ "config": { "Labels": { "forge.inputs": label } } }).to_string();
     let kind = "application/vnd.oci.image.manifest.v1+json";
-    let digest = format!("sha256:{:x}", Sha256::digest(&config));
-    let config =
-        json!({ "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": config.len() });
-    reply(200, json!({ "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [] }).to_string())
+    let config = json!({ "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(&whole), "size": whole.len() });
+    (json!({ "schemaVersion": 2, "mediaType": kind, "config": config, "layers": [] }).to_string(), whole)
+}
+
+fn digest(text: &str) -> String {
+    format!("sha256:{:x}", Sha256::digest(text))
 }
 
 /// Docker sources by name, each tagged and pushed by the name of its own.
@@ -152,24 +157,49 @@ fn a_build_that_leaves_more_than_an_image_or_new_names_only_is_run() {
     with("", "").build(&["-skip-unchanged"]).says("is unchanged");
 }
 
-#[test]
-fn a_record_says_what_has_changed_and_which_image_is_still_there() {
-    let fake = Fake::new();
-    let workspace = Workspace::new(&template(&fake.server.address, &["n0"], "\"1\""));
+/// A record of the workspace's only build, with the images that it made.
+fn with_record(workspace: &Workspace, images: &Value) {
     let ran = workspace.run(&["plan", "-json", "."]);
     let plan: Value = serde_json::from_str(&ran.succeeded().stdout).unwrap();
     let mut build = plan["builds"][0].clone();
     build["state"] = "succeeded".into();
+    build["images"] = images.clone();
     let record = json!({ "schema": 1, "forge": "0", "run": "r", "builds": [build] });
     workspace.file("record.json", record.to_string());
-    let with_record = ["-skip-unchanged", "-baseline", "record.json"];
+}
+
+const WITH_RECORD: [&str; 3] = ["-skip-unchanged", "-baseline", "record.json"];
+
+#[test]
+fn a_record_says_what_has_changed() {
+    let fake = Fake::new();
+    let workspace = Workspace::new(&template(&fake.server.address, &["n0"], "\"1\""));
+    with_record(&workspace, &json!([]));
     workspace.file("t.pkr.hcl", template(&fake.server.address, &["n0"], "\"1\"").replace("echo hi", "echo ho"));
     workspace
-        .fail(&with_record)
+        .fail(&WITH_RECORD)
         .says("n0:1 is not in its registry; since the record, provisioner 1 shell: inline has changed");
     workspace.file("record.json", "{}");
-    workspace.fail(&with_record).says("-baseline record.json").says_not("Pulling");
+    workspace.fail(&WITH_RECORD).says("-baseline record.json").says_not("Pulling");
     assert_eq!(workspace.run(&["build", "-baseline", "record.json", "."]).code, Some(1));
+}
+
+/// Its names are new every time, so that only the record tells where it is.
+#[test]
+fn the_image_of_a_record_is_the_result_as_long_as_it_is_there() {
+    let fake = Fake::new();
+    fake.labels.lock().unwrap().insert("n0".to_owned(), String::new());
+    let digest = digest(&made("").0);
+    let workspace = Workspace::new(&template(&fake.server.address, &["n0"], "\"t-{{timestamp}}\""));
+    let name = format!("{}/n0:t-1", fake.server.address);
+    let image = json!({ "build": "docker.n0", "builder": "docker", "id": name, "location": fake.server.address,
+        "tags": [name], "digest": digest, "digests": { &name: digest } });
+    with_record(&workspace, &json!([image]));
+    let ran = workspace.build(&WITH_RECORD);
+    ran.says(&format!("Build 'docker.n0' is unchanged: {name}")).says_not("Pulling");
+    fake.labels.lock().unwrap().clear();
+    let gone = format!("each of its names is new every time; the image of the record is gone: {name}");
+    workspace.fail(&WITH_RECORD).says(&gone).says("Pulling Docker image");
 }
 
 #[test]

@@ -35,3 +35,28 @@ fn an_image_with_the_tag_is_the_result() {
     workspace.file("s.sh", "echo two");
     workspace.build(&["-skip-unchanged"]).says("Building the image anew: there is no image of these inputs");
 }
+
+/// A record may name an image that is gone; what counts is what the account has.
+#[test]
+fn a_record_of_an_image_that_is_gone_builds_it_anew() {
+    let lab = Lab::start();
+    let workspace = lab.workspace("communicator = \"none\"\nami_name = \"web-{{timestamp}}\"", "");
+    let plan: Value = serde_json::from_str(&workspace.run(&["plan", "-json", "."]).succeeded().stdout).unwrap();
+    let with_record = |id: &str| {
+        let mut build = plan["builds"][0].clone();
+        build["state"] = "succeeded".into();
+        build["images"] =
+            json!([{ "build": "amazon-ebs.web", "builder": "amazon-ebs", "id": id, "location": "eu-west-1" }]);
+        let record = json!({ "schema": 1, "forge": "0", "run": "r", "builds": [build] });
+        workspace.file("record.json", record.to_string());
+        workspace.build(&["-skip-unchanged", "-baseline", "record.json"])
+    };
+    let gone = "ami-0123456789abcdef0";
+    with_record(gone)
+        .says(&format!("there is no image of these inputs in eu-west-1; the image of the record is gone: {gone}"));
+    let images = lab.images();
+    let ids: Vec<&String> = images.as_object().unwrap().keys().collect();
+    assert_eq!(ids.len(), 1, "{images:#}");
+    with_record(ids[0]).says(&format!("Build 'amazon-ebs.web' is unchanged: eu-west-1:{}", ids[0]));
+    assert_eq!(lab.images().as_object().unwrap().len(), 1);
+}

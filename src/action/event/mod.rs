@@ -35,6 +35,8 @@ pub(crate) struct Trigger {
     pub class: Option<EventClass>,
     /// The pull request has been merged or given up.
     pub closed: bool,
+    /// The head that the pull request had before it was pushed to.
+    pub before: Option<String>,
     pub code: Code,
     /// GitHub gives this run a token that cannot write unless its owners say otherwise, and none of the usual secrets.
     pub read_only_token: bool,
@@ -161,6 +163,7 @@ pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Trigger, Even
         warnings,
     };
     let action = payload.as_ref().and_then(|file| file.text("/action"));
+    let before = payload.as_ref().and_then(|file| file.sha("/before"));
     let Facts { class, head, pull, code, base_ref, head_ref } = scene.facts();
     let warnings = scene.warnings;
     let held_back = run.actor == "dependabot[bot]" && holds_back_for_dependabot(event);
@@ -171,6 +174,7 @@ pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Trigger, Even
         head,
         pull,
         closed: class == Some(EventClass::PullRequest) && action == Some("closed"),
+        before: before.filter(|_| class == Some(EventClass::PullRequest)),
         class,
         read_only_token: code == Code::Fork || held_back,
         code,

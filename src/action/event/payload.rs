@@ -20,6 +20,7 @@ const LARGEST: u64 = 64 << 20;
 /// The parts anyone here asks for. The others, such as thousands of commits of a push, take no memory.
 const PARTS: &[&str] = &[
     "action",
+    "before",
     "check_run",
     "check_suite",
     "deleted",

@@ -19,11 +19,18 @@ const RUNS: &str = "50";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunsOf<'a> {
     Branch(&'a str),
+    /// Those of one workflow, whose file is named.
+    Workflow {
+        file: &'a str,
+        branch: &'a str,
+    },
+    /// Those for a pull request with that head.
+    Head(&'a str),
     /// In full.
     Commit(&'a str),
 }
 
-/// A run that a push of the repository's own began, and that has ended.
+/// A run that a push or pull request of the repository's own began, and that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct PastRun {
     pub id: u64,
@@ -81,22 +88,34 @@ impl PastRun {
     fn is_own(&self, of: RunsOf<'_>) -> bool {
         let id = self.repository.map(|repository| repository.id);
         let meant = match of {
-            RunsOf::Branch(branch) => self.head_branch.as_deref() == Some(branch),
-            RunsOf::Commit(sha) => self.head_sha == sha,
+            RunsOf::Branch(branch) | RunsOf::Workflow { branch, .. } => self.head_branch.as_deref() == Some(branch),
+            RunsOf::Head(sha) | RunsOf::Commit(sha) => self.head_sha == sha,
         };
-        meant && id.is_some() && self.head_repository.map(|head| head.id) == id && self.event == "push"
+        meant && id.is_some() && self.head_repository.map(|head| head.id) == id && self.event == of.event()
+    }
+}
+
+impl RunsOf<'_> {
+    fn event(self) -> &'static str {
+        match self {
+            Self::Head(_) => "pull_request",
+            Self::Branch(_) | Self::Workflow { .. } | Self::Commit(_) => "push",
+        }
     }
 }
 
 impl Repository {
-    /// The runs on pushes that have ended, the newest first: one call.
+    /// The runs that have ended, the newest first: one call.
     pub(crate) async fn past_runs(&self, of: RunsOf<'_>) -> Result<Vec<PastRun>, GithubError> {
-        let route = self.route("actions/runs");
-        let which = match of {
-            RunsOf::Branch(branch) => ("branch", branch),
-            RunsOf::Commit(sha) => ("head_sha", sha),
+        let route = match of {
+            RunsOf::Workflow { file, .. } => self.route(&format!("actions/workflows/{}/runs", encoded(file))),
+            _ => self.route("actions/runs"),
         };
-        let query = [which, ("event", "push"), ("status", "completed"), ("per_page", RUNS)];
+        let which = match of {
+            RunsOf::Branch(branch) | RunsOf::Workflow { branch, .. } => ("branch", branch),
+            RunsOf::Head(sha) | RunsOf::Commit(sha) => ("head_sha", sha),
+        };
+        let query = [which, ("event", of.event()), ("status", "completed"), ("per_page", RUNS)];
         let found: Runs = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
         let ended = |run: &PastRun| run.is_own(of) && run.status == "completed";
         Ok(found.workflow_runs.into_iter().filter(ended).collect())
@@ -145,6 +164,15 @@ impl Repository {
         }
         unzipped(&archive).map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// A name as a part of a path.
+fn encoded(name: &str) -> String {
+    let mut url = reqwest::Url::parse("https://github.invalid").ok();
+    if let Some(Ok(mut parts)) = url.as_mut().map(reqwest::Url::path_segments_mut) {
+        parts.push(name);
+    }
+    url.map(|url| url.path().trim_start_matches('/').to_owned()).unwrap_or_default()
 }
 
 /// Where the answer leads.

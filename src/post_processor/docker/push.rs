@@ -14,7 +14,8 @@ use crate::docker::{IMPORT_ID, INPUTS_LABEL, docker_path};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
-use crate::run::preview::Preview;
+use crate::run::inputs::EarlierImage;
+use crate::run::preview::{PULL_REQUEST_LABEL, Preview};
 
 struct Push {
     login: Option<LoginOptions>,
@@ -72,6 +73,36 @@ impl PostProcessor for Push {
         artifact.description = format!("Unchanged Docker image: {}", names.join(" "));
         artifact.facts.extend(artifact.digests.values().next().map(|digest| ("Digest".to_owned(), digest.clone())));
         Ok(Pushed::Image(Box::new(artifact)))
+    }
+
+    async fn name_anew(
+        &self,
+        image: &EarlierImage,
+        cx: &BuildContext,
+    ) -> Result<Option<EarlierImage>, PostProcessError> {
+        let Some(preview) = cx.run.preview.as_ref().filter(|preview| preview.push) else { return Ok(None) };
+        let login = login::sign_in(self.login.as_ref(), &self.services, cx).await.map_err(PostProcessError::Failed)?;
+        let mut anew = EarlierImage { location: image.location.clone(), ..EarlierImage::default() };
+        for (name, digest) in &image.digests {
+            let name = Reference::parse(name).map_err(|error| PostProcessError::Failed(error.to_string()))?;
+            let whole = Reference { tag: None, digest: Some(digest.clone()), ..name.clone() };
+            let (images, redactor) = (&self.services.images, cx.events.redactor());
+            let found = images.image(&whole, login.as_ref(), redactor).await.map_err(PostProcessError::Failed)?;
+            // One that does not say whose preview it is could never be removed.
+            if found.is_none_or(|found| found.labels.get(PULL_REQUEST_LABEL) != Some(&preview.of())) {
+                return Ok(None);
+            }
+            let tag = preview.tag_in(&name.repository, &cx.source_name);
+            let named = images.tag(&name, (digest, &tag), login.as_ref(), redactor);
+            if !named.await.map_err(PostProcessError::Failed)? {
+                return Ok(None);
+            }
+            let name = Reference { tag: Some(tag), digest: None, ..name }.tagged();
+            anew.id.clone_from(&name);
+            anew.tags.push(name.clone());
+            anew.digests.insert(name, digest.clone());
+        }
+        Ok(Some(anew).filter(|anew| !anew.digests.is_empty()))
     }
 
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {

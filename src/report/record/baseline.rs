@@ -1,10 +1,12 @@
-//! The record that previews are compared with. It is looked for while the builds run, so whoever makes records asks each
-//! time whether it is there.
+//! The records that previews are compared with. They are looked for while the builds run, so whoever makes records asks
+//! each time whether they are there.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::{Build, Change, Record, State};
 use crate::report::change::{baseline, between};
+use crate::run::inputs::Earlier;
 
 /// What a run's builds are compared with; nothing for a run that is no preview.
 #[derive(Debug, Clone, Default)]
@@ -13,9 +15,41 @@ pub(crate) struct Comparison(Option<Arc<OnceLock<Against>>>);
 /// How the search ended.
 #[derive(Debug)]
 pub(crate) enum Against {
-    Record(Box<Record>),
+    Records(Box<Found>),
     /// Why there is none.
     Nothing(String),
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Of the base branch, the newest first; an older one has what a newer one lacks.
+    pub base: Vec<Record>,
+    /// Why there is none of the base branch.
+    pub without: Option<String>,
+    /// Of the preview before this one, for the same pull request.
+    pub before: Option<Record>,
+}
+
+impl Found {
+    /// The newest that was made of the base branch under that name, with the record that tells of it.
+    fn of(&self, name: &str) -> Option<(&Record, &Build)> {
+        let good = |build: &&Build| build.name == name && build.state.is_good();
+        self.base.iter().find_map(|record| Some((record, record.builds.iter().find(good)?)))
+    }
+
+    /// What the image of a build that was not run has besides its name, by whoever made it of the same inputs.
+    fn same(&self, build: &Build) -> Option<&Build> {
+        let same = |old: &&Build| old.name == build.name && old.digest == build.digest && old.state.is_good();
+        self.base.iter().chain(&self.before).find_map(|record| record.builds.iter().find(same))
+    }
+
+    /// Whether the preview before this one has the image, and it is none of the base branch.
+    fn changed_before(&self, build: &Build) -> bool {
+        let before = self.before.iter().flat_map(|record| &record.builds).find(|old| old.name == build.name);
+        before.is_some_and(|old| old.digest.is_some() && old.digest == build.digest && old.change.is_some())
+            && self.of(&build.name).is_none_or(|(_, old)| old.digest != build.digest)
+    }
 }
 
 impl Comparison {
@@ -35,51 +69,76 @@ impl Comparison {
         self.0.as_ref().is_some_and(|slot| slot.get().is_none())
     }
 
-    /// The record, once it is found.
-    pub(crate) fn record(&self) -> Option<&Record> {
+    fn found(&self) -> Option<&Found> {
         match self.0.as_ref()?.get()? {
-            Against::Record(record) => Some(record),
+            Against::Records(found) => Some(found),
             Against::Nothing(_) => None,
         }
     }
 
-    /// Tells what the builds change that have made something. What was not made anew holds what it held.
+    /// The builds of the base branch by name, as far as they are found by now.
+    pub(crate) fn earlier(&self) -> BTreeMap<String, Earlier> {
+        let mut builds = BTreeMap::new();
+        for record in self.found().iter().flat_map(|found| &found.base) {
+            for (name, build) in record.earlier() {
+                builds.entry(name).or_insert(build);
+            }
+        }
+        builds
+    }
+
+    /// The same of the preview before this one.
+    pub(crate) fn before(&self) -> BTreeMap<String, Earlier> {
+        self.found().and_then(|found| found.before.as_ref()).map(Record::earlier).unwrap_or_default()
+    }
+
+    /// Tells what the builds change that have made something. What was not made anew holds what it held, and changes
+    /// what it changed when a preview made it.
     pub(super) fn apply(&self, record: &mut Record) {
         let Some(against) = self.0.as_ref().and_then(|slot| slot.get()) else { return };
-        if let Against::Record(earlier) = against {
-            record.builds.iter_mut().for_each(|build| carry(build, earlier));
-        }
-        for build in record.builds.iter_mut().filter(|build| build.state == State::Succeeded) {
-            build.change = Some(change(build, against));
+        for build in &mut record.builds {
+            match (build.state, against) {
+                (State::Succeeded, _) => build.change = Some(change(build, against)),
+                (State::Unchanged, Against::Records(found)) => {
+                    carry(build, found);
+                    if found.changed_before(build) {
+                        // Its own time is that of looking for it.
+                        build.change = Some(Change { seconds: None, ..change(build, against) });
+                    }
+                }
+                _ => {}
+            }
         }
     }
 }
 
 /// The contents of an image that is unchanged, for the next to compare with.
-fn carry(build: &mut Build, earlier: &Record) {
-    let same = |old: &&Build| old.name == build.name && old.digest == build.digest;
-    if build.state != State::Unchanged || build.digest.is_none() || build.inventory.is_some() {
+fn carry(build: &mut Build, found: &Found) {
+    if build.digest.is_none() || build.inventory.is_some() {
         return;
     }
-    if let Some(old) = earlier.builds.iter().find(same) {
+    if let Some(old) = found.same(build) {
         build.inventory.clone_from(&old.inventory);
         build.size = old.size;
+        build.source = build.source.take().or_else(|| old.source.clone());
     }
 }
 
 fn change(build: &Build, against: &Against) -> Change {
-    let record = match against {
-        Against::Record(record) => record,
+    let found = match against {
+        Against::Records(found) => found,
         Against::Nothing(reason) => return Change { unknown: vec![reason.clone()], ..Change::default() },
     };
-    let beside = baseline(record);
-    match record.builds.iter().find(|old| old.name == build.name && old.state.is_good()) {
-        Some(old) => between(old, build, beside),
-        None => Change {
-            baseline: beside,
-            unknown: vec!["a new image, as far as the record of the base branch tells".to_owned()],
-            ..Change::default()
-        },
+    match found.of(&build.name) {
+        Some((record, old)) => between(old, build, baseline(record)),
+        None => {
+            let new = || "a new image, as far as the records of the base branch tell".to_owned();
+            Change {
+                baseline: found.base.first().map(baseline).unwrap_or_default(),
+                unknown: vec![found.without.clone().unwrap_or_else(new)],
+                ..Change::default()
+            }
+        }
     }
 }
 
@@ -93,6 +152,52 @@ mod tests {
         Record { run: "r".to_owned(), builds: vec![build], ..Record::default() }
     }
 
+    fn against<const N: usize>(base: [Record; N]) -> Against {
+        Against::Records(Box::new(Found { base: base.into(), ..Found::default() }))
+    }
+
+    #[test]
+    fn what_the_newest_run_lacks_an_older_one_has() {
+        let of = |run: &str, builds: &[(&str, State)]| {
+            let mut whole = record("", State::Failed);
+            whole.run = run.to_owned();
+            whole.builds.extend(builds.iter().flat_map(|(name, state)| record(name, *state).builds));
+            whole
+        };
+        let comparison = Comparison::awaited();
+        let newest = of("newest", &[("a", State::Failed), ("b", State::Succeeded)]);
+        let older = of("older", &[("a", State::Succeeded), ("b", State::Succeeded)]);
+        comparison.settle(against([newest, older]));
+        for (name, run) in [("a", "older"), ("b", "newest")] {
+            let mut record = record(name, State::Succeeded);
+            comparison.apply(&mut record);
+            assert_eq!(record.builds[0].change.as_ref().unwrap().baseline.run, run);
+        }
+        assert!(comparison.earlier().contains_key("a"));
+    }
+
+    #[test]
+    fn what_the_preview_before_made_changes_what_it_changed() {
+        let made = |digest: &str| {
+            let mut made = record("a", State::Succeeded);
+            made.builds[0].digest = Some(digest.to_owned());
+            made.builds[0].inventory = Some(Inventory::default());
+            made
+        };
+        let comparison = Comparison::awaited();
+        let mut before = made("new");
+        before.builds[0].change = Some(Change::default());
+        let found = Found { base: vec![made("old")], before: Some(before), ..Found::default() };
+        comparison.settle(Against::Records(Box::new(found)));
+        for (digest, changes) in [("new", true), ("old", false)] {
+            let mut record = made(digest);
+            (record.builds[0].state, record.builds[0].inventory) = (State::Unchanged, None);
+            comparison.apply(&mut record);
+            let build = &record.builds[0];
+            assert_eq!((build.change.is_some(), build.inventory.is_some()), (changes, true), "{digest}");
+        }
+    }
+
     #[test]
     fn an_unchanged_image_holds_what_it_held() {
         let of = |state, digest: &str, size| {
@@ -103,7 +208,7 @@ mod tests {
         };
         for (digest, expected) in [("d", Some(5)), ("e", None)] {
             let comparison = Comparison::awaited();
-            comparison.settle(Against::Record(Box::new(of(State::Succeeded, "d", Some(5)))));
+            comparison.settle(against([of(State::Succeeded, "d", Some(5))]));
             let mut record = of(State::Unchanged, digest, None);
             comparison.apply(&mut record);
             let build = &record.builds[0];
@@ -121,7 +226,7 @@ mod tests {
             record.builds[0].change.clone().map(|change| change.unknown.first().cloned().unwrap_or_default())
         };
         let nothing = || Some(Against::Nothing("no record yet".to_owned()));
-        let of = |name: &str, state| Some(Against::Record(Box::new(record(name, state))));
+        let of = |name: &str, state| Some(against([record(name, state)]));
         assert_eq!(why(record("a", State::Succeeded), None), None);
         assert_eq!(why(record("a", State::Failed), nothing()), None);
         assert_eq!(why(record("a", State::Succeeded), nothing()), Some("no record yet".to_owned()));

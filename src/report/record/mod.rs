@@ -20,7 +20,7 @@ use crate::inventory::Inventory;
 use crate::run::event::{Phase, StepKind};
 use crate::run::inputs::Input;
 
-pub(crate) use baseline::{Against, Comparison};
+pub(crate) use baseline::{Against, Comparison, Found};
 pub(crate) use change::{Baseline, Change, Difference, Moved};
 pub(crate) use matrix::Matrix;
 pub(crate) use of_view::About;

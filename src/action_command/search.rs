@@ -1,0 +1,262 @@
+//! The search for records on GitHub: what runs on pushes to the base branch have kept, the newest first, and what the
+//! preview before this one has. Few requests are made, and what counts of an artifact is the run that it is of.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use super::baseline::{Miss, joined, of_this_form};
+use super::join::{JOINED, PREFIX};
+use crate::client::github::{Address, GithubError, Identity, PastArtifact, PastRun, Repository, RunsOf};
+use crate::report::Record;
+use crate::report::record::Found;
+use crate::report_command;
+use crate::secret::Redactor;
+
+/// Requests that it takes to read a record where nothing is known: runs, artifacts, the record itself.
+const WHOLE: usize = 3;
+/// Where the run is known.
+const OF_RUN: usize = 2;
+
+/// What to look for.
+pub(super) struct Search {
+    pub address: Address,
+    pub identity: Identity,
+    /// `owner/name`.
+    pub repository: String,
+    /// The base branch.
+    pub name: String,
+    /// The file of this run's workflow, whose runs are looked at first.
+    pub workflow: Option<String>,
+    /// How the names of artifacts begin that are read first.
+    pub like: String,
+    pub before: Option<Before>,
+}
+
+/// The head that the pull request had before this one.
+pub(super) struct Before {
+    pub number: u64,
+    pub sha: String,
+}
+
+/// What the one who waits tells and is told meanwhile.
+pub(super) struct Asked {
+    /// That GitHub answers.
+    pub answered: oneshot::Sender<()>,
+    /// Names of the builds.
+    pub wanted: oneshot::Receiver<BTreeSet<String>>,
+}
+
+/// The requests that are left.
+struct Left(usize);
+
+impl Left {
+    fn take(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+}
+
+/// What the runs have left so far.
+#[derive(Default)]
+struct Runs {
+    found: Vec<Record>,
+    /// Names of builds that no record has yet; nothing before they are known.
+    lacking: Option<BTreeSet<String>>,
+    /// Some run has kept a record, of whatever kind.
+    recorded: bool,
+    missed: Option<Miss>,
+}
+
+impl Runs {
+    fn take(&mut self, record: Record) {
+        if let Some(lacking) = &mut self.lacking {
+            for build in record.builds.iter().filter(|build| build.state.is_good()) {
+                lacking.remove(&build.name);
+            }
+        }
+        self.found.push(record);
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.found.is_empty() && self.lacking.as_ref().is_none_or(BTreeSet::is_empty)
+    }
+}
+
+impl Search {
+    /// What was found, and what is to be said of what was not.
+    pub(super) async fn run(
+        &self,
+        asked: Asked,
+        requests: usize,
+        redactor: &Redactor,
+    ) -> Result<(Found, Option<Miss>), Miss> {
+        let connected = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await;
+        let github = connected.map_err(|error| self.failed(&error))?;
+        let mut left = Left(requests);
+        let base = self.base(&github, asked, &mut left).await;
+        let before = match (&self.before, &base) {
+            (Some(before), Ok(_) | Err(Miss::Usual(_))) if left.0 >= WHOLE => {
+                self.before(&github, before, &mut left).await
+            }
+            _ => None,
+        };
+        match base {
+            Ok(base) => Ok((Found { base, before, without: None }, None)),
+            Err(miss) if before.is_some() => Ok((Found { before, ..Found::default() }, Some(miss))),
+            Err(miss) => Err(miss),
+        }
+    }
+
+    async fn base(&self, github: &Repository, asked: Asked, left: &mut Left) -> Result<Vec<Record>, Miss> {
+        let Asked { answered, mut wanted } = asked;
+        let mut runs = Runs::default();
+        let own = match &self.workflow {
+            Some(file) => {
+                left.take();
+                match github.past_runs(RunsOf::Workflow { file, branch: &self.name }).await {
+                    // One that the default branch does not have yet.
+                    Err(GithubError::Missing(_)) => Vec::new(),
+                    found => found.map_err(|error| self.failed(&error))?,
+                }
+            }
+            None => Vec::new(),
+        };
+        let mut none = own.is_empty();
+        let mut answered = Some(answered);
+        let mut answers = || answered.take().is_some_and(|answered| answered.send(()).is_ok());
+        if !none {
+            answers();
+            self.look_through(github, &own, (&mut wanted, &mut runs), (left, WHOLE)).await;
+        }
+        // Other workflows may build what this one previews.
+        if !runs.recorded && left.0 > 0 {
+            left.take();
+            let all = github.past_runs(RunsOf::Branch(&self.name)).await;
+            answers();
+            let all = all.map_err(|error| self.failed(&error))?;
+            let others: Vec<PastRun> = all.into_iter().filter(|run| own.iter().all(|own| own.id != run.id)).collect();
+            none &= others.is_empty();
+            self.look_through(github, &others, (&mut wanted, &mut runs), (left, 0)).await;
+        }
+        match (runs.found.is_empty(), runs.missed, none) {
+            (false, ..) => Ok(runs.found),
+            (_, Some(miss), _) => Err(miss),
+            (_, None, true) => Err(Miss::Usual(format!("no push to {} has been built yet", self.name))),
+            (_, None, false) => Err(Miss::Usual(format!("the last runs on {} have left no record", self.name))),
+        }
+    }
+
+    /// Reads records until there is one of each build. As long as no run has kept one, `reserve` requests are left.
+    async fn look_through(
+        &self,
+        github: &Repository,
+        list: &[PastRun],
+        (wanted, runs): (&mut oneshot::Receiver<BTreeSet<String>>, &mut Runs),
+        (left, reserve): (&mut Left, usize),
+    ) {
+        for run in list {
+            let reserve = if runs.recorded { 0 } else { reserve };
+            if runs.is_whole() || left.0 < OF_RUN || left.0 <= reserve {
+                break;
+            }
+            match self.read(github, run, left, &mut runs.recorded).await {
+                Ok(Some(record)) => {
+                    if runs.lacking.is_none() {
+                        runs.lacking = (&mut *wanted).await.ok();
+                    }
+                    runs.take(record);
+                }
+                Ok(None) => {}
+                Err(miss) => drop(runs.missed.get_or_insert(miss)),
+            }
+        }
+    }
+
+    /// The record of the preview before this one, which may have made the very same images.
+    async fn before(&self, github: &Repository, before: &Before, left: &mut Left) -> Option<Record> {
+        left.take();
+        let mut list = github.past_runs(RunsOf::Head(&before.sha)).await.ok()?;
+        let own = self.workflow.as_ref().map(|file| format!(".github/workflows/{file}"));
+        list.sort_by_key(|run| own.as_ref() != Some(&run.path));
+        let record = self.read(github, list.first()?, left, &mut false).await.ok()??;
+        let pull_request = record.workflow.as_ref().and_then(|workflow| workflow.pull_request);
+        (pull_request == Some(before.number)).then_some(record)
+    }
+
+    /// Whether an artifact is of the same job or cell: `<cell>-<attempt>-<part of an id>`.
+    fn is_like(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(self.like.as_str()).and_then(|rest| rest.split_once('-'));
+        rest.is_some_and(|(attempt, part)| attempt.bytes().all(|b| b.is_ascii_digit()) && !part.contains('-'))
+    }
+
+    /// The record of a run: the one that its jobs were joined into, else those of its jobs as one. Nothing if it left
+    /// none.
+    async fn read(
+        &self,
+        github: &Repository,
+        run: &PastRun,
+        left: &mut Left,
+        recorded: &mut bool,
+    ) -> Result<Option<Record>, Miss> {
+        left.take();
+        let kept = github.artifacts_of(run).await.map_err(|error| self.failed(&error))?;
+        let is_joined = |one: &PastArtifact| one.name.starts_with(JOINED);
+        let mut kept: Vec<PastArtifact> =
+            kept.into_iter().filter(|one| one.name.starts_with(PREFIX) || is_joined(one)).collect();
+        kept.sort_by_key(|one| (!is_joined(one), !self.is_like(&one.name)));
+        let some = !kept.is_empty();
+        *recorded |= some;
+        kept.retain(|one| !one.expired);
+        if some && kept.is_empty() {
+            return Err(Miss::Usual(format!("the record of run {} on {} has expired", run.id, self.name)));
+        }
+        let mut records = Vec::new();
+        let mut wrong = None;
+        for artifact in &kept {
+            if left.0 == 0 {
+                break;
+            }
+            left.take();
+            let read = github.read_artifact(artifact).await.map_err(|error| error.to_string());
+            match read.and_then(|bytes| self.parse(&bytes, run)) {
+                // It has what the others have.
+                Ok(record) if is_joined(artifact) => {
+                    records = vec![record];
+                    break;
+                }
+                Ok(record) => records.push(record),
+                Err(error) => drop(wrong.get_or_insert(format!("the record of run {}: {error}", run.id))),
+            }
+            // One job's, and it is the very one.
+            if records.len() == 1 && self.is_like(&artifact.name) {
+                break;
+            }
+        }
+        match (joined(records), wrong) {
+            (Some(record), _) => Ok(Some(record)),
+            (None, Some(wrong)) => Err(Miss::Fault(wrong)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What was read, if it is what the run itself wrote.
+    fn parse(&self, bytes: &[u8], run: &PastRun) -> Result<Record, String> {
+        let record = report_command::parse(bytes)?;
+        of_this_form(&record)?;
+        let of = record.workflow.as_ref().map(|workflow| (workflow.repository.as_str(), workflow.run_id));
+        match of == Some((self.repository.as_str(), run.id)) {
+            true => Ok(record),
+            false => Err("it is that of another run".to_owned()),
+        }
+    }
+
+    fn failed(&self, error: &GithubError) -> Miss {
+        Miss::Fault(match error {
+            GithubError::Forbidden(said) => format!(
+                "the job may not read the records of {}: give it `permissions` with `actions: read` ({said})",
+                self.name
+            ),
+            error => error.to_string(),
+        })
+    }
+}
