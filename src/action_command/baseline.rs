@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::join::PREFIX;
+use super::preview::may_ask_more;
 use super::reporting::address;
 use super::search::{Asked, Before, Search};
 use crate::action::{BaselineFrom, Inputs, Pull, Trigger};
@@ -141,7 +142,9 @@ impl From {
             Some(path.strip_prefix(".github/workflows/")?.to_owned())
         });
         let pull_request = match (&trigger.pull, &trigger.before) {
-            (Pull::Number(number), Some(before)) => Some(Before { number: *number, sha: before.clone() }),
+            (Pull::Number(number), Some(before)) if may_ask_more(inputs) => {
+                Some(Before { number: *number, sha: before.clone() })
+            }
             _ => None,
         };
         let cell = inputs.entry.as_ref().map(|entry| entry.id.as_str()).unwrap_or(&trigger.run.job);

@@ -14,6 +14,9 @@ use crate::run::preview::Preview;
 use crate::secret::Redactor;
 use crate::sweep_command::{self, OnGithub, Places, Which};
 
+/// The jobs of a matrix share a thousand requests an hour: where there are more than so many, each makes only those that
+/// it cannot do without.
+const MANY: u64 = 60;
 /// A slow GitHub does not hold the end of a run up.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -43,6 +46,11 @@ pub(super) fn over(inputs: &Inputs, trigger: Option<&Trigger>) -> Option<Which> 
         (Some(EventClass::PullRequest), _) => None,
         _ => Some(Which::Over { repository: Some(repository), older_than: inputs.preview_keep, given: false }),
     }
+}
+
+/// Whether there are requests for what is good to know.
+pub(super) fn may_ask_more(inputs: &Inputs) -> bool {
+    inputs.jobs <= MANY
 }
 
 /// Where previews are, as far as inputs and event tell.
@@ -75,7 +83,13 @@ impl Late {
         let leaves = places.aws || !places.registries.is_empty();
         let which = Which::Of { repository: preview.repository.clone(), pull_request: preview.pull_request };
         let (address, identity) = (address(trigger?), inputs.identity.clone()?);
-        leaves.then_some(Self { address, identity, pull_request: preview.pull_request, which, places })
+        (leaves && may_ask_more(inputs)).then_some(Self {
+            address,
+            identity,
+            pull_request: preview.pull_request,
+            which,
+            places,
+        })
     }
 
     /// Removes what was made if the pull request is closed by now: one request. Whoever closes it later finds it.

@@ -110,6 +110,25 @@ fn what_the_preview_before_made_is_not_made_again() {
     lab.took_everything();
 }
 
+/// The jobs of a large matrix share GitHub's requests of an hour.
+#[test]
+fn a_job_of_a_large_matrix_asks_for_the_base_branch_alone() {
+    let lab = Github::start();
+    let repository = repository("large");
+    let asked = |jobs: u64| {
+        lab.ask("forget-calls", &Value::Null);
+        let text = image(&repository, "echo $RANDOM > /x");
+        let (workspace, _) = previewed(&lab, runner(&text), NEWER, Some(lab.at("head")));
+        workspace.env("INPUT_CELL", format!("0/{jobs}")).run(&["action"]).succeeded();
+        let calls = lab.calls();
+        let of = |part: &str| calls.iter().filter(|call| call.contains(part)).count();
+        (of("/actions/runs"), of("/pulls/7"))
+    };
+    assert_eq!((asked(60), asked(61)), ((2, 1), (1, 0)));
+    docker(&["rmi", "-f", &format!("{repository}:pr-7-{}", &NEWER[..7])]);
+    lab.took_everything();
+}
+
 #[cfg(feature = "aws")]
 #[test]
 fn a_machine_image_of_the_preview_before_is_the_result() {
