@@ -22,7 +22,9 @@ class Call:
 
     def __init__(self, lab, request):
         self.lab, self.request = lab, request
-        self.host = request.host_url.rstrip("/")
+        # By a name it comes through the proxy for HTTPS.
+        scheme = "http" if request.host.startswith("127.0.0.1") else "https"
+        self.host = f"{scheme}://{request.host}"
         self.path, self.prefix, self.upload = request.path, "", False
         whole = request.environ.get("RAW_URI", "").partition("?")[0]
         if "/packages/" in whole:
