@@ -51,7 +51,8 @@ function write(bytes) {
   if (readable) process.stdout.write(bytes);
 }
 
-const say = (line) => write(`forge-action: ${line}\n`);
+/** What a server or a file system said may be part of a line: the runner obeys `##[` anywhere in it. */
+const say = (line) => write(`forge-action: ${line.replace(/[\r\n]+/g, ' ').replaceAll('##[', '## [')}\n`);
 const warn = (line) => write(`::warning title=forge-action::${escapeData(line)}\n`);
 const error = (line) => write(`::error title=forge-action::${escapeData(line)}\n`);
 

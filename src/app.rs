@@ -1,7 +1,7 @@
 //! The flow: load, resolve, plan, run, report. Diagnostics and errors meet here and become an exit code.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -23,6 +23,7 @@ use crate::run::id;
 use crate::run::journal::Journal;
 use crate::run::preview::Preview;
 use crate::secret::Redactor;
+pub(crate) use crate::stdio::{print, print_aside, print_commands, print_json};
 use crate::{
     action, action_command, console_command, fix_command, fmt_command, init_command, inspect_command, plan_command,
     publish_command, report_command, signals, sweep_command, upgrade_command,
@@ -96,17 +97,6 @@ pub(crate) async fn run(cli: Cli, process: &Process, redactor: &Redactor) -> Exi
     }
 }
 
-/// Text to stdout, where the peer prints everything; a closed pipe is no reason to fail.
-pub(crate) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Text to stderr, where it is not in the way of what a program reads from stdout.
-pub(crate) fn print_aside(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-}
-
 pub(crate) fn style(process: &Process, wanted: bool) -> Style {
     let off = process.var("NO_COLOR").is_some() || process.var("PACKER_NO_COLOR").is_some();
     if wanted && !off && std::io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
@@ -122,7 +112,7 @@ async fn validate(args: &ValidateArgs, process: &Process, redactor: &Redactor) -
     };
     let front = Front::new(&args.template, asked, process, redactor).await;
     if args.json {
-        print(&(front.json(redactor) + "\n"));
+        print_json(&(front.json(redactor) + "\n"));
         return if front.diagnostics.has_errors() { ExitCode::Failed } else { ExitCode::Success };
     }
     if front.refuse(style(process, true), process, redactor).is_some() {

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &FixArgs, process: &Process, redactor: &Redactor) -> Exi
         return ExitCode::Failed;
     }
     // As the peer prints it, with an empty line at the end.
-    app::print(&(fixed.unwrap_or_default() + "\n\n"));
+    app::print_json(&(fixed.unwrap_or_default() + "\n\n"));
     ExitCode::Success
 }
 

@@ -12,6 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::formatter::format;
 use crate::front::Front;
 use crate::secret::Redactor;
+use crate::stdio;
 use crate::template::{parse, read_file};
 
 /// Formats every file that was named; what is wrong with one does not keep the others from it.
@@ -90,7 +91,7 @@ fn standard_input(args: &FmtArgs, front: &mut Front) -> bool {
     let file = front.sources.add("<stdin>", text);
     let Some((text, canonical)) = formatted(file, front) else { return false };
     if args.write && !args.check {
-        app::print(&canonical);
+        stdio::print_file(&canonical);
     }
     if args.diff {
         app::print(&difference("-", &text, &canonical));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::app::{Process, print};
+use crate::app::{Process, print, print_aside, print_commands};
 use crate::cli::TemplateArgs;
 use crate::client::Services;
 use crate::diagnostic::{self, Diagnostic, Diagnostics, Severity, SourceMap, Style, annotation};
@@ -16,9 +16,10 @@ use crate::report::record::{Note, Place};
 use crate::resolve::{Environment, Wanted, resolve, user_variables};
 use crate::run::inputs::{Places, Planned};
 use crate::secret::Redactor;
+use crate::stdio::print_commands_aside;
 use crate::template::variable_files::{Checks, Given};
 use crate::template::{Input, Template, load};
-use crate::workflow_command::{command, neutral};
+use crate::workflow_command::command;
 
 /// What is asked of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +139,35 @@ fn first_mistake(found: &Diagnostics) -> Option<String> {
     Some([Some(&error.summary), error.detail.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(": "))
 }
 
+/// What was found, as it is printed.
+pub(crate) struct Told {
+    /// Workflow commands: the runner hides these texts, whoever prints them from here on.
+    masks: String,
+    text: String,
+    /// Workflow commands that mark lines of templates.
+    marks: String,
+    /// The findings, if there are errors.
+    mistakes: Option<String>,
+}
+
+impl Told {
+    /// Prints it, and returns the findings if there are errors.
+    pub(crate) fn print(self) -> Option<String> {
+        print_commands(&self.masks);
+        print(&self.text);
+        print_commands(&self.marks);
+        self.mistakes
+    }
+
+    /// The same where stdout is for a program.
+    pub(crate) fn print_aside(self) -> Option<String> {
+        print_commands_aside(&self.masks);
+        print_aside(&self.text);
+        print_commands_aside(&self.marks);
+        self.mistakes
+    }
+}
+
 /// A template's way from text to plan, with everything found wrong on it.
 pub(crate) struct Front {
     pub sources: SourceMap,
@@ -251,14 +281,11 @@ impl Front {
 
     /// Prints what was found, redacted, on Actions also as annotations. The text, if there are errors.
     pub(crate) fn show(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
-        let (printed, text) = self.found(style, process, redactor);
-        print(&printed);
-        text
+        self.found(style, process, redactor).print()
     }
 
-    /// What [`Self::show`] prints, and what it returns.
-    fn found(&self, style: Style, process: &Process, redactor: &Redactor) -> (String, Option<String>) {
-        let actions = process.on_actions();
+    /// What [`Self::show`] prints.
+    fn found(&self, style: Style, process: &Process, redactor: &Redactor) -> Told {
         let mut text = String::new();
         for diagnostic in self.diagnostics.iter() {
             text.push_str(&diagnostic::render(diagnostic, &self.sources, style));
@@ -266,20 +293,18 @@ impl Front {
         }
         let errors = self.diagnostics.error_count();
         let text = redactor.redact(&text);
-        let told = (errors > 0).then(|| text.clone());
-        if !actions {
-            return (text, told);
+        let mistakes = (errors > 0).then(|| text.clone());
+        let mut told = Told { masks: String::new(), text, marks: String::new(), mistakes };
+        if process.on_actions() {
+            let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
+            told.masks = masks.collect();
         }
-        // The runner hides these whoever prints them, from here on.
-        let masks = redactor.secrets().into_iter().map(|secret| command("add-mask", &[], &secret) + "\n");
-        if !self.marks_lines {
-            return (masks.collect::<String>() + &neutral(&text), told);
+        if process.on_actions() && self.marks_lines {
+            let base = process.below_workspace();
+            let found = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
+            told.marks = found.map(|d| annotation(&d, &self.sources, &base) + "\n").collect();
         }
-        let base = process.below_workspace();
-        let annotations = self.diagnostics.iter().map(|d| d.rewritten(|text| redactor.redact(text)));
-        let annotations = annotations.map(|d| annotation(&d, &self.sources, &base) + "\n");
-        let parts = [masks.collect::<String>(), neutral(&text), annotations.collect()];
-        (parts.concat(), told)
+        told
     }
 
     /// Everything that was found, redacted, for reports; places are seen from the checkout.
@@ -321,16 +346,14 @@ impl Front {
 
     /// Like [`Self::show`], for what is about to build or has been asked for a verdict: says how many there are.
     pub(crate) fn refuse(&self, style: Style, process: &Process, redactor: &Redactor) -> Option<String> {
-        let (printed, text) = self.refusal(style, process, redactor);
-        print(&printed);
-        text
+        self.refusal(style, process, redactor).print()
     }
 
-    /// What [`Self::refuse`] prints, and what it returns.
-    pub(crate) fn refusal(&self, style: Style, process: &Process, redactor: &Redactor) -> (String, Option<String>) {
-        let (mut printed, text) = self.found(style, process, redactor);
-        if text.is_none() {
-            return (printed, text);
+    /// What [`Self::refuse`] prints.
+    pub(crate) fn refusal(&self, style: Style, process: &Process, redactor: &Redactor) -> Told {
+        let mut told = self.found(style, process, redactor);
+        if told.mistakes.is_none() {
+            return told;
         }
         let errors = self.diagnostics.error_count();
         let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
@@ -338,10 +361,10 @@ impl Front {
         if !unsupported.is_empty() {
             let components = if unsupported.len() == 1 { "component is" } else { "components are" };
             let count = unsupported.len();
-            printed.push_str(&format!("{count} {components} not supported by forge: {}\n", unsupported.join(", ")));
+            told.text.push_str(&format!("{count} {components} not supported by forge: {}\n", unsupported.join(", ")));
         }
-        printed.push_str(&format!("{}; nothing was started.\n", counted(errors, warnings)));
-        (printed, text)
+        told.text.push_str(&format!("{}; nothing was started.\n", counted(errors, warnings)));
+        told
     }
 }
 

@@ -55,6 +55,7 @@ mod run;
 mod script;
 mod secret;
 mod signals;
+mod stdio;
 mod sweep_command;
 mod template;
 mod upgrade;
@@ -76,7 +77,11 @@ pub fn run() -> ExitCode {
     let cli = match cli::Cli::try_parse_from(cli::normalise(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            match error.use_stderr() {
+                // It repeats what it was given.
+                true if workflow_command::obeyed() => stdio::print_aside(&error.render().to_string()),
+                _ => drop(error.print()),
+            }
             return match error.kind() {
                 clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => Code::Success,
                 clap::error::ErrorKind::InvalidSubcommand => Code::UnknownCommand,

@@ -1,4 +1,5 @@
-//! Diagnostic logs: on stderr or in a file, never among the build's output, redacted like everything else.
+//! Diagnostic logs: on stderr or in a file, never among the build's output, redacted like everything else; where GitHub's
+//! runner reads stderr, nothing in them is a workflow command.
 //!
 //! `FORGE_LOG` is a filter such as `debug` or `forge_action=trace`; `PACKER_LOG=1` and step debugging on Actions
 //! (`RUNNER_DEBUG=1`) mean `debug`. `FORGE_LOG_FILE` and `PACKER_LOG_PATH` name a file; `FORGE_LOG_FORMAT=json` makes
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::secret::Redactor;
+use crate::workflow_command::{neutral, obeyed};
 
 /// Our own steps and the requests to services, without the bytes on the wire.
 const DEBUG: &str = "info,forge_action=debug,bollard=debug";
@@ -42,7 +44,7 @@ pub(crate) fn start(environment: &[(String, String)], redactor: &Redactor) -> io
         Some((name, path, opened)) => Target::File(opened.map_err(|error| invalid(name, path, &error))?),
         None => Target::Stderr,
     };
-    let writer = Redacted { target: Arc::new(Mutex::new(target)), redactor: redactor.clone() };
+    let writer = Redacted { target: Arc::new(Mutex::new(target)), redactor: redactor.clone(), obeyed: obeyed() };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer);
     match set("FORGE_LOG_FORMAT") {
         Some("json") => subscriber.json().init(),
@@ -63,6 +65,8 @@ enum Target {
 struct Redacted {
     target: Arc<Mutex<Target>>,
     redactor: Redactor,
+    /// A runner may read it.
+    obeyed: bool,
 }
 
 impl<'a> MakeWriter<'a> for Redacted {
@@ -76,6 +80,8 @@ impl<'a> MakeWriter<'a> for Redacted {
 impl Write for Redacted {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = self.redactor.redact(&String::from_utf8_lossy(line));
+        // In a file too: it may be /dev/stderr.
+        let text = if self.obeyed { neutral(&text) } else { text.as_str().into() };
         if let Ok(mut target) = self.target.lock() {
             let _ = match &mut *target {
                 Target::Stderr => io::stderr().write_all(text.as_bytes()),

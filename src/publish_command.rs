@@ -13,7 +13,6 @@ use crate::publish::{self, Choice, Order, Version, Wanted};
 use crate::report::record::{Build, State};
 use crate::report_command;
 use crate::secret::Redactor;
-use crate::workflow_command::neutral;
 
 /// Publishes and says each thing that it does.
 pub(crate) async fn run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> ExitCode {
@@ -57,7 +56,7 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
         dry: args.dry_run,
         repository: process.var("GITHUB_REPOSITORY").map(str::to_owned),
     };
-    Ok(publish_all(&subjects, &order, &services, process, redactor).await)
+    Ok(publish_all(&subjects, &order, &services, redactor).await)
 }
 
 /// Publishes, with a line for each thing.
@@ -65,15 +64,13 @@ pub(crate) async fn publish_all(
     subjects: &[publish::Subject],
     order: &Order,
     services: &Services,
-    process: &Process,
     redactor: &Redactor,
 ) -> Vec<Build> {
     if order.dry {
         print("Nothing is changed; this is what would be done:\n");
     }
     publish::publish(subjects, order, services, redactor, |subject, did| {
-        let line = redactor.redact(&format!("{}: {did}\n", subject.build.name));
-        print(&if process.on_actions() { neutral(&line) } else { line });
+        print(&redactor.redact(&format!("{}: {did}\n", subject.build.name)));
     })
     .await
 }

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::{Process, print};
+use crate::app::{Process, print, print_json};
 use crate::cli::ReportArgs;
 use crate::exit_code::ExitCode;
 use crate::report::record::SCHEMA;
 use crate::report::{self, Jobs, Matrix, Record};
-use crate::workflow_command::neutral;
 
 /// Prints the joined record. Fails when a build failed or left no record.
 pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
@@ -18,8 +17,6 @@ pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
             .and_then(|text| Matrix::read(&text).map_err(|error| format!("{}: {error}", path.display())))
             .map(Some),
     };
-    // What guests printed is in it, and GitHub's runner obeys some lines.
-    let print = |text: &str| print(&if process.on_actions() { neutral(text) } else { text.to_owned() });
     let paths: Vec<PathBuf> = args.records.iter().map(|path| process.cwd.join(path)).collect();
     let (expected, records) = match expected.and_then(|expected| Ok((expected, read(&paths)?))) {
         Ok(read) => read,
@@ -41,7 +38,7 @@ pub(crate) fn run(args: &ReportArgs, process: &Process) -> ExitCode {
         }
     }
     if args.json {
-        print(&(serde_json::to_string_pretty(&joined).unwrap_or_default() + "\n"));
+        print_json(&(serde_json::to_string_pretty(&joined).unwrap_or_default() + "\n"));
     } else {
         print(&report::summary(&joined));
     }

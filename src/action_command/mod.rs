@@ -237,7 +237,7 @@ async fn run_jobs(
         if !wrong && planned.is_empty() {
             app::print("The configuration is valid.\n");
         } else if !wrong {
-            app::print(&workflow_command::neutral(&redactor.redact(&table(&planned))));
+            app::print(&redactor.redact(&table(&planned)));
         }
         let titles = if wrong { Vec::new() } else { tasks::titles(&planned, redactor) };
         let mut record = reporting.record_of_plan(titles, process.started);
@@ -261,9 +261,9 @@ fn moved(process: &Process, folder: &Path) -> std::io::Result<Process> {
 }
 
 fn fail(text: &str) {
-    app::print(&(workflow_command::command("error", &[("title", Some("forge".to_owned()))], text) + "\n"));
+    app::print_commands(&(workflow_command::command("error", &[("title", Some("forge".to_owned()))], text) + "\n"));
 }
 
 fn warn(text: &str) {
-    app::print(&(workflow_command::command("warning", &[("title", Some("forge".to_owned()))], text) + "\n"));
+    app::print_commands(&(workflow_command::command("warning", &[("title", Some("forge".to_owned()))], text) + "\n"));
 }

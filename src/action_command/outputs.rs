@@ -70,7 +70,7 @@ impl Done {
     /// Takes the run's record. Lines that no check run marks are marked by the runner.
     pub(super) fn take(&mut self, record: Record, inputs: &Inputs, annotated: bool) {
         if !annotated {
-            app::print(&marks(&record));
+            app::print_commands(&marks(&record));
         }
         self.summary = inputs.summary.then(|| report::summary(&record));
         self.record = Some(record);

@@ -107,8 +107,7 @@ async fn try_run(
         dry: false,
         repository: trigger.map(|trigger| trigger.repository.clone()),
     };
-    let published =
-        publish_command::publish_all(&choice.subjects, &order, &services, step.process, step.redactor).await;
+    let published = publish_command::publish_all(&choice.subjects, &order, &services, step.redactor).await;
     let mut record = Record {
         schema: crate::report::record::SCHEMA,
         forge: about.forge,

@@ -65,20 +65,20 @@ pub(crate) async fn run(args: &PlanArgs, process: &Process, redactor: &Redactor)
     };
     let for_programs = args.json || args.matrix;
     let style = if for_programs { Style::Plain } else { app::style(process, true) };
-    let (told, mistakes) = front.refusal(style, process, redactor);
-    if for_programs {
-        app::print_aside(&told)
-    } else {
-        app::print(&told)
-    }
+    let told = front.refusal(style, process, redactor);
+    let mistakes = if for_programs { told.print_aside() } else { told.print() };
     if mistakes.is_some() {
         if args.json {
-            app::print(&(front.json(redactor) + "\n"));
+            app::print_json(&(front.json(redactor) + "\n"));
         }
         return ExitCode::Failed;
     }
     let output = redactor.redact(&output);
-    app::print(&if process.on_actions() { crate::workflow_command::neutral(&output) } else { output });
+    if for_programs {
+        app::print_json(&output)
+    } else {
+        app::print(&output)
+    }
     ExitCode::Success
 }
 

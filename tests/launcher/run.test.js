@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -207,6 +208,18 @@ describe('the log', () => {
     await post.ended;
     assert.match(post.output, /^\.\.\. ::error::injected$/m);
     assert.doesNotMatch(post.output, /^\s*::/m);
+  });
+});
+
+describe('words of the launcher', () => {
+  it('hold no command of whoever is quoted', () => {
+    const said = 'a certificate of ##[error]evil\n::error::evil\r ::group::evil';
+    const script = `const { say, warn } = require('./dist/launcher.js'); say(process.argv[1]); warn(process.argv[1]);`;
+    const output = execFileSync(process.execPath, ['-e', script, said], { cwd: ROOT, encoding: 'utf8' });
+    const [plain, command, ...rest] = output.split(/\r\n|\n|\r/);
+    assert.equal(plain, 'forge-action: a certificate of ## [error]evil ::error::evil  ::group::evil');
+    assert.ok(command.startsWith('::warning title=forge-action::'), 'one command, of which all of it is the text');
+    assert.deepEqual(rest, ['']);
   });
 });
 

@@ -48,6 +48,7 @@ mod data;
 mod docker_build;
 mod docs;
 mod fmt;
+mod foreign_output;
 mod functions;
 mod github_act;
 mod github_channels;

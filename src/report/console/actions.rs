@@ -11,7 +11,7 @@ use super::messages::{endings, messages};
 use super::{Page, stamp};
 use crate::report::{Reporter, RunView};
 use crate::run::event::{Event, EventKind, Phase};
-use crate::workflow_command::{command, neutral};
+use crate::workflow_command::command;
 
 /// A build that has waited so long for the log gets it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,13 +62,13 @@ impl Actions {
     fn begin(&mut self, group: (usize, Phase), view: &RunView) {
         self.end();
         let name = view.builds.get(group.0).map_or("", |build| build.title.name.as_str());
-        self.page.line(&command("group", &[], &format!("{name}: {}", group.1.words())));
+        self.page.command(&command("group", &[], &format!("{name}: {}", group.1.words())));
         self.open = Some(group);
     }
 
     fn end(&mut self) {
         if self.open.take().is_some() {
-            self.page.line(&command("endgroup", &[], ""));
+            self.page.command(&command("endgroup", &[], ""));
         }
     }
 
@@ -118,8 +118,7 @@ impl Reporter for Actions {
     fn event(&mut self, event: &Event, view: &RunView) {
         let phase = view.build(event).and_then(|build| build.phase);
         for message in messages(event, view) {
-            let text =
-                format!("{}{}", stamp(self.timestamps && message.build.is_some(), event.at), neutral(&message.text));
+            let text = format!("{}{}", stamp(self.timestamps && message.build.is_some(), event.at), message.text);
             match (event.build, phase) {
                 (Some(build), Some(phase)) if message.build.is_some() => {
                     self.say((build, phase), event.at, &text, view)
@@ -134,7 +133,7 @@ impl Reporter for Actions {
             (EventKind::PhaseFinished { phase }, Some(build)) => self.close((build, *phase), view),
             (EventKind::RunFinished { .. }, _) => {
                 self.clear(view);
-                endings(view).iter().for_each(|message| self.page.line(&neutral(&message.text)));
+                endings(view).iter().for_each(|message| self.page.line(&message.text));
                 for (build, error) in view.failed() {
                     let place = build.failed_step().and_then(|step| step.title.place.as_deref());
                     let (file, line) =
@@ -142,7 +141,7 @@ impl Reporter for Actions {
                     let title = format!("Build {} failed", build.title.name);
                     let properties =
                         [("file", file.map(str::to_owned)), ("line", line.map(str::to_owned)), ("title", Some(title))];
-                    self.page.line(&command("error", &properties, error));
+                    self.page.command(&command("error", &properties, error));
                 }
             }
             _ => {}

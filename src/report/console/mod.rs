@@ -10,6 +10,7 @@ pub(crate) use machine_readable::machine_line;
 use std::io::Write as _;
 
 use super::Reporter;
+use crate::workflow_command::neutral;
 
 /// Who reads the console.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,15 +30,14 @@ pub(crate) struct ConsoleOptions {
 
 /// The reporter for stdout.
 pub(crate) fn console(options: &ConsoleOptions) -> Box<dyn Reporter + Send> {
+    let page = Page { text: String::new(), target: Box::new(std::io::stdout()), obeyed: options.actions };
     match options {
-        ConsoleOptions { machine_readable: true, .. } => {
-            Box::new(machine_readable::MachineReadable::new(Page::stdout()))
-        }
+        ConsoleOptions { machine_readable: true, .. } => Box::new(machine_readable::MachineReadable::new(page)),
         ConsoleOptions { actions: true, .. } => {
-            Box::new(actions::Actions::new(Page::stdout(), options.timestamps, options.marks_lines))
+            Box::new(actions::Actions::new(page, options.timestamps, options.marks_lines))
         }
         ConsoleOptions { terminal: true, .. } => Box::new(terminal::Terminal::new(options.timestamps, options.colour)),
-        _ => Box::new(plain::Plain::new(Page::stdout(), options.timestamps)),
+        _ => Box::new(plain::Plain::new(page, options.timestamps)),
     }
 }
 
@@ -46,17 +46,25 @@ pub(crate) fn console(options: &ConsoleOptions) -> Box<dyn Reporter + Send> {
 struct Page {
     text: String,
     target: Box<dyn std::io::Write + Send>,
+    /// A runner reads it, and obeys workflow commands.
+    obeyed: bool,
 }
 
 /// Bytes that come together before a write.
 const FULL: usize = 64 << 10;
 
 impl Page {
-    fn stdout() -> Self {
-        Self { text: String::new(), target: Box::new(std::io::stdout()) }
+    /// Lines of text, in which nothing is a workflow command.
+    fn line(&mut self, line: &str) {
+        if self.obeyed { self.add(&neutral(line)) } else { self.add(line) }
     }
 
-    fn line(&mut self, line: &str) {
+    /// A workflow command of our own.
+    fn command(&mut self, command: &str) {
+        self.add(command);
+    }
+
+    fn add(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
         if self.text.len() >= FULL {
