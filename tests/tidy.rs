@@ -212,6 +212,35 @@ fn every_file_says_what_it_owns() {
     assert!(silent.is_empty(), "without module documentation:\n{}", silent.join("\n"));
 }
 
+/// Whoever opens the repository reads these names first.
+#[test]
+fn the_top_folder_holds_what_is_known() {
+    let known = [
+        "CONTRIBUTING.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "action.yml",
+        "clippy.toml",
+        "deny.toml",
+        "dist",
+        "docs",
+        "examples",
+        "rustfmt.toml",
+        "script",
+        "src",
+        "target",
+        "tests",
+    ];
+    let names = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // Hidden ones are those of tools.
+    let others: Vec<String> = names.filter(|name| !name.starts_with('.') && !known.contains(&name.as_str())).collect();
+    assert!(others.is_empty(), "unknown files in the top folder: {}", others.join(", "));
+}
+
 #[test]
 fn nothing_unfinished_stays() {
     let marks = ["todo!(", "unimplemented!(", "dbg!(", "FIXME", "XXX", "allow(dead_code)", "allow(unused"];
