@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::cancel::Gate;
 use crate::support::{Image, Ran, Workspace, docker, setting, wait};
 
 const TEMPLATE: &str = r#"
@@ -178,30 +181,61 @@ pub(crate) fn cancellable(marker: &str) -> Workspace {
     ))
 }
 
+/// After the first signal; the runner's second one comes at 7.5 s.
+const LEAVES_WITHIN: Duration = Duration::from_secs(6);
+
+/// Sends what the runner sends for a cancelled job, until main has left: how long that took, and what was sent.
+fn cancel(main: &mut Child) -> (Duration, Vec<&'static str>) {
+    let (begun, mut sent) = (Instant::now(), Vec::new());
+    while main.try_wait().unwrap().is_none() {
+        for (name, milliseconds) in [("INT", 0), ("TERM", 7_500), ("KILL", 10_000)] {
+            if !sent.contains(&name) && begun.elapsed() >= Duration::from_millis(milliseconds) {
+                let pid = main.id().to_string();
+                Command::new("kill").args([&format!("-{name}"), &pid]).stderr(Stdio::null()).status().unwrap();
+                sent.push(name);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (begun.elapsed(), sent)
+}
+
 #[test]
 fn cancelled_as_the_runner_does_it() {
     let marker = format!("cancel{}", std::process::id());
     let workspace = cancellable(&marker);
     let mut main = entry(&workspace, "main.js", &[]).stdout(Stdio::null()).spawn().unwrap();
     wait("the container", || !containers_with(&marker).is_empty());
-    let signal = |name: &str, pid: u32| {
-        Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
-    };
-    let begun = Instant::now();
-    signal("INT", main.id());
-    let mut terminated = false;
-    while main.try_wait().unwrap().is_none() {
-        if !terminated && begun.elapsed() > Duration::from_millis(7500) {
-            signal("TERM", main.id());
-            terminated = true;
-        }
-        if begun.elapsed() > Duration::from_secs(10) {
-            signal("KILL", main.id());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let (took, sent) = cancel(&mut main);
+    assert!(took < LEAVES_WITHIN, "main took {took:?}");
+    assert_eq!(sent, ["INT"]);
     let post = entry(&workspace, "post.js", &saved_state(&workspace)).output().unwrap();
     assert!(post.status.success(), "{}", String::from_utf8_lossy(&post.stdout));
+    assert_eq!(containers_with(&marker), "");
+}
+
+#[test]
+fn cancelled_while_the_engine_is_slow() {
+    let marker = format!("slow{}", std::process::id());
+    let engine = Gate::open();
+    let workspace = cancellable(&marker).env("DOCKER_HOST", engine.address.as_str());
+    let mut main = entry(&workspace, "main.js", &[]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the container", || !containers_with(&marker).is_empty());
+    engine.closed.store(true, Ordering::Relaxed);
+    let (took, sent) = cancel(&mut main);
+    assert!(took < LEAVES_WITHIN, "main took {took:?}");
+    assert_eq!(sent, ["INT"], "it left by itself, before the runner's second signal");
+    assert!(!containers_with(&marker).is_empty(), "the engine did not hear of anything");
+    let closed = Arc::clone(&engine.closed);
+    let answers = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        closed.store(false, Ordering::Relaxed);
+    });
+    let post = entry(&workspace, "post.js", &saved_state(&workspace)).output().unwrap();
+    answers.join().unwrap();
+    let log = String::from_utf8_lossy(&post.stdout);
+    assert!(post.status.success() && log.contains("is still running") && log.contains("the build has ended"), "{log}");
+    assert!(!log.contains("sending"), "a second signal would have it stop waiting: {log}");
     assert_eq!(containers_with(&marker), "");
 }
 

@@ -160,13 +160,13 @@ fn an_interrupt_during_a_push_ends_it_and_keeps_the_image() {
 }
 
 /// The engine behind an address of our own, whose answers can be held back.
-struct Gate {
-    address: String,
-    closed: Arc<AtomicBool>,
+pub(crate) struct Gate {
+    pub address: String,
+    pub closed: Arc<AtomicBool>,
 }
 
 impl Gate {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp://{}", listener.local_addr().unwrap());
         let closed = Arc::new(AtomicBool::new(false));
