@@ -65,6 +65,7 @@ mod inputs;
 mod inventory;
 mod logs;
 mod machine_readable;
+mod no_network;
 mod old_format;
 mod plan;
 mod post_processing;
