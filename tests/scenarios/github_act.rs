@@ -1,8 +1,7 @@
 //! The whole way: a workflow under act, with GitHub's server behind it.
 
-use std::process::{Command, Stdio};
-
 use crate::action::checkout;
+use crate::support::act::Act;
 use crate::support::github::Github;
 use crate::support::{events, setting};
 
@@ -44,25 +43,9 @@ fn a_pull_request_shows_its_images_and_what_failed() {
         ],
     );
     let event = events::pull_request(&lab, events::OWN);
-    let event_file = folder.path().join("event.json");
-    std::fs::write(&event_file, event.to_string()).unwrap();
-    let run = |number: &str| {
-        let output = Command::new(setting("FORGE_TEST_ACT"))
-            .args(["pull_request", "-W", ".github/workflows/images.yml", "-P", "ubuntu-latest=-self-hosted"])
-            .args(["--no-cache-server", "--pull=false", "-e", event_file.to_str().unwrap()])
-            .args(["--var", &format!("FORGE_BINARY={}", env!("CARGO_BIN_EXE_forge"))])
-            .args(["-s", &format!("GITHUB_TOKEN={}", lab.at("token"))])
-            .args(["--env", &format!("GITHUB_API_URL={}", lab.at("endpoint"))])
-            .args(["--env", &format!("GITHUB_RUN_ID={number}")])
-            .args(["--env", &format!("ACTIONS_RESULTS_URL={}", lab.at("results"))])
-            .args(["--env", &format!("ACTIONS_RUNTIME_TOKEN={}", lab.at("runtime_token"))])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-    };
-    let log = run("1");
+    let act = Act { lab: &lab, folder: folder.path() };
+    let run = |number| act.run("images.yml", ("pull_request", &event), (number, lab.at("runtime_token"))).log;
+    let log = run(1);
     let checks = lab.checks();
     let of = |name: &str| {
         let found =
@@ -83,7 +66,7 @@ fn a_pull_request_shows_its_images_and_what_failed() {
     assert!(first.contains("❌ 1 of 2 builds failed") && first.contains(&repository), "{first}");
     // Mended, and run again.
     std::fs::write(folder.path().join("images/broken/broken.pkr.hcl"), FAILING.replace("exit 3", "exit 0")).unwrap();
-    let log = run("2");
+    let log = run(2);
     assert!(lab.comment().contains("✅ 2 builds succeeded"), "{}\n{log}", lab.comment());
     lab.took_everything();
 }

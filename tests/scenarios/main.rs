@@ -47,6 +47,7 @@ mod console;
 mod data;
 mod docker_build;
 mod docs;
+mod example_workflows;
 mod fmt;
 mod foreign_output;
 mod functions;

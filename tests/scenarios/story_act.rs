@@ -2,11 +2,12 @@
 //! its record, a pull request shows what it changes, its preview goes when it is closed, and tags publish what was built.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::action::checkout;
+use crate::support::act::{Act, example};
 use crate::support::events::repository;
 use crate::support::github::Github;
 use crate::support::pushed::{digest, tags};
@@ -31,23 +32,6 @@ build {
 }
 "#;
 
-/// An example workflow, with this checkout as the action and the lab's token.
-fn workflow(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/workflows").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    // The lab's registry has no logins.
-    let (before, login) = text.split_once("      - name: Log in to the registry\n").unwrap_or((&text, ""));
-    let rest = login.find("      - uses: org/").map_or(login, |at| &login[at..]);
-    let text = format!("{before}{rest}");
-    let own = text.lines().find(|line| line.contains("uses: org/forge-action")).unwrap().to_owned();
-    let ours = "          binary-path: ${{ vars.FORGE_BINARY }}\n          github-token: ${{ secrets.GITHUB_TOKEN }}";
-    let given = format!("{own}\n        with:\n");
-    if text.contains(&given) {
-        return text.replace(&given, &format!("      - uses: ./\n        with:\n{ours}\n"));
-    }
-    text.replace(&own, &format!("      - uses: ./\n        with:\n{ours}"))
-}
-
 /// A repository with its server, whose workflows run under act.
 struct Story {
     lab: Github,
@@ -57,7 +41,6 @@ struct Story {
 /// A workflow run of the lab.
 struct Run {
     id: u64,
-    token: String,
     log: String,
 }
 
@@ -67,24 +50,9 @@ impl Story {
         let made = self.lab.ask("repository", &json!({ "runs": [about] }));
         let run = &made["runs"][0];
         let (id, token) = (run["id"].as_u64().unwrap(), run["runtime_token"].as_str().unwrap().to_owned());
-        let mut run = Run { id, token, log: String::new() };
-        let file = self.folder.path().join(".git/event.json");
-        std::fs::write(&file, event.to_string()).unwrap();
-        let output = Command::new(setting("FORGE_TEST_ACT"))
-            .args([name, "-W", &format!(".github/workflows/{workflow}"), "-P", "ubuntu-latest=-self-hosted"])
-            .args(["--no-cache-server", "--pull=false", "-e", file.to_str().unwrap()])
-            .args(["--var", &format!("FORGE_BINARY={}", env!("CARGO_BIN_EXE_forge"))])
-            .args(["-s", &format!("GITHUB_TOKEN={}", self.lab.at("token"))])
-            .args(["--env", &format!("GITHUB_API_URL={}", self.lab.at("endpoint"))])
-            .args(["--env", &format!("GITHUB_RUN_ID={}", run.id)])
-            .args(["--env", &format!("ACTIONS_RESULTS_URL={}", self.lab.at("results"))])
-            .args(["--env", &format!("ACTIONS_RUNTIME_TOKEN={}", run.token)])
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        run.log = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        run
+        let act = Act { lab: &self.lab, folder: self.folder.path() };
+        let log = act.run(workflow, (name, event), (id, &token)).log;
+        Run { id, log }
     }
 
     /// A push to the main branch, whose run ends well.
@@ -174,8 +142,8 @@ fn a_change_is_shown_merged_and_published() {
     );
     let files = [
         (".github/forge.yml", images),
-        (".github/workflows/preview.yml", workflow("preview.yml")),
-        (".github/workflows/publish.yml", workflow("publish.yml")),
+        (".github/workflows/preview.yml", example("preview.yml")),
+        (".github/workflows/publish.yml", example("publish.yml")),
         ("images/other.pkr.hcl", OTHER.replace("BASE", &base).replace("REPOSITORY", &other)),
     ];
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();

@@ -1,5 +1,6 @@
 //! The program under test, a folder of its own for each test, and questions to the real engine.
 
+pub(crate) mod act;
 pub(crate) mod commands;
 pub(crate) mod events;
 pub(crate) mod gate;
