@@ -82,6 +82,40 @@ fn a_fan_out_is_planned_built_by_a_job_each_and_reported_as_one() {
     lab.took_everything();
 }
 
+/// On runners of one's own, whose labels come from the file of images. act does not tell a job its number in the matrix
+/// (`strategy.job-index`); the entries tell them apart.
+#[test]
+fn fifty_builds_of_five_jobs_are_one_comment_and_one_summary() {
+    let lab = Github::start();
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..50).map(|n| if n == 7 { "bad7".to_owned() } else { format!("b{n}") }).collect();
+    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let workflow = example("fan-out-arc.yml");
+    let grouped = workflow.replace("command: plan\n", "command: plan\n          group: 10\n");
+    assert_ne!(workflow, grouped);
+    checkout(
+        folder.path(),
+        events::OWN,
+        &[
+            (".github/workflows/fan-out-arc.yml", &grouped),
+            (".github/forge.yml", "defaults:\n  runs-on: arc-docker\nimages:\n  all:\n    template: images/all\n"),
+            ("images/all/image.pkr.hcl", &text),
+        ],
+    );
+    let artifacts = tempfile::tempdir().unwrap();
+    let act = Act { lab: &lab, folder: folder.path() };
+    let event = events::pull_request(&lab, events::OWN);
+    let acted = act.run_with_its_artifacts("fan-out-arc.yml", ("pull_request", &event), 43, artifacts.path());
+    assert!(!acted.succeeded, "one of the builds fails:\n{}", acted.log);
+    assert_eq!(records(artifacts.path(), 43).len(), 6, "five jobs and their plan");
+    let comment = lab.comment();
+    assert!(comment.contains("❌ 1 of 50 builds failed") && comment.contains("all/null.b49"), "{comment}");
+    assert_eq!(comment.matches("✅ success").count(), 49, "{comment}");
+    assert!(acted.log.contains("Summary - ### ❌ 1 of 50 builds failed"), "{}", acted.log);
+    assert_eq!((lab.check("forge")["conclusion"].as_str(), lab.checks().len()), (Some("failure"), 51));
+    lab.took_everything();
+}
+
 #[test]
 fn one_job_builds_the_images_and_later_steps_have_their_id() {
     let lab = Github::start();

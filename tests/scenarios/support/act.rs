@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::github::Github;
 use super::setting;
 
+/// Runners that the examples name: this machine is all of them.
+const LABELS: &[&str] = &["ubuntu-latest", "arc-small", "arc-docker"];
+
 /// A checkout and its GitHub.
 pub(crate) struct Act<'a> {
     pub lab: &'a Github,
@@ -49,7 +52,8 @@ impl Act<'_> {
         std::fs::write(&file, event.to_string()).unwrap();
         let mut command = Command::new(setting("FORGE_TEST_ACT"));
         command
-            .args([name, "-W", &format!(".github/workflows/{workflow}"), "-P", "ubuntu-latest=-self-hosted"])
+            .args([name, "-W", &format!(".github/workflows/{workflow}")])
+            .args(LABELS.iter().flat_map(|label| ["-P".to_owned(), format!("{label}=-self-hosted")]))
             .args(["--no-cache-server", "--pull=false", "-e", file.to_str().unwrap()])
             .args(["--var", &format!("FORGE_BINARY={}", env!("CARGO_BIN_EXE_forge"))])
             .args(["-s", &format!("GITHUB_TOKEN={}", self.lab.at("token"))])
