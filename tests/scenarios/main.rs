@@ -50,6 +50,7 @@ mod docs;
 mod example_workflows;
 mod fmt;
 mod foreign_output;
+mod forks;
 mod functions;
 mod github_act;
 mod github_channels;
