@@ -54,7 +54,8 @@ impl Act<'_> {
         command
             .args([name, "-W", &format!(".github/workflows/{workflow}")])
             .args(LABELS.iter().flat_map(|label| ["-P".to_owned(), format!("{label}=-self-hosted")]))
-            .args(["--no-cache-server", "--pull=false", "-e", file.to_str().unwrap()])
+            // Of a failed job, too, nothing stays on this machine.
+            .args(["--no-cache-server", "--pull=false", "--rm", "-e", file.to_str().unwrap()])
             .args(["--var", &format!("FORGE_BINARY={}", env!("CARGO_BIN_EXE_forge"))])
             .args(["-s", &format!("GITHUB_TOKEN={}", self.lab.at("token"))])
             .args(["--env", &format!("GITHUB_API_URL={}", self.lab.at("endpoint"))])
