@@ -503,6 +503,27 @@ def packages(lab):
 
 
 @area
+def attestations(lab):
+    digest = "sha256:" + "1" * 64
+    statement = {"predicateType": "https://slsa.dev/provenance/v1", "subject": [{"name": "a", "digest": {"sha256": "1" * 64}}]}
+    bundles = [{"mediaType": str(n), "dsseEnvelope": {"payload": base64.b64encode(json.dumps(statement).encode()).decode()}} for n in range(3)]
+    other = {"dsseEnvelope": {"payload": base64.b64encode(json.dumps(statement | {"predicateType": "https://other"}).encode()).decode()}}
+    lab.door("repository", {"attestations": [*bundles, other]})
+    path = f"{R}/attestations/{digest}"
+    assert len(lab.api("GET", path).json()["attestations"]) == 4 and len(lab.api("GET", f"{path}?predicate_type=provenance").json()["attestations"]) == 3
+    first = lab.api("GET", f"{path}?predicate_type=https://slsa.dev/provenance/v1&per_page=2")
+    assert [a["bundle"]["mediaType"] for a in first.json()["attestations"]] == ["2", "1"]
+    second = lab.api("GET", first.headers["Link"].split("<")[1].split(">")[0].replace("per_page=2", "per_page=5"), described=False)
+    assert [a["bundle"]["mediaType"] for a in second.json()["attestations"]] == ["0"] and "Link" not in second.headers
+    lab.door("settings", {"inline_bundles": False})
+    there = lab.api("GET", path).json()["attestations"][-1]
+    assert "bundle" not in there and requests.get(there["bundle_url"]).headers["Content-Type"] == "application/x-snappy"
+    lab.refused("Not Found", method="GET", path=f"{R}/attestations/sha256:{'2' * 64}", want=404)
+    lab.door("tokens", [{"token": "poor", "permissions": {"contents": "read"}}])
+    lab.refused("not accessible", method="GET", path=path, token="poor", want=403)
+
+
+@area
 def both_addresses(lab):
     for base in (lab.place["endpoint"], lab.place["enterprise"]):
         shown = lab.api("POST", f"{R}/issues/7/comments", {"body": "x"}, base=base, want=201).json()

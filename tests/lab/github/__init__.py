@@ -4,7 +4,7 @@ description  GitHub's own description of its API: which requests it allows, whic
 answers      answers, refusals, pages
 state        what is kept: repositories, tokens, apps, rules, calls
 access       who may do what, and how often
-checks, comments, pulls, commits, releases, runs, packages, app   the REST calls, each beside the limits that the description is silent about
+attestations, checks, comments, pulls, commits, releases, runs, packages, app   the REST calls, each beside the limits that the description is silent about
 graphql      one mutation and one query
 artifacts    the runner's artifact service and the store behind signed addresses
 proxy        the lab as api.github.com, and the tests' registry as ghcr.io

@@ -7,7 +7,7 @@ import zipfile
 
 from werkzeug.wrappers import Response
 
-from . import artifacts, checks, comments, releases
+from . import artifacts, attestations, checks, comments, releases
 from .proxy import start as start_proxy
 from .state import ACTIONS, HEAD, Rate, Token, node
 
@@ -151,6 +151,7 @@ def repository(lab, data):
         "check_runs": [_check(repo, given) for given in data.get("check_runs", [])],
         "runs": [{k: run[k] for k in ("id", "runtime_token")} for run in map(repo.add_run, data.get("runs", []))],
         "artifacts": [_artifact(repo, given) for given in data.get("artifacts", [])],
+        "attestations": [attestations.add(repo, given) for given in data.get("attestations", [])],
         "releases": [releases.add(repo, given, "octocat")["id"] for given in data.get("releases", [])],
     }
 

@@ -9,7 +9,7 @@ import time
 
 from werkzeug.wrappers import Request, Response
 
-from . import access, app, artifacts, checks, comments, commits, graphql, packages, pulls, releases, runs  # noqa: F401, the handlers enter themselves
+from . import access, app, artifacts, attestations, checks, comments, commits, graphql, packages, pulls, releases, runs  # noqa: F401, the handlers enter themselves
 from .answers import Answer, Refused, not_found
 from .control import control
 from .routes import ROUTES
