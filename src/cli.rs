@@ -1,5 +1,6 @@
 //! The command line: clap types, and the peer's habits on top: one dash or two, `-flag=false`, comma lists.
 
+mod attestation;
 mod publish;
 mod sweep;
 
@@ -13,6 +14,7 @@ pub(crate) use sweep::SweepArgs;
 
 use crate::engine::OnError;
 use crate::eval::duration;
+pub(crate) use attestation::AttestationArgs;
 pub(crate) use publish::PublishArgs;
 
 /// Machine images from unmodified Packer templates.

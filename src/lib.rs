@@ -12,6 +12,7 @@
 mod action;
 mod action_command;
 mod app;
+mod attestation;
 #[cfg(feature = "aws")]
 mod aws;
 mod builder;

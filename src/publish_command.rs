@@ -1,5 +1,7 @@
 //! `forge publish`: recorded images get the names of a version.
 
+mod evidence;
+
 use std::path::PathBuf;
 
 use crate::app::{self, Process, print, take_role};
@@ -47,6 +49,7 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
         if !args.region.is_empty() {
             subject.settings.regions = Some(args.region.clone());
         }
+        evidence::settle(&args.attestation, &mut subject.settings.attestation);
     }
     let others = publish::versions(args.beside.iter().map(String::as_str));
     let order = Order {
@@ -54,7 +57,8 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
         others,
         force: args.force,
         dry: args.dry_run,
-        repository: process.var("GITHUB_REPOSITORY").map(str::to_owned),
+        repository: evidence::repository(&args.attestation, process),
+        evidence: evidence::evidence(&args.attestation, &subjects, process, redactor).await?,
     };
     Ok(publish_all(&subjects, &order, &services, redactor).await)
 }

@@ -93,9 +93,11 @@ fn read_file(path: &Path) -> Result<Record, String> {
 
 /// A record of a newer form may say things that this program would leave out.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Record, String> {
-    let record: Record = serde_json::from_slice(bytes).map_err(|error| format!("it is no record of forge: {error}"))?;
+    let mut record: Record =
+        serde_json::from_slice(bytes).map_err(|error| format!("it is no record of forge: {error}"))?;
     if record.schema > SCHEMA {
         return Err(format!("its form {} is newer than this forge knows ({SCHEMA}): use a newer one", record.schema));
     }
+    record.note_origin(bytes);
     Ok(record)
 }

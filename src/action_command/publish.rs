@@ -16,7 +16,7 @@ use crate::diagnostic::Style;
 use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::plan_command::ASKED;
-use crate::publish::{self, Order, Version, Wanted};
+use crate::publish::{self, Evidence, Order, Source, Version, Wanted};
 use crate::publish_command;
 use crate::report::Record;
 use crate::report::record::State;
@@ -58,8 +58,9 @@ async fn try_run(
     let wanted = wanted(&jobs, &services, step).await?;
     let mut past = past(github.as_ref(), trigger, step).await?;
     let mut choice = publish::choose(Some(&wanted), &past.records);
-    let (builds, refused): (Vec<Wanted>, Vec<Wanted>) =
-        choice.missing.drain(..).partition(|one| one.settings.without_record == Some(WithoutRecord::Build));
+    let (builds, refused): (Vec<Wanted>, Vec<Wanted>) = choice.missing.drain(..).partition(|one| {
+        one.settings.without_record == Some(WithoutRecord::Build) && !one.settings.attestation.is_required()
+    });
     if let Some(told) = publish_command::told(&refused) {
         let commit = trigger.and_then(commit).unwrap_or_default();
         return Err(if step.inputs.records.is_empty() { format!("{told}\n{}", past.told(&commit)) } else { told });
@@ -106,6 +107,7 @@ async fn try_run(
         force: step.inputs.force,
         dry: false,
         repository: trigger.map(|trigger| trigger.repository.clone()),
+        evidence: evidence(github.as_ref(), trigger, step),
     };
     let published = publish_command::publish_all(&choice.subjects, &order, &services, step.redactor).await;
     let mut record = Record {
@@ -182,6 +184,20 @@ async fn connect(reporting: &Reporting, step: &Step<'_>) -> Result<Option<Reposi
     let Some(identity) = step.inputs.identity.clone() else { return Ok(None) };
     let connected = Repository::connect(address, identity, step.redactor).await;
     connected.map(Some).map_err(|error| error.to_string())
+}
+
+/// Where attestations are looked for. The run is of the commit that has the version.
+fn evidence(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Step<'_>) -> Evidence {
+    let nowhere = "there is no token to look for them with: give the input \"github-token\"";
+    Evidence {
+        source: match github {
+            Some(github) => Source::Github(Box::new(github.clone())),
+            None => Source::Nowhere(nowhere.to_owned()),
+        },
+        server: step.process.var("GITHUB_SERVER_URL").unwrap_or("https://github.com").to_owned(),
+        commit: trigger.and_then(commit),
+        folder: step.process.cwd.clone(),
+    }
 }
 
 /// The builds that the jobs mean. Templates are read for their names alone.

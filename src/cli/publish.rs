@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::AwsArgs;
+use super::{AttestationArgs, AwsArgs};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PublishArgs {
@@ -44,6 +44,8 @@ pub(crate) struct PublishArgs {
     /// File with values of variables (.hcl or .json); may be repeated
     #[arg(long, value_name = "FILE")]
     pub var_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub attestation: AttestationArgs,
     #[command(flatten)]
     pub aws: AwsArgs,
 }

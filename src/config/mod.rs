@@ -4,6 +4,7 @@
 //! variables, `event` knows what happens when. A mistake is a diagnostic at its place; the file's own limits keep a
 //! hostile one cheap. `docs/forge.schema.json` says the same to editors, and a test holds the two together.
 
+mod attestation;
 mod event;
 mod mistakes;
 mod path;
@@ -20,6 +21,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+pub(crate) use attestation::Attestation;
 use event::Policy;
 pub(crate) use event::{Do, EventClass};
 use mistakes::Mistakes;

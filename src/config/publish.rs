@@ -2,12 +2,13 @@
 
 use indexmap::IndexMap;
 
+use super::attestation::{Attestation, attestation};
 use super::mistakes::{Mistakes, shown};
 use super::reader::{entries, map, text, texts};
 use super::tree::{Entry, Node};
 use crate::diagnostic::{Diagnostic, Span};
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "repositories",
     "tags",
     "regions",
@@ -18,6 +19,7 @@ pub(super) const KEYS: [&str; 10] = [
     "deprecate-after",
     "ssm-parameter",
     "without-record",
+    "attestation",
 ];
 
 /// A name that a version gives an image.
@@ -81,6 +83,7 @@ pub(crate) struct Publish {
     /// Name of the parameter that has the image's id; `{channel}` in it is each name in turn.
     pub ssm_parameter: Option<String>,
     pub without_record: Option<WithoutRecord>,
+    pub attestation: Attestation,
 }
 
 impl Publish {
@@ -100,6 +103,7 @@ impl Publish {
             deprecate_after: self.deprecate_after.or(defaults.deprecate_after),
             ssm_parameter: self.ssm_parameter.or(defaults.ssm_parameter),
             without_record: self.without_record.or(defaults.without_record),
+            attestation: self.attestation.over(defaults.attestation),
         }
     }
 
@@ -142,8 +146,14 @@ pub(super) fn publish(node: &Node, mistakes: &mut Mistakes<'_>) -> Publish {
             }
             "deprecate-after" => publish.deprecate_after = days(value, mistakes),
             "ssm-parameter" => publish.ssm_parameter = parameter(value, mistakes),
+            "attestation" => publish.attestation = attestation(value, mistakes),
             _ => publish.without_record = without_record(value, mistakes),
         }
+    }
+    if publish.without_record == Some(WithoutRecord::Build) && publish.attestation.is_required() {
+        let diagnostic = Diagnostic::error("\"without-record\" is \"build\", and an attestation is required");
+        let detail = "an image that is built while it is published has none yet";
+        mistakes.push(diagnostic.at(node.span).detail(detail).help("leave out one of them"));
     }
     publish
 }

@@ -153,7 +153,7 @@ fn globs(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<Vec<Str
     Some(globs.into_iter().map(|(glob, _)| glob).collect())
 }
 
-fn path(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<Placed> {
+pub(super) fn path(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<Placed> {
     let text = text(node, what, mistakes)?;
     placed(&text, node.span, mistakes)
 }
@@ -219,6 +219,17 @@ pub(super) fn text(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Opti
         return None;
     }
     Some(text.clone())
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(node: &Node, what: &str, mistakes: &mut Mistakes<'_>) -> Option<bool> {
+    if let Content::Scalar { text, bare: true } = &node.content
+        && let serde_yaml::Value::Bool(value) = meaning(text)
+    {
+        return Some(value);
+    }
+    mistakes.push(wrong(node, what, "true or false"));
+    None
 }
 
 /// A list of such texts with their places.

@@ -5,12 +5,14 @@
 
 #[cfg(feature = "aws")]
 mod ami;
+mod attestation;
 mod choice;
 #[cfg(feature = "docker")]
 mod container;
 mod notes;
 mod version;
 
+pub(crate) use attestation::{Evidence, Source};
 pub(crate) use choice::{Choice, Wanted, choose};
 pub(crate) use notes::notes;
 pub(crate) use version::{Version, versions};
@@ -34,6 +36,7 @@ pub(crate) struct Order {
     pub dry: bool,
     /// The repository on GitHub that publishes, `owner/name`: what others in the same account publish does not count.
     pub repository: Option<String>,
+    pub evidence: Evidence,
 }
 
 /// One image, as a record tells of it.
@@ -54,6 +57,8 @@ pub(crate) enum Did {
     /// It is left as it is, as it should be.
     Left(String),
     Failed(String),
+    /// Somebody who may has signed that it is what it should be.
+    Attested(String),
 }
 
 impl std::fmt::Display for Did {
@@ -63,6 +68,7 @@ impl std::fmt::Display for Did {
             Self::Already(text) => write!(f, "already   {text}"),
             Self::Left(text) => write!(f, "left      {text}"),
             Self::Failed(text) => write!(f, "FAILED    {text}"),
+            Self::Attested(text) => write!(f, "attested  {text}"),
         }
     }
 }
@@ -122,9 +128,13 @@ pub(crate) async fn publish(
 ) -> Vec<Build> {
     let mut builds = Vec::new();
     let clashes = clashes(subjects);
+    let mut attested = attestation::check(subjects, order).await;
     for subject in subjects {
-        let outcome = match clashes.get(&subject.build.name) {
-            Some(clash) => Outcome::failed(clash.clone()),
+        let attested = attested.remove(&subject.build.name).unwrap_or_else(|| Ok(Vec::new()));
+        let refused = attested.as_ref().err().or_else(|| clashes.get(&subject.build.name));
+        attested.iter().flatten().for_each(|did| tell(subject, did));
+        let outcome = match refused {
+            Some(reason) => Outcome::failed(reason.clone()),
             None if is_machine(&subject.build) => machine(subject, order, services, redactor).await,
             None => container(subject, order, services, redactor).await,
         };

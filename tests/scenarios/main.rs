@@ -78,6 +78,7 @@ mod preview_baseline;
 mod preview_reuse;
 mod preview_sweep;
 mod provisioning;
+mod publish_attested;
 mod publish_containers;
 mod publish_github;
 #[cfg(feature = "aws")]

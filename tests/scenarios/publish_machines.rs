@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::amazon_ebs::granted;
 use crate::support::lab::Lab;
 use crate::support::pushed::record;
+use crate::support::sigstore::Sigstore;
 use crate::support::{Ran, Workspace};
 
 const TEMPLATE: &str = r#"
@@ -187,4 +188,34 @@ fn of_two_releases_at_once_the_higher_one_is_latest() {
     assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/latest"), Some(high.clone()));
     assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/1"), Some(low));
     assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/2"), Some(high));
+}
+
+/// A machine image has no digest: the record that names it is what is signed, to the byte.
+#[test]
+fn a_machine_image_is_attested_by_its_record() {
+    let (lab, sigstore) = (Lab::start(), Sigstore::new());
+    let id = image(&lab, "attested");
+    let workspace = folder(&lab, &build(&id));
+    let mut made = record(&[build(&id)]);
+    let sha = "a".repeat(40);
+    made["workflow"] = json!({ "repository": "octo/images", "event": "push", "sha": sha, "workflow": "images",
+        "job": "image", "run_id": 1, "attempt": 1, "url": "https://github.com/octo/images/actions/runs/1" });
+    let path = workspace.file("forge-record.json", made.to_string());
+    let config = CONFIG.replace("publish:", "publish:\n      attestation: { trusted-root: roots.jsonl }");
+    workspace.file(".github/forge.yml", config);
+    workspace.file("roots.jsonl", sigstore.root());
+    let sum = std::process::Command::new("sha256sum").arg(&path).output().unwrap().stdout;
+    let digest = format!("sha256:{}", String::from_utf8(sum).unwrap().split(' ').next().unwrap());
+    let bundle = sigstore.attest(&json!({ "subjects": { "forge-record.json": digest }, "commit": sha }));
+    workspace.file("bundle.json", bundle.to_string());
+    let more = ["--source-repository", "octo/images", "--attestation-bundle", "bundle.json"];
+    let go =
+        || workspace.run(&[&["publish", "--record", "forge-record.json", "--version", "v1.2.3"][..], &more].concat());
+    workspace.file("forge-record.json", format!("{made} "));
+    go().failed().says("its record (sha256:").says(&format!("seen {digest}"));
+    assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/latest"), None);
+    assert_eq!(ids(&lab, "attested").len(), 1, "no copy was made");
+    workspace.file("forge-record.json", made.to_string());
+    go().succeeded().says(&format!("attested  its record ({digest}) by octo/images/.github/workflows/images.yml@"));
+    assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/latest"), Some(id));
 }

@@ -4,6 +4,7 @@
 //! One [`Repository`] is all that reports need. Its errors say which permission a call lacked.
 
 mod artifacts;
+mod attestations;
 mod checks;
 mod comments;
 mod error;

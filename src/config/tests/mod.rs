@@ -396,7 +396,11 @@ fn what_is_said_of_publishing_joins_the_defaults() {
     let config = read_text(
         "\
 defaults:
-  publish: { repositories: [ghcr.io/org/all], regions: [eu-west-1], image-tags: { Team: a, Version: '{version}' } }
+  publish:
+    repositories: [ghcr.io/org/all]
+    regions: [eu-west-1]
+    image-tags: { Team: a, Version: '{version}' }
+    attestation: { required: false, trusted-root: roots.jsonl, signer-workflow: org/a/.github/workflows/a.yml }
 images:
   web:
     template: t
@@ -411,11 +415,12 @@ images:
       deprecate-after: 90d
       ssm-parameter: /forge/{image}/{channel}
       without-record: build
+  vouched: { template: t, publish: { attestation: { required: true, signer-workflow: [org/b/.github/workflows/*@refs/heads/main] } } }
   other: { template: t }
 ",
     )
     .unwrap();
-    let [web, other] = &config.images[..] else { panic!() };
+    let [web, vouched, other] = &config.images[..] else { panic!() };
     let publish = &web.publish;
     assert_eq!(publish.repositories.as_ref().unwrap(), &["ghcr.io/org/web", "127.0.0.1:5000/web"]);
     assert_eq!(publish.names(), [Name::Version, Name::Latest]);
@@ -425,6 +430,13 @@ images:
     assert_eq!((web.on(EventClass::Manual), web.on(EventClass::Tag)), (Do::Publish, Do::Publish));
     assert_eq!(other.publish.repositories.as_ref().unwrap(), &["ghcr.io/org/all"]);
     assert_eq!(other.publish.names(), [Name::Version, Name::Minor, Name::Major, Name::Latest]);
+    let attestation = &vouched.publish.attestation;
+    let signers: Vec<String> = attestation.signers.iter().flatten().map(ToString::to_string).collect();
+    assert_eq!(signers, ["org/b/.github/workflows/*@refs/heads/main"]);
+    assert_eq!(attestation.trusted_root.as_deref(), Some(std::path::Path::new("roots.jsonl")));
+    assert!(attestation.is_required() && !other.publish.attestation.is_required());
+    let alone = read_text("images: {a: {template: t, publish: {attestation: {trusted-root: r}}}}").unwrap();
+    assert!(alone.images[0].publish.attestation.is_required(), "whoever says what it must be wants one");
     assert_eq!((other.publish.without_record, other.on(EventClass::Manual)), (None, Do::Build));
 }
 
@@ -450,6 +462,18 @@ fn mistakes_in_publishing_are_told_at_their_places() {
         ("{ssm-parameter: forge/web}", "\"forge/web\" cannot be the name of a parameter"),
         ("{ssm-parameter: '/forge/{tag}'}", "\"/forge/{tag}\" has braces without a meaning"),
         ("{without-record: biuld}", "\"without-record\" is \"biuld\""),
+        ("{attestation: true}", "\"attestation\" must be a mapping (key: value)"),
+        ("{attestation: {}}", "\"attestation\" is empty"),
+        ("{attestation: {requierd: true}}", "unknown key \"requierd\" in \"attestation\""),
+        ("{attestation: {required: 'yes'}}", "\"required\" must be true or false"),
+        ("{attestation: {signer-workflow: build.yml}}", "\"build.yml\" is not a workflow"),
+        ("{attestation: {signer-workflow: []}}", "\"signer-workflow\" is empty"),
+        ("{attestation: {trusted-root: ../roots}}", "path \"../roots\" leads out of the repository"),
+        ("{attestation: {issuer: 'http://x'}}", "\"http://x\" is not the address of an issuer"),
+        (
+            "{attestation: {required: true}, without-record: build}",
+            "\"without-record\" is \"build\", and an attestation is required",
+        ),
     ] {
         let told_now = read_text(format!("images: {{a: {{template: t, publish: {written}}}}}")).unwrap_err();
         assert!(told_now.len() == 1 && told_now[0].ends_with(told), "{told_now:?}");

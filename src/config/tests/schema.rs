@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::read_text;
 use crate::config::event::{Do, EventClass};
-use crate::config::{Name, WithoutRecord, publish, reader, runner};
+use crate::config::{Name, WithoutRecord, attestation, publish, reader, runner};
 
 /// Words without meaning for the verdict.
 const SILENT: [&str; 4] = ["$schema", "title", "description", "definitions"];
@@ -93,6 +93,7 @@ fn keys_and_words_are_those_of_the_reader() {
     assert_eq!(all, Do::ALL.map(Do::name).into());
     let of_publish = definition(&schema, "publish");
     assert_eq!(keys(of_publish), publish::KEYS.into());
+    assert_eq!(keys(&of_publish["properties"]["attestation"]), attestation::KEYS.into());
     assert_eq!(words(&of_publish["properties"]["tags"]["items"]), Name::ALL.map(Name::word).into());
     assert_eq!(words(&of_publish["properties"]["without-record"]), WithoutRecord::WORDS.into());
     for event in EventClass::ALL {
@@ -131,6 +132,9 @@ fn verdicts_are_those_of_the_reader() {
         "publish: {regions: [eu-west-1], groups: [all], image-tags: {Name: x, forgery: y}, deprecate-after: 90d}",
         "publish: {organizations: ['arn:aws:organizations::123456789012:ou/o-1/ou-2'], without-record: build}",
         "publish: {ssm-parameter: '/forge/{image}/{channel}'}",
+        "publish: {attestation: {required: false}, without-record: build}",
+        "publish: {attestation: {signer-workflow: org/web/.github/workflows/build.yml, trusted-root: a/roots.jsonl}}",
+        "publish: {attestation: {signer-workflow: [org/web/.github/workflows/*@refs/**], issuer: 'https://x.example/org'}}",
     ] {
         good.push(image(text));
     }
@@ -188,6 +192,15 @@ fn verdicts_are_those_of_the_reader() {
         "publish: {ssm-parameter: x}",
         "publish: {ssm-parameter: '/{tag}'}",
         "publish: {without-record: no-way}",
+        "publish: {attestation: true}",
+        "publish: {attestation: {}}",
+        "publish: {attestation: {required: yes-please}}",
+        "publish: {attestation: {signer-workflow: build.yml}}",
+        "publish: {attestation: {signer-workflow: []}}",
+        "publish: {attestation: {signer-workflow: 'org/web/.github/workflows/build.yml@'}}",
+        "publish: {attestation: {signer-workflow: [org/web/.github/workflows/a/b.yml]}}",
+        "publish: {attestation: {trusted-root: /roots}}",
+        "publish: {attestation: {issuer: 'http://x.example'}}",
     ] {
         bad.push(image(text));
     }

@@ -7,6 +7,7 @@ mod change;
 mod earlier;
 mod matrix;
 mod of_view;
+mod origin;
 #[cfg(test)]
 pub(crate) mod random;
 mod redact;
@@ -179,6 +180,9 @@ pub(crate) struct Build {
     /// It has one that shows a pull request and is not published: what of the template was not done, by its names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_back: Vec<String>,
+    /// The record that it was read of; nothing of a build of this run.
+    #[serde(skip)]
+    pub origin: Option<origin::Origin>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

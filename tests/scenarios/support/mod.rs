@@ -11,6 +11,7 @@ pub(crate) mod leaks;
 pub(crate) mod pushed;
 pub(crate) mod registry;
 pub(crate) mod served;
+pub(crate) mod sigstore;
 pub(crate) mod socks;
 pub(crate) mod sshd;
 
