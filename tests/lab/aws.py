@@ -452,14 +452,19 @@ def before(call, form):
 
         call["change"] = also
     if action == "DescribeImages":
-        # moto keeps no day from which an image is deprecated.
-        def deprecated(body):
+        # moto keeps no day from which an image is deprecated, and no protection.
+        def kept(body):
             for id, extra in state.extra.items():
+                more = ""
                 if at := extra.get("EnableImageDeprecation", {}).get("DeprecateAt"):
-                    body = body.replace(f"<imageId>{id}</imageId>", f"<imageId>{id}</imageId><deprecationTime>{at}</deprecationTime>")
+                    more += f"<deprecationTime>{at}</deprecationTime>"
+                if id in state.protected:
+                    how = "with" if state.protected[id] else "without"
+                    more += f"<deregistrationProtection>enabled-{how}-cooldown</deregistrationProtection>"
+                body = body.replace(f"<imageId>{id}</imageId>", f"<imageId>{id}</imageId>{more}")
             return body
 
-        call["change"] = deprecated
+        call["change"] = kept
     if action == "CopyImage":
         snapshot_tags, image_tags = tags_of(form, "snapshot"), tags_of(form, "image")
         for key in [k for k in form if k.startswith("TagSpecification.")]:
@@ -890,6 +895,23 @@ def control(request):
     if door == "profile":
         get_backend("iam")[ACCOUNT]["aws"].create_instance_profile(name=data, path="/", role_names=[])
         return Response("{}")
+    if door == "reclaim":
+        # What AWS does to a spot instance when it wants the capacity back.
+        for reservation in list(ec2("eu-west-1").reservations.values()):
+            for instance in [i for i in reservation.instances if i.is_running()]:
+                ec2("eu-west-1").terminate_instances([instance.id])
+                instance.state_reason.code, instance.state_reason.message = data["code"], data["message"]
+                boxes.remove(instance.id)
+        return Response("{}")
+    if door == "protect":
+        state.protected[data["image"]] = data["with_cooldown"]
+        return Response("{}")
+    if door == "unprotect":
+        state.protected.pop(data, None)
+        return Response("{}")
+    if door == "group":
+        # A security group of the lab's VPC that somebody else made.
+        return Response(json.dumps(ec2("eu-west-1").create_security_group(data, "theirs", vpc_id=place["vpc"]).id))
     if door == "key-pair":
         ec2("eu-west-1").create_key_pair(data, "rsa", {})
         return Response("{}")

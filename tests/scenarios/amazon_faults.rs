@@ -111,8 +111,8 @@ fn an_instance_that_does_not_come_up_says_why() {
     lab.rules(&json!([{ "call": "DescribeImages", "html": 500 }]));
     for attempts in [1, 3] {
         lab.ask("forget-calls", &json!(null));
-        // With -force no other look at images is made beside.
-        let options = format!("{plain}max_retries = {attempts}\nforce_deregister = true");
+        // Without an image no other look at images is made beside.
+        let options = format!("{plain}max_retries = {attempts}\nskip_create_ami = true");
         fails(&lab, &lab.workspace(&options, ""), &["DescribeImages in eu-west-1", "500"]);
         assert_eq!(lab.calls().iter().filter(|call| *call == "DescribeImages").count(), attempts);
     }

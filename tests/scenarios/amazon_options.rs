@@ -304,6 +304,31 @@ fn encrypted_copies_replace_the_image_they_are_made_of() {
 }
 
 #[test]
+fn an_image_that_would_stay_nowhere_is_a_mistake() {
+    let lab = Lab::start();
+    for options in [
+        "skip_save_build_region = true",
+        "skip_save_build_region = true\nami_regions = [\"eu-west-1\"]",
+        "skip_save_build_region = true\nencrypt_boot = true",
+    ] {
+        let ran = workspace(&lab, options).run(&["validate", "."]);
+        assert_eq!(ran.code, Some(1), "{options}: {}", ran.stdout);
+        ran.says("the image would stay in no region").says("skip_save_build_region = true").says("t.pkr.hcl:");
+    }
+    // Which region it is made in, and where it goes, may come later.
+    let late = "variable \"regions\" { default = [\"eu-west-1\"] }\nvariable \"region\" { default = \"\" }\n";
+    let made =
+        workspace(&lab, "skip_save_build_region = true\nami_regions = var.regions").env("AWS_REGION", "eu-west-1");
+    let template = made.read("t.pkr.hcl").replace("region        = \"eu-west-1\"", "region = var.region");
+    made.file("t.pkr.hcl", format!("{late}{template}"));
+    made.run(&["validate", "."]).succeeded();
+    let ran = made.fail(&[]);
+    ran.says("the image would stay in no region").says("takes it out of eu-west-1");
+    assert!(!lab.calls().contains(&"RunInstances".to_owned()), "{:?}", lab.calls());
+    made.run(&["validate", "-var", "region=us-east-1", "."]).succeeded();
+}
+
+#[test]
 fn a_copy_that_fails_takes_the_other_regions_with_it() {
     let mut lab = Lab::start();
     for rule in [
@@ -341,6 +366,39 @@ fn an_image_of_the_same_name_makes_room_when_asked() {
     let left = lab.left();
     assert!(left.len() == 2 && left.iter().all(|text| text.starts_with("image ")), "{left:#?}");
     assert!(lab.parameters("DeleteSnapshot").len() >= 2);
+}
+
+/// Protection is somebody's decision: replacing by name does not undo it, and says so while nothing has been made.
+#[test]
+fn a_protected_image_makes_no_room() {
+    let lab = Lab::start();
+    let regions = "ami_regions = [\"eu-central-1\"]";
+    workspace(&lab, regions).build(&[]);
+    let images = lab.images();
+    let away = images.as_object().unwrap().iter().find(|(_, image)| image["region"] == "eu-central-1").unwrap().0;
+    lab.ask("protect", &json!({ "image": away, "with_cooldown": true }));
+    lab.ask("forget-calls", &Value::Null);
+    let again = workspace(&lab, regions);
+    let ran = again.fail(&["-force"]);
+    ran.says(&format!("{away} in eu-central-1")).says("protected from deregistration").says("24 hours");
+    ran.says(&format!("disable-image-deregistration-protection --region eu-central-1 --image-id {away}"));
+    let calls = lab.calls();
+    assert!(!calls.iter().any(|call| call == "RunInstances" || call == "DeregisterImage"), "{calls:?}");
+    // Protected while the build runs: then no image goes.
+    lab.ask("unprotect", &json!(away));
+    lab.rules(&json!([{ "call": "StopInstances", "nth": 1, "hold": "after" }]));
+    let run = again.start(&["-force"]);
+    lab.wait_held();
+    lab.ask("protect", &json!({ "image": away, "with_cooldown": false }));
+    lab.release();
+    let (code, log) = run.end();
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("protected from deregistration"), "{log}");
+    assert_eq!(lab.images(), images, "{log}");
+    lab.ask("unprotect", &json!(away));
+    again.build(&["-force"]);
+    let made = lab.images();
+    assert!(made.as_object().unwrap().len() == 2 && made.get(away).is_none(), "{made:#}");
 }
 
 #[test]

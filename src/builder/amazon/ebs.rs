@@ -73,15 +73,14 @@ impl Builder for Ebs {
         let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         // All of these only look, so the first failure may end the others.
-        let (_, _, _, found, network) = tokio::try_join!(
-            precheck::regions(&account, &config.ami, cx),
-            precheck::vpc(&account, &config.run, cx),
+        let ((), (), found, network) = tokio::try_join!(
             async {
-                match replaces(config, cx) || config.skip_create_ami {
-                    true => Ok(()),
-                    false => precheck::name_is_free(&account, &config.ami, cx).await,
+                match config.skip_create_ami {
+                    true => precheck::regions(&account, &config.ami, cx).await,
+                    false => precheck::images(&account, &config.ami, replaces(config, cx), cx).await,
                 }
             },
+            precheck::vpc(&account, &config.run, cx),
             source::find(&account.ec2, &config.run, cx),
             launch::find_network(&account, &config.run, cx),
         )?;
@@ -130,7 +129,7 @@ impl Machine for EbsMachine {
         if replaces(config, cx) {
             image::make_room(account, &config.ami, cx).await?;
         }
-        let plan = Plan::of(&config.ami, account.region());
+        let plan = Plan::of(&config.ami, account.region())?;
         let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
         let made =
             image::create(account, &launched.instance.id, &plan, &config.ami_block_device_mappings, &tags, cx).await?;

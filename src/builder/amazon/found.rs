@@ -22,7 +22,7 @@ pub(super) async fn find(
     digest: &str,
     cx: &BuildContext,
 ) -> Result<Found, BuilderError> {
-    let plan = Plan::of(ami, account.region());
+    let plan = Plan::of(ami, account.region())?;
     let own = (!plan.intermediate).then(|| account.region().to_owned());
     let regions: Vec<String> = own.into_iter().chain(plan.targets).collect();
     let query = ImageQuery {

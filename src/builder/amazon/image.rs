@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::account::{Account, owned, owned_image, short_name, since_now, unique_name};
 use super::config::AmiOptions;
-use super::precheck::by_name;
+use super::precheck;
 use crate::builder::BuilderError;
 use crate::client::aws::AwsError;
 use crate::client::aws::ec2::types::{BlockDevice, Image, ImageCopy, Tags};
@@ -40,27 +40,32 @@ pub(super) struct Made {
 }
 
 impl Plan {
-    pub(super) fn of(ami: &AmiOptions, build_region: &str) -> Self {
+    /// The build region may have come from the environment, so that the template alone did not tell where images stay.
+    pub(super) fn of(ami: &AmiOptions, build_region: &str) -> Result<Self, BuilderError> {
         let encrypts = ami.encrypt_boot == Some(true);
         let intermediate = encrypts || ami.skip_save_build_region;
         let mut targets: Vec<String> = ami.ami_regions.iter().filter(|r| *r != build_region).cloned().collect();
         if encrypts && !ami.skip_save_build_region {
             targets.push(build_region.to_owned());
         }
+        if intermediate && targets.is_empty() {
+            return Err(BuilderError::Failed(format!(
+                "the image would stay in no region: skip_save_build_region takes it out of {build_region}, and ami_regions \
+                 names no other one; name one there, or remove skip_save_build_region"
+            )));
+        }
         let name = if intermediate { short_name() } else { ami.ami_name.clone() };
-        Self { name, targets, intermediate }
+        Ok(Self { name, targets, intermediate })
     }
 }
 
 /// Removes our images of the final name in every region where one will be made.
 pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildContext) -> Result<(), BuilderError> {
-    let mut regions: Vec<&str> = ami.ami_regions.iter().map(String::as_str).collect();
-    if !regions.contains(&account.region()) {
-        regions.push(account.region());
-    }
-    let work = regions.into_iter().map(|region| async move {
+    // Looked at before the first one goes: where one cannot go, the others stay too.
+    let old = precheck::replaceable(account, ami, cx).await?;
+    let work = old.into_iter().map(|(region, images)| async move {
         let ec2 = account.aws.ec2_in(region);
-        for image in ec2.images(&by_name(&ami.ami_name)).await? {
+        for image in images {
             cx.say(format!("Deregistering {} in {region}, which has the same name", image.id));
             ec2.deregister_image(&image.id).await?;
             for snapshot in image.snapshots().iter().filter(|_| ami.force_delete_snapshot) {

@@ -70,15 +70,9 @@ impl Builder for InstanceStore {
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
-        let (_, _, _, source, network) = tokio::try_join!(
-            precheck::regions(&account, &config.ami, cx),
+        let ((), (), source, network) = tokio::try_join!(
+            precheck::images(&account, &config.ami, replaces(config, cx), cx),
             precheck::vpc(&account, &config.run, cx),
-            async {
-                match replaces(config, cx) {
-                    true => Ok(()),
-                    false => precheck::name_is_free(&account, &config.ami, cx).await,
-                }
-            },
             source::find(&account.ec2, &config.run, cx),
             launch::find_network(&account, &config.run, cx),
         )?;
@@ -126,7 +120,7 @@ impl Machine for InstanceMachine {
         if replaces(config, cx) {
             image::make_room(account, &config.ami, cx).await?;
         }
-        let plan = Plan::of(&config.ami, account.region());
+        let plan = Plan::of(&config.ami, account.region())?;
         let location = format!("{}/{prefix}.manifest.xml", config.s3_bucket);
         let made = self.register(&plan, location, cx).await?;
         let intermediate = plan.intermediate;

@@ -74,15 +74,9 @@ impl Builder for Surrogate {
         let config = &preview::of(&self.config, cx);
         let run: &RunOptions = &config.run;
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
-        let (_, _, _, found, network) = tokio::try_join!(
-            precheck::regions(&account, &config.ami, cx),
+        let ((), (), found, network) = tokio::try_join!(
+            precheck::images(&account, &config.ami, replaces(config, cx), cx),
             precheck::vpc(&account, run, cx),
-            async {
-                match replaces(config, cx) {
-                    true => Ok(()),
-                    false => precheck::name_is_free(&account, &config.ami, cx).await,
-                }
-            },
             source::find(&account.ec2, run, cx),
             launch::find_network(&account, run, cx),
         )?;
@@ -123,7 +117,7 @@ impl Machine for SurrogateMachine {
         // Asked before roots are swapped: a volume is known by where it was launched.
         let kept = self.running.kept_volumes(cx).await?;
         self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
-        let plan = Plan::of(&config.ami, account.region());
+        let plan = Plan::of(&config.ami, account.region())?;
         let run_tags = if config.skip_ami_run_tags { Tags::new() } else { self.running.launched.run_tags.clone() };
         let mut shots = Vec::new();
         let made = if config.use_create_image {

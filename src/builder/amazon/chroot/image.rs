@@ -57,7 +57,7 @@ pub(super) async fn capture(machine: &ChrootMachine, cx: &BuildContext) -> Resul
     if replaces(config, cx) {
         image::make_room(account, &config.ami, cx).await?;
     }
-    let plan = Plan::of(&config.ami, account.region());
+    let plan = Plan::of(&config.ami, account.region())?;
     let made = register(machine, &plan, taken.id, cx).await?;
     let intermediate = plan.intermediate;
     let images = image::distribute(account, &config.ami, &plan, made, cx).await?;

@@ -103,14 +103,8 @@ impl Builder for ChrootBuilder {
         let here = cx.cancel.unless_stopped(crate::client::aws::identity()).await??;
         let access = Access { region: region(&config.access.region, &here)?, ..config.access.clone() };
         let account = Account::connect(&access, config.polling, &self.services, cx).await?;
-        let (_, _, source) = tokio::try_join!(
-            precheck::regions(&account, &config.ami, cx),
-            async {
-                match replaces(config, cx) {
-                    true => Ok(()),
-                    false => precheck::name_is_free(&account, &config.ami, cx).await,
-                }
-            },
+        let ((), source) = tokio::try_join!(
+            precheck::images(&account, &config.ami, replaces(config, cx), cx),
             find_source(config, &account, cx),
         )?;
         let facts = SourceFacts::new(account.region(), &source.clone().unwrap_or_default());

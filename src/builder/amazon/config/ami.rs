@@ -89,6 +89,20 @@ fn protection(fields: &mut Fields<'_>) -> Option<bool> {
     (enabled || cooldown).then_some(cooldown)
 }
 
+/// An image that stays in no region would be lost with its build. `region` is the build region as it is written; empty
+/// when it comes from elsewhere.
+pub(super) fn check_place(fields: &mut Fields<'_>, ami: &AmiOptions, region: &str) {
+    if !ami.skip_save_build_region || fields.is_unknown("ami_regions") {
+        return;
+    }
+    let known = !region.is_empty() && !fields.is_unknown("region");
+    if !ami.ami_regions.iter().any(|other| !known || other != region) {
+        let detail = "it goes from the build region, and ami_regions names no other one; name one there, or remove \
+                      skip_save_build_region";
+        fields.error_at("skip_save_build_region", "the image would stay in no region", detail);
+    }
+}
+
 fn check_name(fields: &mut Fields<'_>, name: &str) {
     if name.is_empty() || fields.is_unknown("ami_name") {
         return;

@@ -111,6 +111,7 @@ pub(in crate::builder::amazon) fn decode_chroot(fields: &mut Fields<'_>) -> Opti
         tpm_support: run::choice(fields, "tpm_support", &["v2.0"]).unwrap_or_default(),
         interpolation: fields.interpolation().clone(),
     };
+    ami::check_place(fields, &config.ami, &config.access.region);
     check_boot(fields, &config.architecture, &config.boot_mode, &config.uefi_data, &config.tpm_support);
     if !config.root_volume_kms_key_id.is_empty() && config.root_volume_encrypt_boot != Some(true) {
         let summary = "\"root_volume_kms_key_id\" has no use without encryption";

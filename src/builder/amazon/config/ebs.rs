@@ -66,6 +66,9 @@ pub(in crate::builder::amazon) fn decode_ebs(fields: &mut Fields<'_>) -> Option<
             .launch_block_device_mappings
             .extend(no_ephemeral().map(|device| LaunchDevice { device, decided: false }));
     }
+    if !config.skip_create_ami {
+        ami::check_place(fields, &config.ami, &config.access.region);
+    }
     check_login(fields, &config.communicator);
     check_spot(fields, &config.run, config.ami.ena_support, config.ami.sriov_support);
     check_session_manager(fields, &config.run, &config.communicator);

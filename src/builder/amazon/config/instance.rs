@@ -78,6 +78,7 @@ pub(in crate::builder::amazon) fn decode_instance(fields: &mut Fields<'_>) -> Op
         tpm_support: run::choice(fields, "tpm_support", &["v2.0"]).unwrap_or_default(),
         interpolation: fields.interpolation().clone(),
     };
+    ami::check_place(fields, &config.ami, &config.access.region);
     let digits = config.account_id.len() == 12 && config.account_id.bytes().all(|b| b.is_ascii_digit());
     if !config.account_id.is_empty() && !digits && !fields.is_unknown("account_id") {
         fields.error_at("account_id", "\"account_id\" is not the number of an account", "as in 1234-5678-9012");

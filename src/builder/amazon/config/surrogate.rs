@@ -85,6 +85,7 @@ pub(in crate::builder::amazon) fn decode_surrogate(fields: &mut Fields<'_>) -> O
         let summary = "option \"ami_virtualization_type\" is missing";
         fields.error_at("ami_virtualization_type", summary, "hvm, for all current instance types");
     }
+    ami::check_place(fields, &config.ami, &config.access.region);
     check_root(fields, &config);
     check_boot(fields, &config.architecture, &config.boot_mode, &config.uefi_data, &config.tpm_support);
     ebs::check_login(fields, &config.communicator);

@@ -51,6 +51,7 @@ pub(super) fn image(image: sdk::Image) -> Image {
         tags: tags(image.tags),
         devices: image.block_device_mappings.unwrap_or_default().into_iter().map(device).collect(),
         deprecation_time: image.deprecation_time.unwrap_or_default(),
+        deregistration_protection: image.deregistration_protection.unwrap_or_default(),
     }
 }
 
@@ -79,8 +80,8 @@ pub(super) fn sdk_device(device: &BlockDevice) -> sdk::BlockDeviceMapping {
     if device.no_device {
         return own.no_device("").build();
     }
-    if !device.virtual_name.is_empty() {
-        return own.virtual_name(&device.virtual_name).build();
+    if let Some(store) = device.instance_store() {
+        return own.virtual_name(store).build();
     }
     let disk = sdk::EbsBlockDevice::builder()
         .set_delete_on_termination(device.delete_on_termination)

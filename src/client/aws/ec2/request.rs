@@ -181,8 +181,8 @@ fn template_device(device: &super::types::BlockDevice) -> sdk::LaunchTemplateBlo
     if device.no_device {
         return own.no_device("").build();
     }
-    if !device.virtual_name.is_empty() {
-        return own.virtual_name(&device.virtual_name).build();
+    if let Some(store) = device.instance_store() {
+        return own.virtual_name(store).build();
     }
     let disk = sdk::LaunchTemplateEbsBlockDeviceRequest::builder()
         .set_delete_on_termination(device.delete_on_termination)

@@ -33,12 +33,19 @@ pub(crate) struct Image {
     pub devices: Vec<BlockDevice>,
     /// RFC 3339; empty for one that is not deprecated.
     pub deprecation_time: String,
+    /// `disabled`, `enabled-with-cooldown`, `enabled-without-cooldown`; empty where EC2 does not say.
+    pub deregistration_protection: String,
 }
 
 impl Image {
     /// Snapshots behind the image's devices.
     pub(crate) fn snapshots(&self) -> Vec<String> {
         self.devices.iter().map(|d| d.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
+    }
+
+    /// Whether it cannot be deregistered. That of one with a cooldown lasts a day longer.
+    pub(crate) fn is_protected(&self) -> bool {
+        !matches!(self.deregistration_protection.as_str(), "" | "disabled")
     }
 }
 
@@ -57,7 +64,7 @@ pub(crate) struct BlockDevice {
     pub device_name: String,
     /// Sent as an empty `NoDevice`, with nothing else.
     pub no_device: bool,
-    /// `ephemeral0`, ...: sent with nothing else.
+    /// `ephemeral0`, ...: sent with nothing else. Other names say nothing to EC2.
     pub virtual_name: String,
     /// Nothing when only the name is meant.
     pub delete_on_termination: Option<bool>,
@@ -69,6 +76,13 @@ pub(crate) struct BlockDevice {
     /// GiB.
     pub volume_size: Option<i32>,
     pub volume_type: String,
+}
+
+impl BlockDevice {
+    /// The name of the instance store that it is.
+    pub(crate) fn instance_store(&self) -> Option<&str> {
+        Some(self.virtual_name.as_str()).filter(|name| name.starts_with("ephemeral"))
+    }
 }
 
 /// An instance as `DescribeInstances` tells it.
