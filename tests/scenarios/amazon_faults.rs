@@ -118,6 +118,36 @@ fn an_instance_that_does_not_come_up_says_why() {
     }
 }
 
+/// As a spot instance may at any time: nothing but its state tells.
+#[test]
+fn an_instance_that_ends_in_the_middle_of_a_step_says_why() {
+    let mut lab = Lab::start();
+    let reason = json!({ "code": "Server.SpotInstanceTermination", "message": "Spot instance termination" });
+    let shell = "provisioner \"shell\" {\ninline = [\"echo begun\", \"sleep 100\"]\nMORE\n}";
+    let upload = "provisioner \"file\" {\nsource = \"large\"\ndestination = \"/tmp/large\"\n}";
+    for (step, begun) in [
+        (shell.replace("MORE", ""), "begun"),
+        // A machine that was meant to be away for a moment, and will never be back.
+        (shell.replace("MORE", "expect_disconnect = true\nstart_retry_timeout = \"5m\""), "begun"),
+        (upload.to_owned(), "Uploading large"),
+    ] {
+        lab.reset();
+        let workspace = lab.workspace(NAME, &step);
+        let large = workspace.file("large", "");
+        std::fs::File::options().write(true).open(large).unwrap().set_len(8 << 30).unwrap();
+        let mut run = workspace.start(&[]);
+        run.wait_for(begun);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        lab.ask("reclaim", &reason);
+        let (code, log) = run.end();
+        assert_eq!(code, Some(1), "{log}");
+        let why = "ended in the middle of the build: it is terminated (Server.SpotInstanceTermination: Spot instance \
+                   termination)";
+        assert!(log.contains(why) && log.contains("the end of its console:"), "{step}:\n{log}");
+        assert_eq!(lab.left(), Vec::<String>::new(), "{log}");
+    }
+}
+
 #[test]
 fn the_way_in_that_does_not_open_ends_the_build() {
     let mut lab = Lab::start();

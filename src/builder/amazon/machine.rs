@@ -9,6 +9,7 @@ use super::address::{Address, SESSION_MANAGER};
 use super::config::RunOptions;
 use super::launch::Launched;
 use super::session::{Lent, SessionWay};
+use super::watched::Watched;
 use crate::builder::ssh_options::{self, CommunicatorChoice};
 use crate::builder::{BuilderError, Facts};
 use crate::client::ssh::Via;
@@ -38,6 +39,10 @@ impl Running {
         cx: &BuildContext,
     ) -> Result<Arc<dyn Communicator>, BuilderError> {
         let connected = connect(&self.account, run, choice, &self.launched, &self.host, cx).await?;
+        let connected = match choice {
+            CommunicatorChoice::Ssh(_) => Watched::of(connected, &self.account.ec2, &self.launched.instance.id),
+            CommunicatorChoice::None => connected,
+        };
         // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
         Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
     }

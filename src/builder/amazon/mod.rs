@@ -26,6 +26,7 @@ mod spot;
 mod stop;
 pub(super) mod surrogate;
 pub(super) mod volumes;
+mod watched;
 
 use super::BuilderError;
 use crate::client::aws::AwsError;
