@@ -72,7 +72,12 @@ impl Release for Services {
             #[cfg(feature = "aws")]
             Resource::Aws { reach, thing } => {
                 let released = async { self.aws.by_reach(reach).await?.release(&reach.region, thing).await };
-                return released.await.map_err(|error| failed(error.to_string()));
+                return released.await.map_err(|error| {
+                    failed(match error.lacks() {
+                        None => error.to_string(),
+                        Some(permission) => format!("{error}; the credentials lack the permission {permission}"),
+                    })
+                });
             }
             #[cfg(not(feature = "aws"))]
             Resource::Aws { .. } => {

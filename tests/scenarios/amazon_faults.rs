@@ -148,6 +148,28 @@ fn an_instance_that_ends_in_the_middle_of_a_step_says_why() {
     }
 }
 
+/// What may not be removed is told at once, and holds up nothing else.
+#[test]
+fn a_permission_that_is_missing_for_the_cleanup_is_named() {
+    let lab = Lab::start();
+    let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+    lab.rules(&json!([
+        { "call": "DeleteSecurityGroup", "error": error },
+        { "call": "DeleteSnapshot", "times": 2, "error": error },
+        { "call": "ModifyImageAttribute", "error": { "code": "InvalidParameter", "message": "no such account" } },
+    ]));
+    let workspace = lab.workspace(&format!("{NAME}{NO_MACHINE}ami_users = [\"1\"]"), "");
+    let ran = workspace.run(&["build", "."]);
+    assert_eq!(ran.code, Some(6), "{}", ran.stdout);
+    ran.says("Could not release security group").says("the credentials lack the permission ec2:DeleteSecurityGroup");
+    assert!(ran.took < std::time::Duration::from_secs(40), "{:?}: {}", ran.took, ran.stdout);
+    let left = lab.left();
+    assert!(left.len() == 1 && left[0].starts_with("security group "), "the snapshot is gone: {left:#?}");
+    lab.rules(&json!([]));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.left(), Vec::<String>::new());
+}
+
 #[test]
 fn the_way_in_that_does_not_open_ends_the_build() {
     let mut lab = Lab::start();

@@ -51,6 +51,14 @@ impl AwsError {
         matches!(self, Self::Service { message, .. } if message.to_lowercase().contains(&part.to_lowercase()))
     }
 
+    /// The permission that the credentials lack, by its name in policies, when that is why the call failed. A call that
+    /// needs more than its own names another one in its message.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        let Self::Service { call, message, .. } = self else { return None };
+        let named = message.contains("is not authorized to perform: ");
+        (self.is(&["UnauthorizedOperation"]) && !named).then(|| format!("ec2:{call}"))
+    }
+
     pub(super) fn of<E>(call: &'static str, region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,

@@ -19,8 +19,11 @@ use crate::run::cleanup::{Released, Resource};
 const MOMENT: Duration = Duration::from_secs(1);
 /// A group, a snapshot or a volume is held until what uses it is gone, a little after it says so.
 const HELD: Retry = Retry { tries: 20, first: Duration::from_millis(500), longest: Duration::from_secs(10) };
-const HOLDING: [&str; 5] =
-    ["DependencyViolation", "InvalidGroup.InUse", "InvalidSnapshot.InUse", "VolumeInUse", "UnauthorizedOperation"];
+const HOLDING: [&str; 4] = ["DependencyViolation", "InvalidGroup.InUse", "InvalidSnapshot.InUse", "VolumeInUse"];
+/// A policy that goes by tags may refuse for a moment what it allows; what it does not allow it refuses for ever.
+const REFUSED: [&str; 1] = ["UnauthorizedOperation"];
+/// Tries of a call that is refused.
+const REFUSALS: u32 = 3;
 
 impl Aws {
     /// Removes `thing` and waits until it is gone. Can be repeated.
@@ -239,5 +242,45 @@ pub(super) async fn held<F>(remove: impl FnMut() -> F) -> Result<bool, AwsError>
 where
     F: Future<Output = Result<bool, AwsError>>,
 {
-    HELD.run(&Cancel::default(), |error| error.is(&HOLDING), remove).await
+    let mut refusals = 0;
+    let passing = |error: &AwsError| {
+        refusals += u32::from(error.is(&REFUSED));
+        error.is(&HOLDING) || (error.is(&REFUSED) && refusals < REFUSALS)
+    };
+    HELD.run(&Cancel::default(), passing, remove).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn tried(code: &str, until: u32) -> (Result<bool, String>, u32, Duration) {
+        let (begun, mut tries) = (tokio::time::Instant::now(), 0);
+        let done = held(|| {
+            tries += 1;
+            let refused = AwsError::Service {
+                call: "DeleteSnapshot",
+                region: "eu-west-1".to_owned(),
+                code: code.to_owned(),
+                message: "You are not authorized".to_owned(),
+                request_id: String::new(),
+            };
+            let answer = if tries < until { Err(refused) } else { Ok(true) };
+            std::future::ready(answer)
+        });
+        (done.await.map_err(|error| error.to_string()), tries, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_held_is_waited_for_and_what_is_refused_hardly() {
+        let (done, tries, _) = tried("DependencyViolation", 20).await;
+        assert_eq!((done, tries), (Ok(true), 20));
+        let (done, tries, _) = tried("UnauthorizedOperation", 3).await;
+        assert_eq!((done, tries), (Ok(true), 3), "a refusal may pass");
+        let (done, tries, took) = tried("UnauthorizedOperation", 99).await;
+        assert_eq!((done.is_err(), tries), (true, 3));
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        let (done, tries, _) = tried("InvalidParameterValue", 99).await;
+        assert_eq!((done.is_err(), tries), (true, 1));
+    }
 }

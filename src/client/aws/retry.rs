@@ -23,7 +23,7 @@ impl Retry {
     pub(super) async fn run<T, F>(
         self,
         cancel: &Cancel,
-        passing: impl Fn(&AwsError) -> bool,
+        mut passing: impl FnMut(&AwsError) -> bool,
         mut call: impl FnMut() -> F,
     ) -> Result<T, AwsError>
     where
