@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{ProvisionError, Provisioner, credentials};
+use super::{ProvisionError, Provisioner};
 use crate::client::Services;
 use crate::communicator::{Communicator, CommunicatorError, Content};
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
+use crate::run::credentials;
 use crate::run::inputs::Local;
 
 /// What is moved, and which way.
@@ -128,7 +129,11 @@ impl Provisioner for FileTransfer {
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
         if let Transfer::Upload(sources) = &self.transfer {
             for source in sources {
-                refuse_credentials(cx.run.cwd.join(source)).await?;
+                credentials::refuse(cx.run.cwd.join(source)).await.map_err(|why| {
+                    ProvisionError::Failed(format!(
+                        "{why}: upload a folder without it, and let actions/checkout run with persist-credentials: false"
+                    ))
+                })?;
             }
         }
         let (done, way) = match &self.transfer {
@@ -148,17 +153,6 @@ impl Provisioner for FileTransfer {
             other => ProvisionError::Failed(format!("{way} failed: {other}")),
         })
     }
-}
-
-/// Looks through what is about to be uploaded, on a thread of its own: a folder may be large.
-async fn refuse_credentials(path: PathBuf) -> Result<(), ProvisionError> {
-    let found = tokio::task::spawn_blocking(move || credentials::below(&path)).await;
-    let Ok(Some(file)) = found else { return Ok(()) };
-    Err(ProvisionError::Failed(format!(
-        "{} holds credentials of the workflow, which would become part of the image: upload a folder without it, and let \
-         actions/checkout run with persist-credentials: false",
-        file.display()
-    )))
 }
 
 /// Reports sources that are not there. Relative ones start from the working directory, as in the peer.

@@ -1,7 +1,6 @@
 //! Provisioners: what is done on (or beside) the machine between launch and capture, in the template's order.
 
 mod breakpoint;
-mod credentials;
 mod file;
 mod shell;
 mod shell_local;

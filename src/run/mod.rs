@@ -6,6 +6,7 @@ pub(crate) mod artifact;
 pub(crate) mod aws;
 pub(crate) mod cancel;
 pub(crate) mod cleanup;
+pub(crate) mod credentials;
 pub(crate) mod event;
 pub(crate) mod id;
 pub(crate) mod inputs;

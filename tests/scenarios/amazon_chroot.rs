@@ -142,6 +142,53 @@ fn an_image_from_scratch_is_what_the_commands_make() {
 }
 
 #[test]
+fn the_device_its_mount_and_copied_files_are_those_of_the_template() {
+    let lab = Lab::start();
+    let workspace = chroot(&lab, "OPTIONS");
+    let at = |name: &str| workspace.path().join(name).display().to_string();
+    // As on Nitro, where the kernel gives the disk a name of its own.
+    for (name, device) in [("nvme1n1", "/dev/sdp"), ("nvme1n1p1", "/dev/sdp1")] {
+        std::os::unix::fs::symlink(device, at(name)).unwrap();
+    }
+    let options = format!(
+        r#"
+      device_path         = "/dev/sdp"
+      nvme_device_path    = "{}"
+      mount_options       = ["noatime", "nodiratime"]
+      copy_files          = ["/etc/hosts"]
+      post_mount_commands = ["grep {{{{.MountPath}}}} /proc/mounts >{}"]
+    "#,
+        at("nvme1n1"),
+        at("mounted"),
+    );
+    let template = workspace.read("t.pkr.hcl").replace("OPTIONS", &options);
+    let template = template.replace("grep -v 'of the image' /etc/resolv.conf >/etc/seen", "cp /etc/hosts /etc/seen");
+    workspace.file("t.pkr.hcl", template);
+    workspace.build(&[]);
+    assert_eq!(lab.parameters("AttachVolume")[0]["Device"], "/dev/sdp");
+    assert!(workspace.read("facts.txt").contains(&at("nvme1n1")), "{}", workspace.read("facts.txt"));
+    let mounted = workspace.read("mounted");
+    assert!(mounted.contains("noatime") && mounted.contains("nodiratime"), "{mounted}");
+    let images = lab.images();
+    let id = images.as_object().unwrap().keys().next().unwrap();
+    let seen = lab.ask("look", &json!({ "image": id, "path": "/etc/seen" }));
+    assert_eq!(seen, std::fs::read_to_string("/etc/hosts").unwrap());
+    assert_ne!(lab.ask("look", &json!({ "image": id, "path": "/etc/hosts" })), seen, "it is the image's own again");
+}
+
+#[test]
+fn credentials_of_the_workflow_are_not_copied() {
+    let lab = Lab::start();
+    let workspace = chroot(&lab, "copy_files = [\"link\"]");
+    workspace.file("gha-creds-0a1b.json", "{}");
+    std::os::unix::fs::symlink("gha-creds-0a1b.json", workspace.path().join("link")).unwrap();
+    let ran = workspace.run(&["build", "."]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("gha-creds-0a1b.json holds credentials of the workflow").says("take it out of the list");
+    assert_eq!((lab.left(), lab.calls()), (Vec::new(), Vec::<String>::new()), "before anything was asked or made");
+}
+
+#[test]
 fn nothing_stays_mounted_or_attached_whatever_fails() {
     let finished = |text: &str| text.starts_with("image eu-west-1 ") && text.contains("chroot-test");
     let unmounted = |workspace: &Workspace| assert_eq!(mounts_under(workspace), Vec::<String>::new());

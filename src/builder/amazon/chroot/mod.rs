@@ -99,6 +99,7 @@ impl Builder for ChrootBuilder {
         if !cfg!(target_os = "linux") {
             return Err(BuilderError::Failed("the amazon-chroot builder works on Linux only".to_owned()));
         }
+        mount::check_copied(config, cx).await?;
         cx.say("Gathering information about this EC2 instance...");
         let here = cx.cancel.unless_stopped(crate::client::aws::identity()).await??;
         let access = Access { region: region(&config.access.region, &here)?, ..config.access.clone() };

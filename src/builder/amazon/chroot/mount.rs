@@ -12,7 +12,7 @@ use crate::communicator::chroot::Wrap;
 use crate::eval::interpolate::Data;
 use crate::run::BuildContext;
 use crate::run::cleanup::{Release, Resource};
-use crate::run::local_command;
+use crate::run::{credentials, local_command};
 
 /// The kernel shows partitions a moment after the disk.
 const APPEARS: Duration = Duration::from_secs(10);
@@ -136,6 +136,15 @@ impl Mounted {
         }
         Ok(())
     }
+}
+
+/// What is deleted before the snapshot is still in the blocks of the volume: no copied file may hold credentials.
+pub(super) async fn check_copied(config: &ChrootConfig, cx: &BuildContext) -> Result<(), BuilderError> {
+    for path in &config.copy_files {
+        let why = credentials::refuse(cx.run.cwd.join(path)).await;
+        why.map_err(|why| BuilderError::Failed(format!("copy_files: {why}: take it out of the list")))?;
+    }
+    Ok(())
 }
 
 async fn copy_files(config: &ChrootConfig, root: &Path, host: &Host<'_>) -> Result<(), BuilderError> {

@@ -9,9 +9,19 @@ use walkdir::WalkDir;
 /// Larger files are no configuration of git's, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// The first such file at or below a path that is about to be uploaded.
-pub(super) fn below(path: &Path) -> Option<PathBuf> {
-    let entries = WalkDir::new(path).into_iter().filter_map(Result::ok);
+/// Fails when there is such a file at or below a path that is about to become part of an image. Looks on a thread of its
+/// own: a folder may be large.
+pub(crate) async fn refuse(path: PathBuf) -> Result<(), String> {
+    let found = tokio::task::spawn_blocking(move || below(&path)).await;
+    let Ok(Some(file)) = found else { return Ok(()) };
+    let file = file.display();
+    Err(format!("{file} holds credentials of the workflow, which would become part of the image"))
+}
+
+/// The first such file. A link that is named itself is followed, one in a folder stays a link.
+fn below(path: &Path) -> Option<PathBuf> {
+    let led_to = path.is_symlink().then(|| std::fs::canonicalize(path).ok()).flatten();
+    let entries = WalkDir::new(led_to.as_deref().unwrap_or(path)).into_iter().filter_map(Result::ok);
     let mut files = entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
     files.find(|file| is_credential(file))
 }
@@ -62,5 +72,11 @@ mod tests {
         let key = write("c/gha-creds-12ab.json", "{}");
         assert_eq!(below(&key), Some(key.clone()));
         assert_eq!(below(&folder.path().join("c")), Some(key));
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("innocent.json");
+            std::os::unix::fs::symlink("c/gha-creds-12ab.json", &link).unwrap();
+            assert!(below(&link).is_some_and(|found| found.ends_with("c/gha-creds-12ab.json")));
+        }
     }
 }
