@@ -99,6 +99,54 @@ fn secrets_and_parameters_are_read_and_never_shown() {
     workspace(&lab, &missing, content).fail(&[]).says("ResourceNotFoundException");
 }
 
+#[test]
+fn a_secret_is_of_the_version_that_is_asked_for() {
+    let lab = Lab::start();
+    let mut versions = Vec::new();
+    for (target, text) in [("CreateSecret", "the-first-text"), ("PutSecretValue", "the-second-text")] {
+        let version = uuid::Uuid::new_v4().to_string();
+        let mut body = json!({ "SecretString": text, "ClientRequestToken": version });
+        body[if target == "CreateSecret" { "Name" } else { "SecretId" }] = json!("web/text");
+        call(&lab, &format!("secretsmanager.{target}"), "secretsmanager", &body);
+        versions.push(version);
+    }
+    let binary = json!({
+        "Name": "web/binary", "SecretBinary": "dGhlLWJ5dGVz", "ClientRequestToken": uuid::Uuid::new_v4().to_string(),
+    });
+    call(&lab, "secretsmanager.CreateSecret", "secretsmanager", &binary);
+    let data = format!(
+        r#"
+      data "amazon-secretsmanager" "now" {{
+        name = "web/text"
+      }}
+      data "amazon-secretsmanager" "before" {{
+        name          = "web/text"
+        version_stage = "AWSPREVIOUS"
+      }}
+      data "amazon-secretsmanager" "first" {{
+        name       = "web/text"
+        version_id = {:?}
+      }}
+      data "amazon-secretsmanager" "bytes" {{
+        name = "web/binary"
+      }}
+    "#,
+        versions[0]
+    );
+    let of = |name: &str, output: &str| format!("${{data.amazon-secretsmanager.{name}.{output}}}");
+    let parts = [
+        of("now", "secret_string"),
+        of("before", "value"),
+        of("first", "value"),
+        of("bytes", "secret_binary"),
+        of("now", "version_id"),
+    ];
+    let found = workspace(&lab, &data, &format!("\"{}\"", parts.join(" ")));
+    found.build(&[]);
+    let expected = format!("the-second-text the-first-text the-first-text the-bytes {}", versions[1]);
+    assert_eq!(found.read("out"), expected);
+}
+
 /// No registry of AWS answers here: what is seen is that the password was asked for, used, and not shown.
 #[test]
 fn a_registry_of_aws_is_logged_in_to_with_a_password_of_aws() {

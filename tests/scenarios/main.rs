@@ -33,6 +33,10 @@ mod amazon_options;
 #[cfg(feature = "aws")]
 mod amazon_ownership;
 #[cfg(feature = "aws")]
+mod amazon_requests;
+#[cfg(feature = "aws")]
+mod amazon_retries;
+#[cfg(feature = "aws")]
 mod amazon_sessions;
 #[cfg(feature = "aws")]
 mod amazon_store;
