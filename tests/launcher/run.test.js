@@ -188,6 +188,34 @@ describe('the state file', () => {
     assert.equal(fs.readFileSync(step.state, 'utf8'), '');
   });
 
+  it('holds any value as it was, or refuses it', (context) => {
+    const step = new Step(context);
+    const env = { GITHUB_STATE: step.state };
+    const pieces = ['\n', '\r', '\r\n', '\u2028', '\u0085', '\0', '=', '<<', 'a', 'pid=1', 'x<<EOF', ' ', 'é', '🦀', '\ufeff', '%0A'];
+    let state = 1;
+    const random = (below) => { // a generator of its own: a failure comes again
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return (state >>> 16) % below;
+    };
+    let kept = 0;
+    for (let n = 0; n < 2_000; n++) {
+      const value = Array.from({ length: random(8) }, () => pieces[random(pieces.length)]).join('');
+      const before = fs.readFileSync(step.state, 'utf8');
+      try {
+        launcher.saveState(env, { folder: value, pid: n });
+      } catch (fault) {
+        assert.match(fault.message, /spans lines/);
+        assert.match(value, /[\r\n\0\u2028\u0085]/, 'only what spans lines is refused');
+        assert.equal(fs.readFileSync(step.state, 'utf8'), before);
+        continue;
+      }
+      kept += 1;
+      assert.deepEqual(parseFileCommands(fs.readFileSync(step.state, 'utf8')), { folder: value, pid: String(n) });
+      fs.writeFileSync(step.state, '');
+    }
+    assert.ok(kept > 200, `${kept} values were kept`);
+  });
+
   it('is read here by the grammar of the runner', () => {
     assert.deepEqual(parseFileCommands('a<<E\n1\n2\nE\nb=c<<d\n'), { a: '1\n2', b: 'c<<d' });
     for (const bad of ['=x\n', 'novalue\n', 'a<<E\n1\n', 'a<<\n']) assert.throws(() => parseFileCommands(bad));
