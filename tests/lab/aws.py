@@ -202,6 +202,9 @@ class State:
         self.slow = {}
         self.began = {}
         self.minted = 0
+        # What the job is about that asks for an identity token, and the trust policy that its role has.
+        self.event = {}
+        self.trust = None
         self.reply_cache = {}
 
 
@@ -510,7 +513,7 @@ from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
 
 signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-SUBJECT = "repo:octo-org/images:ref:refs/heads/main"
+ISSUER = "token.actions.githubusercontent.com"
 REQUEST_TOKEN = "request-token-of-the-job"
 
 
@@ -522,6 +525,38 @@ def unb64(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def identity(event):
+    """What GitHub says of a job: its environment goes before a pull request, that before branch or tag."""
+    repository, ref = "octo-org/images", event.get("ref", "refs/heads/main")
+    immutable = "octo-org@1234567/images@7654321"
+    tail = f"ref:{ref}"
+    if event.get("name") == "pull_request":
+        tail, ref = "pull_request", "refs/pull/7/merge"
+    if "environment" in event:
+        tail = f"environment:{event['environment']}"
+    workflow = event.get("workflow", "images.yml")
+    return {
+        "sub": f"repo:{immutable if event.get('immutable') else repository}:{tail}", "repository": repository,
+        "repository_id": "7654321", "ref": ref, "event_name": event.get("name", "push"),
+        "job_workflow_ref": f"{repository}/.github/workflows/{workflow}@{ref}",
+    } | ({"environment": event["environment"]} if "environment" in event else {})
+
+
+def trusted(policy, claims):
+    """Whether a role's trust policy lets a token in, as STS decides: each condition holds for one of its values."""
+    def holds(operator, key, wanted):
+        given = claims.get(key.removeprefix(f"{ISSUER}:")) if key.startswith(f"{ISSUER}:") else None
+        wanted = wanted if isinstance(wanted, list) else [wanted]
+        return operator == "StringEquals" and given in wanted
+
+    return any(
+        statement["Effect"] == "Allow" and statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        and statement["Principal"]["Federated"].endswith(f":oidc-provider/{ISSUER}")
+        and all(holds(operator, key, wanted) for operator, keys in statement["Condition"].items() for key, wanted in keys.items())
+        for statement in policy["Statement"]
+    )
+
+
 def mint(request):
     """The address of ACTIONS_ID_TOKEN_REQUEST_URL."""
     if request.headers.get("Authorization", "").lower() != f"bearer {REQUEST_TOKEN}":
@@ -529,9 +564,9 @@ def mint(request):
     state.minted += 1
     now = int(time.time())
     claims = {
-        "iss": "https://token.actions.githubusercontent.com", "sub": SUBJECT, "aud": request.args.get("audience", "x"),
-        "iat": now, "nbf": now, "exp": now + 300, "jti": str(uuid.uuid4()), "repository": "octo-org/images",
-    }
+        "iss": f"https://{ISSUER}", "aud": request.args.get("audience", "x"),
+        "iat": now, "nbf": now, "exp": now + 300, "jti": str(uuid.uuid4()),
+    } | identity(state.event)
     head = b64(json.dumps({"alg": "RS256", "typ": "JWT", "kid": "lab"}).encode())
     body = b64(json.dumps(claims).encode())
     signature = signing_key.sign(f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -555,7 +590,7 @@ def exchange(form):
         return refused("ExpiredTokenException", "Token expired")
     if claims["aud"] != "sts.amazonaws.com":
         return refused("InvalidIdentityToken", "Incorrect token audience")
-    if form["RoleArn"].endswith("/refused"):
+    if form["RoleArn"].endswith("/refused") or state.trust and not trusted(state.trust, claims):
         return refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
     state.sessions.setdefault("used", set()).add(claims["jti"])
     lasts = state.lifetime or int(form.get("DurationSeconds", 3600))
@@ -575,6 +610,42 @@ def exchange(form):
 
 # -- The gate --------------------------------------------------------------------------------------------------------
 
+KINDS = {
+    "i": "instance", "ami": "image", "snap": "snapshot", "vol": "volume", "sg": "security-group", "lt": "launch-template",
+    "key": "key-pair", "import-ami": "import-image-task",
+}
+# What a call makes, which policies see with the tags of the request.
+MAKES = {
+    "RunInstances": ["instance", "volume"], "CreateVolume": ["volume"], "CreateSnapshot": ["snapshot"],
+    "CreateImage": ["image", "snapshot"], "CopyImage": ["snapshot"], "RegisterImage": ["image"],
+    "CreateKeyPair": ["key-pair"], "CreateSecurityGroup": ["security-group"], "CreateLaunchTemplate": ["launch-template"],
+    "CreateFleet": ["fleet"], "ImportImage": ["import-image-task"],
+}
+
+
+def resources(call):
+    """What a call is about, as a policy sees it: the things that it names with the tags that they have, which are none for
+    what is not there, and those that it makes with the tags that it asks for."""
+    form = call["form"]
+    if call["service"] == "iam":
+        names = [("role", form.get("RoleName")), ("instance-profile", form.get("InstanceProfileName"))]
+        return [{"kind": kind, "id": name, "tags": {}, "made": False} for kind, name in names if name]
+    if call["service"] != "ec2":
+        return []
+    backend = ec2(call["region"])
+    ids = {value for value in form.values() if re.fullmatch(rf"({'|'.join(KINDS)})-[0-9a-f]+", value)}
+    ids |= {key.id for key in list(backend.key_pairs.values()) if key.key_name == form.get("KeyName")}
+    ids |= {kept.id for kept in list(backend.launch_templates.values()) if kept.name == form.get("LaunchTemplateName")}
+    named = [
+        {
+            "kind": KINDS[id.rsplit("-", 1)[0]], "id": id, "made": False,
+            "tags": state.imports[id]["tags"] if id in state.imports else dict(backend.tags.get(id, {})),
+        }
+        for id in sorted(ids)
+    ]
+    made = [{"kind": kind, "id": "", "made": True, "tags": tags_of(form, kind)} for kind in MAKES.get(call["action"], [])]
+    return named + made
+
 def read_call(request):
     scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", request.headers.get("Authorization", ""))
     form = request.form.to_dict()
@@ -584,7 +655,10 @@ def read_call(request):
         action = object_call(request)
     if service == "s3":
         form = form | {k: v for k, v in request.headers.items() if k.lower().startswith("x-amz-tagging")}
-    return {"service": service, "region": region, "action": action or request.path, "form": form, "key": key, "host": request.host}
+    return {
+        "service": service, "region": region, "action": action or request.path, "form": form, "key": key, "host": request.host,
+        "token": request.headers.get("X-Amz-Security-Token", ""),
+    }
 
 
 def due(rule, call):
@@ -621,7 +695,7 @@ def gate(environ, start_response):
     body = request.get_data(cache=True)
     call = read_call(request)
     with lock:
-        state.calls.append(call | {"n": len(state.calls) + 1, "at": time.time()})
+        state.calls.append(call | {"n": len(state.calls) + 1, "at": time.time(), "resources": resources(call)})
         rules = [rule for rule in state.rules if due(rule, call)]
     for rule in rules:
         if "delay" in rule:
@@ -931,6 +1005,14 @@ def control(request):
         return Response("{}")
     if door == "imports":
         return Response(json.dumps([task["form"] | {"size": task["size"]} for task in state.imports.values()]))
+    if door == "tokens":
+        return Response(json.dumps([call["token"] for call in state.calls if call["action"] == data]))
+    if door == "event":
+        state.event = data
+        return Response("{}")
+    if door == "trust":
+        state.trust = data
+        return Response("{}")
     if door == "minted":
         return Response(json.dumps(state.minted))
     if door == "reset":

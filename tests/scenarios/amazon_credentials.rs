@@ -7,7 +7,7 @@ use crate::support::http::{Server, reply};
 use crate::support::lab::Lab;
 
 /// A template that asks EC2 one question.
-fn asking(lab: &Lab, options: &str) -> Workspace {
+pub(crate) fn asking(lab: &Lab, options: &str) -> Workspace {
     let template = format!(
         "data \"amazon-ami\" \"u\" {{\nregion = \"eu-west-1\"\nowners = [\"099720109477\"]\nmost_recent = true\n\
          filters = {{ name = \"ubuntu/images/*jammy*\" }}\n{options}\n}}\n\
@@ -34,7 +34,8 @@ fn profiles_and_files_of_the_template() {
     let with_files = |options: &str| {
         let workspace = asking(&lab, options);
         workspace.file(".aws/credentials", keys("default", "AKIADEFAULT") + &keys("team", "AKIATEAM"));
-        let own = keys("default", "AKIAOWN") + &keys("team", "AKIAOWNTEAM");
+        // In the form of a credentials file and in that of a config file.
+        let own = keys("default", "AKIAOWN") + &keys("team", "AKIAOWNTEAM") + &keys("profile people", "AKIAOWNPEOPLE");
         let path = workspace.file("own", own).display().to_string();
         workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("OWN", &format!("{path:?}")));
         workspace
@@ -42,10 +43,14 @@ fn profiles_and_files_of_the_template() {
     signed(&lab, &with_files(""), "AKIADEFAULT");
     signed(&lab, &with_files("profile = \"team\""), "AKIATEAM");
     signed(&lab, &with_files("shared_credentials_file = OWN"), "AKIAOWN");
+    signed(&lab, &with_files("shared_credentials_file = OWN\nprofile = \"team\""), "AKIAOWNTEAM");
+    signed(&lab, &with_files("shared_credentials_file = OWN\nprofile = \"people\""), "AKIAOWNPEOPLE");
+    signed(&lab, &with_files("shared_credentials_file = \"~/own\"\nprofile = \"people\""), "AKIAOWNPEOPLE");
     // Without the metadata service the rest is as before.
     for (options, key) in [
         ("shared_credentials_file = OWN", "AKIAOWN"),
         ("shared_credentials_file = OWN\nprofile = \"team\"", "AKIAOWNTEAM"),
+        ("shared_credentials_file = OWN\nprofile = \"people\"", "AKIAOWNPEOPLE"),
         ("profile = \"team\"", "AKIATEAM"),
         ("", "AKIADEFAULT"),
     ] {
@@ -155,4 +160,26 @@ fn a_refusal_is_decoded_when_the_template_wants_it() {
     ask("").says("Encoded authorization failure message: bm90LXlvdQ");
     ask("decode_authorization_messages = true").says("explicitDeny").says_not("bm90LXlvdQ");
     assert_eq!(lab.parameters("DecodeAuthorizationMessage")[0]["EncodedMessage"], "bm90LXlvdQ");
+}
+
+/// Keys of a role that a template takes out of the environment one by one come without their token.
+#[test]
+fn the_token_of_the_environment_goes_with_the_templates_keys() {
+    let lab = Lab::start();
+    let options = "access_key = KEY\nsecret_key = \"the-secret-access-key\"";
+    let with = |key: &str, more: &str| {
+        let workspace = asking(&lab, &format!("{}\n{more}", options.replace("KEY", &format!("{key:?}"))));
+        workspace.env("AWS_SESSION_TOKEN", "token-of-the-environment")
+    };
+    for (key, more, token) in [
+        ("ASIAOFAROLE", "", "token-of-the-environment"),
+        ("ASIAOFAROLE", "token = \"token-of-the-template\"", "token-of-the-template"),
+        // Keys that last have no token, and AWS refuses them with one.
+        ("AKIAOFAUSER", "", ""),
+    ] {
+        let workspace = with(key, more);
+        signed(&lab, &workspace, key);
+        assert_eq!(lab.ask("tokens", &json!("DescribeImages")), json!([token]), "{key} {more}");
+        workspace.build(&["-force"]).says_not("token-of-the");
+    }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::run::aws::{AwsReach, AwsRole};
 
+/// How access keys begin that last, and that AWS refuses beside a token.
+const OF_USERS: &str = "AKIA";
+
 /// The access options of a component. Empty text means "not set". No `Debug`: it holds keys.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Access {
@@ -50,6 +53,13 @@ pub(crate) struct AssumeRole {
 }
 
 impl Access {
+    /// The token that goes with the access key: the template's, else that of the environment. Keys of a user have none.
+    pub(super) fn session_token(&self, variable: Option<String>) -> Option<String> {
+        let given = Some(self.token.clone()).filter(|token| !token.is_empty());
+        let variable = variable.filter(|token| !token.is_empty() && !self.access_key.starts_with(OF_USERS));
+        given.or(variable)
+    }
+
     pub(crate) fn reach(&self, region: &str) -> AwsReach {
         AwsReach {
             region: region.to_owned(),
@@ -84,5 +94,24 @@ impl Access {
             }),
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_of_the_environment_goes_with_keys_that_need_one() {
+        let token = |key: &str, own: &str, variable: &str| {
+            let access = Access { access_key: key.to_owned(), token: own.to_owned(), ..Access::default() };
+            access.session_token(Some(variable.to_owned())).unwrap_or_default()
+        };
+        assert_eq!(token("ASIAX", "own", "of-the-environment"), "own");
+        assert_eq!(token("ASIAX", "", "of-the-environment"), "of-the-environment");
+        assert_eq!(token("test", "", "of-the-environment"), "of-the-environment", "as in the peer");
+        assert_eq!(token("AKIAX", "", "of-the-environment"), "", "AWS would refuse it");
+        assert_eq!(token("AKIAX", "own", ""), "own");
+        assert_eq!(token("ASIAX", "", ""), "");
     }
 }

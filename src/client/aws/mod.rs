@@ -111,14 +111,9 @@ impl Aws {
         if let Some(engine) = &access.vault_engine {
             loader = loader.credentials_provider(vault_engine::keys(engine, redactor).await?);
         } else if !access.access_key.is_empty() {
-            let token = Some(access.token.clone()).filter(|token| !token.is_empty());
-            loader = loader.credentials_provider(Credentials::new(
-                &access.access_key,
-                &access.secret_key,
-                token,
-                None,
-                "template",
-            ));
+            let token = access.session_token(std::env::var("AWS_SESSION_TOKEN").ok());
+            let keys = Credentials::new(&access.access_key, &access.secret_key, token, None, "template");
+            loader = loader.credentials_provider(keys);
         } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
             let plain =
                 basics(access)?.region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
@@ -276,12 +271,12 @@ fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
 
 /// The files of profiles, when the template names one.
 fn profile_files(access: &Access) -> Option<EnvConfigFiles> {
-    (!access.shared_credentials_file.is_empty()).then(|| {
-        EnvConfigFiles::builder()
-            .include_default_config_file(true)
-            .with_file(EnvConfigFileKind::Credentials, &access.shared_credentials_file)
-            .build()
-    })
+    let given = Some(access.shared_credentials_file.as_str()).filter(|given| !given.is_empty())?;
+    let home = std::env::var("HOME").ok().filter(|_| given.starts_with("~/"));
+    let path = home.map_or_else(|| given.to_owned(), |home| given.replacen('~', &home, 1));
+    let files = EnvConfigFiles::builder().include_default_config_file(true);
+    let files = files.with_file(EnvConfigFileKind::Config, &path).with_file(EnvConfigFileKind::Credentials, &path);
+    Some(files.build())
 }
 
 /// The default chain, with a metadata service that is not asked. The chain itself cannot be told of files, so those of

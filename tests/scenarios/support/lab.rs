@@ -123,6 +123,13 @@ impl Lab {
             .env("HOME", home)
     }
 
+    /// What leads a program to the lab in a job of a workflow that may ask for an identity token, without keys.
+    pub(crate) fn workflow(&self, workspace: Workspace) -> Workspace {
+        self.endpoint(workspace)
+            .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", self.at("endpoint")))
+            .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", self.at("token"))
+    }
+
     /// Waits until a call is held by a rule with `hold`.
     pub(crate) fn wait_held(&self) {
         super::wait("a held call", || self.holds());
