@@ -1,5 +1,7 @@
 //! Things in AWS as the journal names them: found again by a name or tag that was known before they were created.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Tag whose value is the run's id, on everything that can carry tags while it belongs to a run.
@@ -36,7 +38,7 @@ pub(crate) struct AwsReach {
     pub connection: u32,
 }
 
-/// The template's `assume_role` block, as far as it names the role.
+/// The template's `assume_role` block, as far as the role asks for it before it is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct AwsRole {
     pub arn: String,
@@ -44,6 +46,11 @@ pub(crate) struct AwsRole {
     pub external_id: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub session_name: String,
+    /// Tags of the session, which its trust policy may demand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitive_tag_keys: Vec<String>,
 }
 
 /// A created thing. `tag` is the value of [`RESOURCE_TAG`].

@@ -71,6 +71,8 @@ impl Access {
                 arn: role.role_arn.clone(),
                 external_id: role.external_id.clone(),
                 session_name: role.session_name.clone(),
+                tags: role.tags.clone(),
+                transitive_tag_keys: role.transitive_tag_keys.clone(),
             }),
             ..AwsReach::default()
         }
@@ -90,6 +92,8 @@ impl Access {
                 role_arn: role.arn.clone(),
                 external_id: role.external_id.clone(),
                 session_name: role.session_name.clone(),
+                tags: role.tags.clone(),
+                transitive_tag_keys: role.transitive_tag_keys.clone(),
                 ..AssumeRole::default()
             }),
             ..Self::default()
@@ -113,5 +117,24 @@ mod tests {
         assert_eq!(token("AKIAX", "", "of-the-environment"), "", "AWS would refuse it");
         assert_eq!(token("AKIAX", "own", ""), "own");
         assert_eq!(token("ASIAX", "", ""), "");
+    }
+
+    #[test]
+    fn a_role_is_reached_again_as_it_was() {
+        let role = AssumeRole {
+            role_arn: "arn:aws:iam::123456789012:role/images".to_owned(),
+            external_id: "x".to_owned(),
+            session_name: "s".to_owned(),
+            tags: BTreeMap::from([("Team".to_owned(), "images".to_owned())]),
+            transitive_tag_keys: vec!["Team".to_owned()],
+            ..AssumeRole::default()
+        };
+        let access = Access { assume_role: Some(role.clone()), ..Access::default() };
+        let written = serde_json::to_string(&access.reach("eu-west-1")).unwrap();
+        assert_eq!(Access::of_reach(&serde_json::from_str(&written).unwrap()).assume_role, Some(role));
+        // As journals were before they held tags.
+        let old = r#"{"region":"eu-west-1","role":{"arn":"arn:aws:iam::123456789012:role/images"}}"#;
+        let read = Access::of_reach(&serde_json::from_str(old).unwrap()).assume_role.unwrap();
+        assert!(read.role_arn.ends_with("/images") && read.tags.is_empty() && read.transitive_tag_keys.is_empty());
     }
 }
