@@ -302,6 +302,8 @@ pub(crate) fn take_role(
     redactor: &Redactor,
 ) -> Result<(), String> {
     let region = args.aws_region.clone().or_else(|| process.var("AWS_REGION").map(str::to_owned)).unwrap_or_default();
+    let session_name = session_name(process);
+    services.aws.name_sessions(session_name.clone());
     let Some(arn) = &args.aws_role else {
         services.aws.default_region(region);
         return Ok(());
@@ -317,11 +319,20 @@ pub(crate) fn take_role(
             role_arn: arn.clone(),
             region,
             duration: args.aws_session_duration,
-            session_name: crate::client::aws::session_name(|name| process.var(name).map(str::to_owned)),
+            session_name,
         },
         redactor.clone(),
     );
     Ok(())
+}
+
+/// How AWS's audit log calls what this job does.
+#[cfg(feature = "aws")]
+fn session_name(process: &Process) -> String {
+    let variable = |name| process.var(name).unwrap_or_default();
+    let (run, attempt) = (variable("GITHUB_RUN_ID"), variable("GITHUB_RUN_ATTEMPT"));
+    let cell = action::cell(variable("INPUT_ENTRY"), variable("INPUT_CELL"));
+    crate::client::aws::Session { run, attempt, job: variable("GITHUB_JOB"), cell: &cell }.name()
 }
 
 #[cfg(not(feature = "aws"))]

@@ -266,11 +266,8 @@ impl Reader<'_> {
         }
     }
 
-    /// From `INDEX/TOTAL`, which the runner fills in.
     fn cell(&self) -> Option<(u64, u64)> {
-        let text = self.given("cell")?;
-        let (index, total) = text.split_once('/')?;
-        Some((index.trim().parse().ok()?, total.trim().parse().ok().filter(|total| *total > 0)?))
+        super::cell::place(&self.given("cell")?)
     }
 
     fn entry(&mut self) -> Option<Entry> {

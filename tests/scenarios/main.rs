@@ -25,6 +25,8 @@ mod amazon_ebs;
 #[cfg(feature = "aws")]
 mod amazon_faults;
 #[cfg(feature = "aws")]
+mod amazon_identity;
+#[cfg(feature = "aws")]
 mod amazon_launch;
 #[cfg(feature = "aws")]
 mod amazon_leaks;

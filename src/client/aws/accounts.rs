@@ -15,6 +15,8 @@ pub(crate) struct Accounts {
     role: OnceLock<(OidcRole, Redactor)>,
     /// The region of those that name none, when there is no role.
     region: OnceLock<String>,
+    /// Name of the sessions in which templates take roles, when they name none.
+    session: OnceLock<String>,
     connected: Mutex<Vec<(Access, Aws)>>,
 }
 
@@ -36,6 +38,11 @@ impl Accounts {
         let _ = self.region.set(region);
     }
 
+    /// Says how sessions are called that the template gives no name. The first call counts.
+    pub(crate) fn name_sessions(&self, name: String) {
+        let _ = self.session.set(name);
+    }
+
     /// The account that `access` leads to, connected by the first who asks.
     pub(crate) async fn get(&self, access: &Access, redactor: &Redactor) -> Result<Aws, AwsError> {
         let mut connected = self.connected.lock().await;
@@ -47,7 +54,9 @@ impl Accounts {
             complete.region.clone_from(region);
         }
         let number = u32::try_from(connected.len() + 1).unwrap_or(u32::MAX);
-        let aws = Aws::connect(&complete, number, self.role.get().map(|(role, _)| role), redactor).await?;
+        let role = self.role.get().map(|(role, _)| role);
+        let session = self.session.get().map_or("forge", String::as_str);
+        let aws = Aws::connect(&complete, number, role, session, redactor).await?;
         connected.push((access.clone(), aws.clone()));
         Ok(aws)
     }

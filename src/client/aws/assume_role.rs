@@ -13,11 +13,17 @@ use super::error::AwsError;
 use super::oidc::{Refused, credentials, refused};
 use crate::secret::Redactor;
 
-/// Name of the session when the template gives none.
-const SESSION: &str = "forge";
-
-/// A provider that takes the role with the credentials of `config`, again whenever they run out.
-pub(super) fn provider(role: AssumeRole, config: &SdkConfig, redactor: Redactor) -> SharedCredentialsProvider {
+/// A provider that takes the role with the credentials of `config`, again whenever they run out. `session` is the
+/// session's name when the template gives none.
+pub(super) fn provider(
+    mut role: AssumeRole,
+    session: &str,
+    config: &SdkConfig,
+    redactor: Redactor,
+) -> SharedCredentialsProvider {
+    if role.session_name.is_empty() {
+        role.session_name = session.to_owned();
+    }
     let region = config.region().map(ToString::to_string).unwrap_or_default();
     let shared = Arc::new((Client::new(config), role, region, redactor));
     SharedCredentialsProvider::new(provide_credentials_fn(move || {
@@ -39,7 +45,7 @@ async fn assume(
     let mut request = client
         .assume_role()
         .role_arn(&role.role_arn)
-        .role_session_name(text(&role.session_name).unwrap_or_else(|| SESSION.to_owned()))
+        .role_session_name(&role.session_name)
         .set_duration_seconds(role.duration_seconds)
         .set_external_id(text(&role.external_id))
         .set_policy(text(&role.policy));

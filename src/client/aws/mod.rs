@@ -18,6 +18,7 @@ mod retry;
 mod s3;
 mod secret;
 mod session;
+mod session_name;
 mod sweep;
 mod vault_engine;
 pub(crate) mod wait;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -34,15 +36,16 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_sdk_ec2::config::Credentials;
+use aws_sdk_ec2::config::{Credentials, SharedIdentityCache};
 
 pub(crate) use access::{Access, AssumeRole, VaultEngine};
 pub(crate) use accounts::Accounts;
 pub(crate) use error::AwsError;
 pub(crate) use metadata::{Identity, identity};
-pub(crate) use oidc::{OidcRole, session_name};
+pub(crate) use oidc::OidcRole;
 pub(crate) use previews::Previews;
 pub(crate) use s3::{Encryption, Object, S3, Upload};
+pub(crate) use session_name::Session;
 pub(crate) use sweep::{Found, Wanted};
 
 use crate::run::aws::AwsReach;
@@ -57,6 +60,8 @@ const BACKOFF: Duration = Duration::from_secs(20);
 /// An attempt that takes longer is given up and made again.
 const ATTEMPT: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(10);
+/// Credentials are waited for so long, whatever `max_retries` is: longer than an exchange with all its tries.
+const CREDENTIALS: Duration = Duration::from_secs(180);
 
 /// An account reached in one way. Cheap to clone; all clones share credentials, which renew themselves.
 #[derive(Clone)]
@@ -78,11 +83,13 @@ impl Aws {
     /// Finds region and source of credentials, and asks whose they are unless the template says not to.
     ///
     /// The template's own keys or profile come first, then the action's role, then what AWS's chain of environment,
-    /// files and machine roles gives; a role to assume is taken on top.
+    /// files and machine roles gives; a role to assume is taken on top, in a session called `session` when the template
+    /// names none.
     pub(crate) async fn connect(
         access: &Access,
         number: u32,
         oidc: Option<&OidcRole>,
+        session: &str,
         redactor: &Redactor,
     ) -> Result<Self, AwsError> {
         for secret in [&access.secret_key, &access.token].into_iter().filter(|secret| !secret.is_empty()) {
@@ -115,9 +122,8 @@ impl Aws {
             let keys = Credentials::new(&access.access_key, &access.secret_key, token, None, "template");
             loader = loader.credentials_provider(keys);
         } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
-            let plain =
-                basics(access)?.region(Region::new(role.exchange_region().to_owned())).no_credentials().load().await;
-            loader = loader.credentials_provider(oidc::provider(role.clone(), &plain, redactor.clone()));
+            let provider = oidc::provider(role.clone(), basics(access)?, redactor.clone()).await;
+            loader = loader.credentials_provider(provider);
         } else if access.skip_metadata_api_check {
             loader = loader.credentials_provider(without_metadata(access, region).await?);
         }
@@ -140,12 +146,8 @@ impl Aws {
             )));
         }
         if let Some(role) = &access.assume_role {
-            let provider = assume_role::provider(role.clone(), &config, redactor.clone());
-            config = config
-                .into_builder()
-                .credentials_provider(provider)
-                .identity_cache(aws_config::identity::IdentityCache::lazy().build())
-                .build();
+            let provider = assume_role::provider(role.clone(), session, &config, redactor.clone());
+            config = config.into_builder().credentials_provider(provider).identity_cache(cache()).build();
         }
         let made_keys = access.vault_engine.is_some();
         let access = Access { region: region.clone(), ..access.clone() };
@@ -262,14 +264,20 @@ fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
     let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build());
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
+        .identity_cache(cache());
     Ok(match http::client(access.insecure)? {
         Some(client) => loader.http_client(client),
         None => loader,
     })
 }
 
-/// The files of profiles, when the template names one.
+fn cache() -> SharedIdentityCache {
+    IdentityCache::lazy().load_timeout(CREDENTIALS).build()
+}
+
+/// The files of profiles, when the template names one. The peer reads that as a config file, where a section is called
+/// `[profile x]`, and its name promises credentials, where it is called `[x]`: each kind takes the sections of its form.
 fn profile_files(access: &Access) -> Option<EnvConfigFiles> {
     let given = Some(access.shared_credentials_file.as_str()).filter(|given| !given.is_empty())?;
     let home = std::env::var("HOME").ok().filter(|_| given.starts_with("~/"));

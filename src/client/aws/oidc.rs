@@ -1,21 +1,25 @@
 //! Credentials from the identity that GitHub gives to a workflow: an ID token is exchanged for those of a role.
 //!
 //! An ID token lives five minutes, credentials an hour or so, a build longer than both. So a fresh token is asked for
-//! at each exchange, and credentials renew themselves as long as the job lasts.
+//! at each try of an exchange, and credentials renew themselves as long as the job lasts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_sdk_sts::Client;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use super::CONNECT;
 use super::error::AwsError;
 use crate::secret::Redactor;
 
@@ -23,12 +27,16 @@ use crate::secret::Redactor;
 const REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
-/// Tries of an exchange, each with a new token.
-const TRIES: u32 = 4;
-/// Pause after the first try that failed; it doubles.
+/// Tries of an exchange, each with a new token, and of asking for one.
+const TRIES: u32 = 6;
+/// Longest pause after the first try that failed; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
-/// An answer of the identity service is waited for so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// An answer of the identity service, or of STS, is waited for so long: all tries together take two minutes at most.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Errors of STS that pass by themselves, beside those of every service.
+const PASSING: [&str; 5] =
+    ["IDPCommunicationError", "ExpiredTokenException", "InternalFailure", "InternalError", "ServiceUnavailable"];
 
 /// Credentials are renewed so long before they end, or in the last quarter of a shorter life.
 const EARLY: Duration = Duration::from_secs(5 * 60);
@@ -64,16 +72,6 @@ impl OidcRole {
     }
 }
 
-/// Name of the session, which shows in AWS's audit log: `forge-<run>-<attempt>-<job>` in the characters that AWS
-/// takes, at most 64. The same in every exchange of a run.
-pub(crate) fn session_name(variable: impl Fn(&str) -> Option<String>) -> String {
-    let parts = ["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB"].map(|name| variable(name).unwrap_or_default());
-    let name = std::iter::once("forge".to_owned()).chain(parts.into_iter().filter(|part| !part.is_empty()));
-    let name = name.collect::<Vec<_>>().join("-");
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
-    name.chars().map(allowed).take(64).collect()
-}
-
 /// Why there are no credentials; the whole text for people.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -83,9 +81,14 @@ pub(super) fn refused(error: Refused) -> CredentialsError {
     CredentialsError::provider_error(error)
 }
 
-/// A provider for `role`. `config` has settings and no credentials: the exchange is not signed.
-pub(super) fn provider(role: OidcRole, config: &SdkConfig, redactor: Redactor) -> SharedCredentialsProvider {
-    let shared = Arc::new((Client::new(config), role, redactor));
+/// A provider for `role`. The SDK makes one attempt of each exchange, since a further one would bring the same token.
+pub(super) async fn provider(role: OidcRole, settings: ConfigLoader, redactor: Redactor) -> SharedCredentialsProvider {
+    let limits = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(PATIENCE).build();
+    let settings = settings.retry_config(RetryConfig::disabled()).timeout_config(limits);
+    let region = Region::new(role.exchange_region().to_owned());
+    // The exchange is not signed.
+    let config = settings.region(region).no_credentials().load().await;
+    let shared = Arc::new((Client::new(&config), role, redactor));
     SharedCredentialsProvider::new(provide_credentials_fn(move || {
         let shared = Arc::clone(&shared);
         async move {
@@ -97,7 +100,6 @@ pub(super) fn provider(role: OidcRole, config: &SdkConfig, redactor: Redactor) -
 
 async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Result<Credentials, Refused> {
     let mut duration = role.duration;
-    let mut pause = PAUSE;
     for tried in 1.. {
         // A new one for each try: retries must not outlive the token.
         let token = id_token(role.audience(), redactor).await?;
@@ -107,24 +109,37 @@ async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Resu
             .role_session_name(&role.session_name)
             .set_duration_seconds(duration)
             .web_identity_token(&token);
+        let address = Arc::new(OnceLock::new());
+        let seen = Arc::clone(&address);
+        let request = request.customize().mutate_request(move |request| drop(seen.set(request.uri().to_owned())));
         let error = match request.send().await {
             Ok(taken) => return credentials(taken.credentials(), redactor),
             Err(error) => AwsError::of("AssumeRoleWithWebIdentity", role.exchange_region(), &error),
         };
         if duration.is_some() && error.message_has("MaxSessionDuration") {
-            tracing::warn!(?duration, "longer than the role allows, taking the role's own");
+            tracing::warn!(?duration, "longer than the role allows, taking an hour at a time");
             duration = None;
             continue;
         }
-        let passing =
-            error.code().is_empty() || error.is(&["IDPCommunicationError", "ExpiredTokenException", "Throttling"]);
-        if !passing || tried == TRIES {
-            return Err(Refused(explained(role, &token, &error)));
+        if !passes(&error) || tried >= TRIES {
+            let address = address.get().map_or("an unknown address", String::as_str);
+            return Err(Refused(explained(role, &token, address, &error)));
         }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
+        tracing::debug!(%error, tried, "exchange tried again");
+        pause(tried).await;
     }
     Err(Refused("no exchange was tried".to_owned()))
+}
+
+/// Whether another try may do. What has no code is no answer, or none of AWS.
+fn passes(error: &AwsError) -> bool {
+    error.code().is_empty() || [&PASSING, THROTTLING_ERRORS, TRANSIENT_ERRORS].iter().any(|codes| error.is(codes))
+}
+
+/// Waits after try number `tried`, a random part of the time, so that jobs that failed together do not ask together.
+async fn pause(tried: u32) {
+    let longest = PAUSE * 2_u32.pow(tried.min(8) - 1);
+    tokio::time::sleep(longest.mul_f64(rand::random_range(0.5..=1.0))).await;
 }
 
 /// The keys, registered as secrets before anybody can use them.
@@ -158,7 +173,6 @@ async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused
     let mut url = reqwest::Url::parse(&url).map_err(|error| failed(format!("{REQUEST_URL}: {error}")))?;
     url.query_pairs_mut().append_pair("audience", audience);
     let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
-    let mut pause = PAUSE;
     for tried in 1.. {
         let asked = client.get(url.clone()).bearer_auth(&bearer).send().await;
         let (passing, reason) = match asked {
@@ -181,8 +195,7 @@ async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused
         if !passing || tried == TRIES {
             return Err(failed(reason));
         }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
+        pause(tried).await;
     }
     Err(failed("it was not asked".to_owned()))
 }
@@ -199,8 +212,40 @@ fn no_permission(event: Option<&str>) -> String {
     }
 }
 
-/// What the role's trust policy was asked to accept, beside AWS's words, which do not say it.
-fn explained(role: &OidcRole, token: &str, error: &AwsError) -> String {
+/// What AWS's words do not say: what to do, and for a refusal what the role's trust policy was asked to accept.
+fn explained(role: &OidcRole, token: &str, address: &str, error: &AwsError) -> String {
+    let account = role.role_arn.split(':').nth(4).unwrap_or_default();
+    let advice = match error.code() {
+        "AccessDenied" => format!(
+            "\n{}\nthe role must exist in account {account}, and its trust policy must allow \
+             sts:AssumeRoleWithWebIdentity for exactly this sub and aud; a job with \"environment:\" has another sub \
+             than one without",
+            claims(token)
+        ),
+        "InvalidIdentityToken" | "IDPRejectedClaim" => format!(
+            "\n{}\naccount {account} must have an IAM OIDC identity provider for this iss, with this aud among its \
+             audiences",
+            claims(token)
+        ),
+        "IDPCommunicationError" => {
+            format!("\nin {TRIES} tries AWS did not reach GitHub for the keys that its tokens are signed with")
+        }
+        "RegionDisabledException" => {
+            format!("\nactivate STS for this region in account {account}, or name another one in aws-region")
+        }
+        "" => {
+            format!("\n{TRIES} tries, each at {address}: the runner must reach AWS's STS there, or through its proxy")
+        }
+        code if THROTTLING_ERRORS.contains(&code) => {
+            format!("\n{TRIES} tries were too many for AWS at this moment: start fewer jobs at once")
+        }
+        _ => String::new(),
+    };
+    format!("the role {} could not be taken by this workflow: {error}{advice}", role.role_arn)
+}
+
+/// What a token says of who asks, without its signature.
+fn claims(token: &str) -> String {
     let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok());
     let claims: Value = claims.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let claim = |name: &str| match claims.get(name) {
@@ -208,43 +253,12 @@ fn explained(role: &OidcRole, token: &str, error: &AwsError) -> String {
         Some(other) => other.to_string(),
         None => "(none)".to_owned(),
     };
-    let account = role.role_arn.split(':').nth(4).unwrap_or_default();
-    let mut text = format!(
-        "AWS did not give the role {} to this workflow: {error}\nthe token said:\n    sub: {}\n    aud: {}\n    iss: {}",
-        role.role_arn,
-        claim("sub"),
-        claim("aud"),
-        claim("iss"),
-    );
-    text.push_str(&match error.code() {
-        "InvalidIdentityToken" => format!(
-            "\naccount {account} must have an IAM OIDC identity provider for this iss, with this aud among its audiences"
-        ),
-        _ => format!(
-            "\nthe role must exist in account {account}, and its trust policy must allow \
-             sts:AssumeRoleWithWebIdentity for exactly this sub and aud; a job with \"environment:\" has another sub \
-             than one without"
-        ),
-    });
-    text
+    format!("the token said:\n    sub: {}\n    aud: {}\n    iss: {}", claim("sub"), claim("aud"), claim("iss"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_session_name_is_one_that_aws_takes() {
-        let name = session_name(|name| match name {
-            "GITHUB_RUN_ID" => Some("123".to_owned()),
-            "GITHUB_RUN_ATTEMPT" => Some("2".to_owned()),
-            "GITHUB_JOB" => Some("build (ubuntu/24.04)".repeat(9)),
-            _ => None,
-        });
-        assert!(name.starts_with("forge-123-2-build--ubuntu-24.04-"), "{name}");
-        assert_eq!(name.len(), 64);
-        assert_eq!(session_name(|_| None), "forge");
-    }
 
     #[test]
     fn the_audience_is_that_of_the_partition() {
