@@ -445,8 +445,15 @@ def before(call, form):
         if not listed(form, "ResourceId"):
             return answer(action, "<return>true</return>"), then
     if action == "DescribeTags":
-        # moto knows nothing of imports.
+        # moto knows nothing of imports, and keeps the tags of what is gone.
+        there = what_is_there(ec2(region))
+
+        def kept(match):
+            id, kind = (re.search(f"<{name}>(.*?)</{name}>", match[0])[1] for name in ("resourceId", "resourceType"))
+            return match[0] if id in there.get(kind, [id]) else ""
+
         def also(body):
+            body = re.sub(r"<item>.*?</item>", kept, body, flags=re.S)
             return re.sub(r"<tagSet\s*/>", "<tagSet></tagSet>", body).replace("</tagSet>", "".join(
                 f"<item><key>{k}</key><resourceId>{id}</resourceId><resourceType>import-image-task</resourceType><value>{v}</value></item>"
                 for id, task in state.imports.items() if task["region"] == region
@@ -623,6 +630,15 @@ MAKES = {
 }
 
 
+def what_is_there(backend):
+    """Ids by kind, for those whose tags moto keeps when they are gone, and AWS does not."""
+    return {
+        "image": backend.amis, "snapshot": backend.snapshots, "volume": backend.volumes, "launch-template": backend.launch_templates,
+        "key-pair": {key.id for key in list(backend.key_pairs.values())},
+        "security-group": {id for groups in list(backend.groups.values()) for id in list(groups)},
+    }
+
+
 def resources(call):
     """What a call is about, as a policy sees it: the things that it names with the tags that they have, which are none for
     what is not there, and those that it makes with the tags that it asks for."""
@@ -636,15 +652,16 @@ def resources(call):
     ids = {value for value in form.values() if re.fullmatch(rf"({'|'.join(KINDS)})-[0-9a-f]+", value)}
     ids |= {key.id for key in list(backend.key_pairs.values()) if key.key_name == form.get("KeyName")}
     ids |= {kept.id for kept in list(backend.launch_templates.values()) if kept.name == form.get("LaunchTemplateName")}
-    named = [
-        {
-            "kind": KINDS[id.rsplit("-", 1)[0]], "id": id, "made": False,
-            "tags": state.imports[id]["tags"] if id in state.imports else dict(backend.tags.get(id, {})),
-        }
-        for id in sorted(ids)
-    ]
-    made = [{"kind": kind, "id": "", "made": True, "tags": tags_of(form, kind)} for kind in MAKES.get(call["action"], [])]
-    return named + made
+    there, named = what_is_there(backend), []
+    for id in sorted(ids):
+        kind = KINDS[id.rsplit("-", 1)[0]]
+        tags = state.imports[id]["tags"] if id in state.imports else backend.tags.get(id, {})
+        named.append({"kind": kind, "id": id, "made": False, "tags": dict(tags) if id in there.get(kind, [id]) else {}})
+    made = list(MAKES.get(call["action"], []))
+    source = backend.amis.get(form.get("ImageId"))
+    if call["action"] == "RunInstances" and source and source.root_device_type == "instance-store":
+        made.remove("volume")
+    return named + [{"kind": kind, "id": "", "made": True, "tags": tags_of(form, kind)} for kind in made]
 
 def read_call(request):
     scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", request.headers.get("Authorization", ""))

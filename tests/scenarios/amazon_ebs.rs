@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::lab::Lab;
+use crate::support::policies::granted_but;
 use crate::support::{Workspace, docker, setting};
+
+pub(crate) use crate::support::policies::granted;
 
 const WHOLE: &str = r#"
   ami_name        = "web-1"
@@ -228,46 +231,6 @@ fn a_preview_needs_to_look_only() {
         "{calls:?}"
     );
     granted_but(&lab, &["preview"], &["RunInstances", "TerminateInstances", "DescribeInstances", "DescribeVolumes"]);
-}
-
-/// Every call so far is one that a policy of those names grants.
-#[track_caller]
-pub(crate) fn granted(lab: &Lab, names: &[&str]) {
-    granted_but(lab, names, &[]);
-}
-
-/// The same, but for calls that are made in vain or to look whether there is something to clean up.
-#[track_caller]
-fn granted_but(lab: &Lab, names: &[&str], but: &[&str]) {
-    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/aws.md")).unwrap();
-    let mut actions = Vec::new();
-    for name in names {
-        let block = docs.split(&format!("```json {name}\n")).nth(1).unwrap().split("```").next().unwrap();
-        let policy: Value = serde_json::from_str(block).unwrap();
-        let statements = policy["Statement"].as_array().unwrap();
-        let granted = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
-        actions.extend(granted.map(|action| action.as_str().unwrap().to_owned()));
-    }
-    let calls = lab.ask("calls", &Value::Null);
-    let calls = calls.as_array().unwrap();
-    assert!(!calls.is_empty());
-    for call in calls {
-        let (service, action) = (call["service"].as_str().unwrap(), call["action"].as_str().unwrap());
-        // Needs no right.
-        if action == "GetCallerIdentity" || but.contains(&action) {
-            continue;
-        }
-        // Some calls of S3 have the right of another.
-        let action = match action {
-            "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
-            "HeadObject" => "GetObject",
-            "ListObjectsV2" => "ListBucket",
-            "ListMultipartUploads" => "ListBucketMultipartUploads",
-            other => other,
-        };
-        let wanted = format!("{service}:{action}");
-        assert!(actions.contains(&wanted), "the policies {names:?} do not grant {wanted}");
-    }
 }
 
 /// Nothing is asked of AWS to check a template.

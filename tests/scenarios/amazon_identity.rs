@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::Workspace;
 use crate::support::lab::Lab;
+use crate::support::policies::documented;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/images";
 const EXCHANGE: &str = "AssumeRoleWithWebIdentity";
@@ -107,7 +108,6 @@ fn a_session_longer_than_the_role_allows_becomes_an_hour() {
     let exchanges = lab.parameters(EXCHANGE);
     assert_eq!(exchanges[0]["DurationSeconds"], "43200");
     assert_eq!((exchanges.len(), &exchanges[1]["DurationSeconds"]), (2, &Value::Null), "{exchanges:#?}");
-}
     // Told at the last try: there is one more, and an end.
     lab.ask("forget-calls", &Value::Null);
     let throttled = json!({ "code": "Throttling", "message": "Rate exceeded", "status": 400 });
@@ -117,6 +117,7 @@ fn a_session_longer_than_the_role_allows_becomes_an_hour() {
     ]));
     asking(&lab, "").run(&with_role(&["--aws-session-duration", "43200"])).failed().says("Rate exceeded");
     assert_eq!(lab.parameters(EXCHANGE).len(), 7);
+}
 
 /// The audit log tells the jobs of a matrix apart, whose `GITHUB_JOB` is the same.
 #[test]
@@ -147,6 +148,50 @@ fn sessions_are_called_after_run_attempt_job_and_cell() {
     assert_eq!(name(&[("INPUT_CELL", "3/5"), entry], role, &arguments), [both.clone(), both]);
     let keys = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s"), ("INPUT_CELL", "3/5")];
     assert_eq!(name(&keys, role, &["build", "-force", "."]), [format!("{own}-3")]);
+}
+
+/// The trust policies of `docs/aws.md` let in whom they are for, in both forms of the subject, and nobody else.
+#[test]
+fn the_documented_trust_policies_let_in_whom_they_say() {
+    let lab = Lab::start();
+    let events = [
+        json!({ "name": "pull_request" }),
+        json!({ "name": "push" }),
+        json!({ "name": "push", "ref": "refs/tags/v1.2.3", "environment": "image-release" }),
+        json!({ "name": "schedule", "workflow": "sweep.yml" }),
+        json!({ "name": "push", "ref": "refs/heads/feature" }),
+        json!({ "name": "push", "environment": "test" }),
+        json!({ "name": "pull_request", "workflow": "sweep.yml" }),
+        json!({ "name": "push", "ref": "refs/heads/feature", "workflow": "sweep.yml" }),
+    ];
+    // Numbers of those that each is for; what is scheduled on a branch has the subject of that branch.
+    for (name, wanted) in [("preview", &[0, 6][..]), ("build", &[1, 3]), ("publish", &[2]), ("sweep", &[3])] {
+        let policy = documented(&format!("trust {name}"));
+        lab.ask("trust", &policy);
+        for (number, event) in events.iter().enumerate() {
+            for immutable in [false, true] {
+                let mut event = event.clone();
+                event["immutable"] = json!(immutable);
+                lab.ask("event", &event);
+                let ran = asking(&lab, "").run(&with_role(&[]));
+                let expected = if wanted.contains(&number) { 0 } else { 1 };
+                assert_eq!(ran.code, Some(expected), "{name} for {event}: {}", ran.stdout);
+                if expected == 1 {
+                    let form = if immutable {
+                        "sub: repo:octo-org@1234567/images@7654321:"
+                    } else {
+                        "sub: repo:octo-org/images:"
+                    };
+                    ran.says("Not authorized").says(form);
+                }
+            }
+        }
+        // Another cloud's audience is refused whoever asks, here and by the lab.
+        assert!(
+            policy.to_string().contains(r#""token.actions.githubusercontent.com:aud":"sts.amazonaws.com""#),
+            "{name}"
+        );
+    }
 }
 
 /// A role whose trust policy demands tags is taken with them by who cleans up, too.

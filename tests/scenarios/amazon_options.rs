@@ -118,6 +118,7 @@ fn a_spot_instance_comes_from_a_fleet_whose_template_goes() {
         calls.contains(&"DeleteLaunchTemplate".to_owned()) && !calls.contains(&"StopInstances".to_owned()),
         "{calls:?}"
     );
+    crate::amazon_ebs::granted(&lab, &["build"]);
     assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
 }
 

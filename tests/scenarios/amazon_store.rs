@@ -51,6 +51,7 @@ fn an_instance_bundles_itself_and_the_bundle_becomes_an_image() {
     assert_eq!(lab.parameters("RegisterImage")[0]["ImageLocation"], "bundles/nightly/image-1.manifest.xml");
     ran.says("AMIs were created:");
     assert_eq!(lab.left().len(), 1, "the image: {:#?}", lab.left());
+    crate::amazon_ebs::granted(&lab, &["build", "bundle"]);
 }
 
 #[test]
@@ -84,6 +85,7 @@ fn a_bundle_that_fails_is_taken_away() {
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("seems to be somebody else's"), "{log}");
     assert_eq!(lab.left(), Vec::<String>::new());
+    crate::amazon_ebs::granted(&lab, &["build", "bundle"]);
     // A bundle of another build under the same name is not this one's to remove.
     put();
     store(&lab, "", "3").fail(&[]).says("is there already");

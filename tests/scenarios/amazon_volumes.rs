@@ -95,6 +95,7 @@ fn volumes_and_their_snapshots_stay() {
     assert!(!left.concat().contains("forge:"), "{left:#?}");
     assert!(left.concat().contains("'From': 'ami-0aaaaaaaaaaaa0002'"), "{left:#?}");
     assert!(!left.concat().contains("the launch"), "{left:#?}");
+    crate::amazon_ebs::granted(&lab, &["build"]);
 }
 
 #[test]
@@ -109,6 +110,7 @@ fn a_surrogate_volume_becomes_the_root_of_an_image() {
         let left = lab.left();
         assert_eq!(left.len(), 2, "{more}: {left:#?}");
         assert!(!left.concat().contains("forge:"), "{left:#?}");
+        crate::amazon_ebs::granted(&lab, &["build"]);
         let calls = lab.calls();
         assert_eq!(calls.contains(&"RegisterImage".to_owned()), more.is_empty(), "{calls:?}");
         if more.is_empty() {

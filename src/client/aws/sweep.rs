@@ -203,7 +203,15 @@ async fn remove(ec2: &Ec2, thing: &Tagged, ended: &Ended) -> Result<bool, AwsErr
             Some(image) => super::release::image(ec2, &image).await,
             None => Ok(false),
         },
-        "snapshot" => super::release::held(|| ec2.delete_snapshot(&thing.id)).await,
+        // That of an image went with it. To a policy with conditions on tags, what is not there has none: the answer
+        // would be a refusal, not that it is gone.
+        "snapshot" => {
+            let named = Filters::from([("snapshot-id".to_owned(), vec![thing.id.clone()])]);
+            match ec2.snapshots(&named).await?.is_empty() {
+                true => Ok(false),
+                false => super::release::held(|| ec2.delete_snapshot(&thing.id)).await,
+            }
+        }
         "volume" => match ec2.volume(&thing.id).await? {
             Some(volume) => super::release::volume(ec2, &volume).await,
             None => Ok(false),

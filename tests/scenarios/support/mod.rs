@@ -8,6 +8,8 @@ pub(crate) mod github;
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod leaks;
+#[cfg(feature = "aws")]
+pub(crate) mod policies;
 pub(crate) mod pushed;
 pub(crate) mod registry;
 pub(crate) mod served;
