@@ -1,6 +1,9 @@
 //! Machine images of AWS: copies in the regions that are wanted, who may use them, tags, and the parameters that name
 //! the image of a version. Regions go side by side; one that fails does not hold up the others.
 
+mod copy;
+mod parameter;
+
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -8,8 +11,7 @@ use futures_util::future::join_all;
 use super::{Did, Order, Outcome, Subject, Version, compare, kept, versions};
 use crate::client::Services;
 use crate::client::aws::ec2::Ec2;
-use crate::client::aws::ec2::types::{Filters, Image as Ami, ImageChange, ImageCopy, ImageQuery, Tags};
-use crate::client::aws::wait::Polling;
+use crate::client::aws::ec2::types::{Filters, Image as Ami, ImageChange, ImageQuery, Tags};
 use crate::client::aws::{Access, Aws, AwsError};
 use crate::config::Name;
 use crate::report::record::Image;
@@ -148,7 +150,7 @@ impl Promotion<'_> {
                 }
             }
             if !self.order.dry {
-                for (name, did) in self.settle(&ec2, region, &parameters).await? {
+                for (name, did) in self.settle(&ec2, region, parameter, (&image.id, &names)).await? {
                     names.retain(|(known, _)| *known != name);
                     outcome.did.push(did);
                 }
@@ -157,69 +159,21 @@ impl Promotion<'_> {
         Ok(Some((image.id, names.into_iter().map(|(_, text)| text).collect())))
     }
 
-    /// The versions of this image that a region has, each with the image that is it. Another repository may have an image
-    /// of the same name.
+    /// The versions of this image that a region has, each with the image that is it: what cannot be used yet is none.
+    /// Another repository may have an image of the same name.
     async fn existing(&self, ec2: &Ec2) -> Result<Vec<(Ami, Version)>, AwsError> {
         let filters = Filters::from([(format!("tag:{IMAGE}"), vec![self.subject.image.clone()])]);
         let query = ImageQuery { owners: own(), filters, include_deprecated: true, ..ImageQuery::default() };
         let mut found = Vec::new();
         let known = |image: &Ami| {
             let repositories = image.tags.get(REPOSITORY).zip(self.order.repository.as_ref());
-            repositories.is_none_or(|(its, own)| its == own)
+            image.state == "available" && repositories.is_none_or(|(its, own)| its == own)
         };
         for image in ec2.images(&query).await?.into_iter().filter(known) {
             let of = versions(image.tags.get(VERSION).map(String::as_str).unwrap_or_default().split(' '));
             found.extend(of.into_iter().map(|version| (image.clone(), version)));
         }
         Ok(found)
-    }
-
-    /// The recorded one, a copy of an earlier run, or a new copy.
-    async fn image(
-        &self,
-        ec2: &Ec2,
-        region: &str,
-        recorded: Option<&str>,
-        outcome: &mut Outcome,
-    ) -> Result<Option<Ami>, AwsError> {
-        if region == self.home {
-            return Ok(Some(self.source.clone()));
-        }
-        if let Some(id) = recorded
-            && let Some(image) = ec2.image(id).await?
-        {
-            check(&image, region, self.subject).map_err(AwsError::Unexpected)?;
-            return Ok(Some(image));
-        }
-        let filters = Filters::from([(format!("tag:{SOURCE}"), vec![self.source.id.clone()])]);
-        let query = ImageQuery { owners: own(), filters, include_deprecated: true, ..ImageQuery::default() };
-        let made = ec2.images(&query).await?.into_iter().find(|image| image.state != "failed");
-        let (id, before) = match made {
-            Some(image) => (image.id, true),
-            None if self.order.dry => {
-                outcome.did.push(Did::Done(format!("{region} a copy of {} in {}", self.source.id, self.home)));
-                return Ok(None);
-            }
-            None => (ec2.copy_image(&self.copy(region)).await?, false),
-        };
-        // The copy of a large image takes its time.
-        let image = ec2.wait_image(&id, Polling::default(), &self.cancel).await?;
-        let text = format!("{region} {id}, a copy of {} in {}", self.source.id, self.home);
-        outcome.did.push(if before { Did::Already(text) } else { Did::Done(text) });
-        Ok(Some(image))
-    }
-
-    fn copy(&self, region: &str) -> ImageCopy {
-        // The same for the same copy, so that one whose answer was lost is not made twice.
-        let name = format!("forge publish {} {} {region}", self.order.version, self.source.id);
-        ImageCopy {
-            client_token: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
-            source_region: self.home.to_owned(),
-            source_id: self.source.id.clone(),
-            name: self.source.name.clone(),
-            tags: Tags::from([(SOURCE.to_owned(), self.source.id.clone())]),
-            ..ImageCopy::default()
-        }
     }
 
     async fn share(&self, ec2: &Ec2, region: &str, image: &Ami, outcome: &mut Outcome) -> Result<(), AwsError> {
@@ -292,54 +246,6 @@ impl Promotion<'_> {
         }
         outcome.did.push(Did::Done(format!("{region} {} is {version}", image.id)));
         Ok(())
-    }
-
-    /// The parameter of each name; one without a place for it goes with `latest`.
-    fn parameters(&self, parameter: &str, names: &[(Name, String)]) -> Vec<(Name, String)> {
-        let parameter = parameter.replace("{image}", &self.subject.image);
-        let several = parameter.contains("{channel}");
-        let each = names.iter().filter(|(name, _)| several || *name == Name::Latest);
-        each.map(|(name, text)| (*name, parameter.replace("{channel}", text))).collect()
-    }
-
-    async fn point(&self, region: &str, name: Name, parameter: &str, id: &str) -> Result<Did, AwsError> {
-        let shown = format!("{region} {parameter} = {id}");
-        match self.aws.image_parameter(region, parameter).await? {
-            Some(found) if found == id => return Ok(Did::Already(shown)),
-            Some(other) if name == Name::Version && !self.order.force => {
-                return Ok(Did::Failed(format!(
-                    "{region} {parameter} is another image, {other}: a version is published once. Use a new version, \
-                     or --force"
-                )));
-            }
-            _ => {}
-        }
-        if !self.order.dry {
-            self.aws.set_image_parameter(region, parameter, id).await?;
-        }
-        Ok(Did::Done(shown))
-    }
-
-    /// Looks again whether a higher version was published in the meantime, and gives it back what is its own.
-    async fn settle(
-        &self,
-        ec2: &Ec2,
-        region: &str,
-        parameters: &[(Name, String)],
-    ) -> Result<Vec<(Name, Did)>, AwsError> {
-        if parameters.iter().all(|(name, _)| *name == Name::Version) {
-            return Ok(Vec::new());
-        }
-        let existing = self.existing(ec2).await?;
-        let mut lost = Vec::new();
-        for (name, parameter) in parameters {
-            let rivals = existing.iter().filter(|(_, other)| self.order.version.competes(*name, other));
-            let higher = rivals.filter(|(_, other)| *other > self.order.version);
-            let Some((image, version)) = higher.reduce(|a, b| if a.1 > b.1 { a } else { b }) else { continue };
-            self.aws.set_image_parameter(region, parameter, &image.id).await?;
-            lost.push((*name, Did::Left(format!("{region} {parameter}: it is of {version}, published meanwhile"))));
-        }
-        Ok(lost)
     }
 }
 

@@ -162,11 +162,11 @@ impl Promotion<'_> {
             }
         }
         if !self.order.dry {
-            match self.settle(target, &given).await {
-                Ok(lost) => {
-                    for (name, text, winner) in lost {
+            match self.settle(source, target, &given).await {
+                Ok(settled) => {
+                    for (name, did) in settled {
                         given.retain(|(known, _)| *known != name);
-                        outcome.did.push(Did::Left(format!("{target}:{text}: it is of {winner}, published meanwhile")));
+                        outcome.did.push(did);
                     }
                 }
                 Err(error) => outcome.did.push(Did::Failed(format!("{target}: {error}"))),
@@ -243,35 +243,46 @@ impl Promotion<'_> {
         Ok((Did::Done(format!("{shown} ({digest})")), true))
     }
 
-    /// Looks again whether a higher version was published in the meantime, and gives it back what is its own: of two runs
-    /// at once one wrote a moving name last, and each looks after it has written.
+    /// Looks again whether there is a higher version, and gives it what is its own: of two runs at once one wrote a moving
+    /// name last, and a run that ended before it looked again has left a name that is not its own. Yields the names with
+    /// what became of them; `taken` are those that the image was given.
     async fn settle(
         &self,
+        source: &Source,
         target: &Repository,
-        given: &[(Name, String)],
-    ) -> Result<Vec<(Name, String, Version)>, RegistryError> {
-        if given.iter().all(|(name, _)| *name == Name::Version) {
+        taken: &[(Name, String)],
+    ) -> Result<Vec<(Name, Did)>, RegistryError> {
+        let (version, digest) = (&self.order.version, &source.manifest.digest);
+        let mut moving = version.names(&self.subject.settings.names());
+        moving.retain(|(name, _)| *name != Name::Version);
+        if moving.is_empty() {
             return Ok(Vec::new());
         }
-        let mut winners: BTreeMap<Name, (String, Version)> = BTreeMap::new();
         let tags: BTreeSet<String> = self.registries.tags(target).await?;
-        for tag in tags {
-            let Ok(version) = Version::parse(&tag) else { continue };
-            for (name, _) in given {
-                let beaten = winners.get(name).map_or(&self.order.version, |(_, known)| known);
-                if self.order.version.competes(*name, &version) && version > *beaten {
-                    winners.insert(*name, (tag.clone(), version.clone()));
-                }
+        let existing: Vec<(&String, Version)> =
+            tags.iter().filter_map(|tag| Some((tag, Version::parse(tag).ok()?))).collect();
+        let mut settled = Vec::new();
+        for (name, text) in moving {
+            let higher = existing.iter().filter(|(_, other)| version.competes(name, other) && other > version);
+            let Some((tag, winner)) = higher.reduce(|a, b| if a.1 > b.1 { a } else { b }) else { continue };
+            let taken = taken.iter().any(|(known, _)| *known == name);
+            if !taken && self.registries.digest(target, &text).await?.as_ref() != Some(digest) {
+                continue;
             }
-        }
-        let mut lost = Vec::new();
-        for (name, text) in given {
-            let Some((tag, version)) = winners.remove(name) else { continue };
-            if let Some(manifest) = self.registries.manifest(target, &tag).await? {
-                self.registries.put_manifest(target, text, &manifest).await?;
-                lost.push((*name, text.clone(), version));
+            let Some(manifest) = self.registries.manifest(target, tag).await? else { continue };
+            // One image may be two versions.
+            if manifest.digest == *digest {
+                continue;
             }
+            self.registries.put_manifest(target, &text, &manifest).await?;
+            settled.push((
+                name,
+                match taken {
+                    true => Did::Left(format!("{target}:{text}: it is of {winner}, published meanwhile")),
+                    false => Did::Done(format!("{target}:{text} ({}), given back to {winner}", manifest.digest)),
+                },
+            ));
         }
-        Ok(lost)
+        Ok(settled)
     }
 }

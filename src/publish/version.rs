@@ -71,6 +71,11 @@ impl Version {
         }
     }
 
+    /// What the version is called under each of these names.
+    pub(crate) fn names(&self, wanted: &[Name]) -> Vec<(Name, String)> {
+        wanted.iter().filter_map(|name| Some((*name, self.named(*name)?))).collect()
+    }
+
     /// Whether another version competes for what this one is called.
     pub(crate) fn competes(&self, name: Name, other: &Self) -> bool {
         match name {
@@ -82,7 +87,7 @@ impl Version {
     /// The names that it takes of those that are `wanted`: a moving one only from versions that are not higher.
     pub(crate) fn takes(&self, wanted: &[Name], existing: &[Self]) -> Vec<(Name, String)> {
         let beaten = |name: Name| existing.iter().any(|other| self.competes(name, other) && other > self);
-        wanted.iter().filter(|name| !beaten(**name)).filter_map(|name| Some((*name, self.named(*name)?))).collect()
+        self.names(wanted).into_iter().filter(|(name, _)| !beaten(*name)).collect()
     }
 }
 

@@ -806,6 +806,10 @@ def handle(call, request, body, environ, rules=()):
         with lock:
             for step in then:
                 step(text)
+            for rule in rules:
+                if "state" in rule:
+                    # An image that is not ready at once, or that failed.
+                    ec2(call["region"]).amis[re.search(r"<imageId>(.*?)</imageId>", text)[1]].state = rule["state"]
     return response
 
 
@@ -972,6 +976,14 @@ def control(request):
         ami = ec2(data["region"]).register_image(name=data["name"])
         ami.creation_date = datetime.datetime.fromisoformat(data["created"])
         return Response(json.dumps(ami.id))
+    if door == "image-state":
+        # What became of an image; `gone` of one that somebody has removed.
+        amis = ec2(data["region"]).amis
+        if data["state"] == "gone":
+            amis.pop(data["id"])
+        else:
+            amis[data["id"]].state = data["state"]
+        return Response("{}")
     if door == "parameters":
         # By region and name: value and type of data.
         found = {}

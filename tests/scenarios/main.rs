@@ -86,6 +86,8 @@ mod preview_sweep;
 mod provisioning;
 mod publish_attested;
 mod publish_containers;
+#[cfg(feature = "aws")]
+mod publish_copies;
 mod publish_github;
 #[cfg(feature = "aws")]
 mod publish_machines;

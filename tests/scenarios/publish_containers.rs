@@ -224,3 +224,36 @@ fn of_two_releases_at_once_the_higher_one_is_latest() {
     assert_eq!(digest(&slow, "latest").as_ref(), Some(&high.digest));
     assert_eq!((digest(&slow, "1").as_ref(), digest(&slow, "2").as_ref()), (Some(&low.digest), Some(&high.digest)));
 }
+
+#[test]
+fn a_name_that_a_run_left_to_the_lower_version_is_given_back_by_its_next_run() {
+    let gate = Gate::new();
+    let slow = repository(&gate.address, "left");
+    let name = slow.split_once('/').unwrap().1.to_owned();
+    let fast = format!("{}/{name}", host());
+    let (low, high) = (Pushed::new(&slow, 1000, &[]), Pushed::new(&fast, 1000, &[]));
+    let (lower, higher) = (folder(&[low.build("docker.app")]), folder(&[high.build("docker.app")]));
+    // The second does all of its work while the first is about to write `latest`; then the registry is lost to the first.
+    let mut raced = false;
+    gate.look(move |line| {
+        if line.starts_with("PUT ") && line.contains("/manifests/latest ") {
+            publish(&higher, "v2.0.0", &[]).succeeded();
+            raced = true;
+            return None;
+        }
+        raced.then_some((403, "DENIED"))
+    });
+    publish(&lower, "v1.9.0", &[]).failed();
+    gate.look(|_| None);
+    assert_eq!(digest(&slow, "latest").as_ref(), Some(&low.digest));
+    let ran = publish(&lower, "v1.9.0", &[]);
+    ran.succeeded().says(&format!("published {slow}:latest ({}), given back to 2.0.0", high.digest));
+    assert_eq!(digest(&slow, "latest").as_ref(), Some(&high.digest));
+    assert_eq!((digest(&slow, "1").as_ref(), digest(&slow, "2").as_ref()), (Some(&low.digest), Some(&high.digest)));
+    publish(&lower, "v1.9.0", &[]).succeeded().says_not("published");
+
+    // One image may be two versions: it keeps the names of both.
+    publish(&lower, "v2.1.0", &[]).succeeded();
+    publish(&lower, "v1.9.0", &[]).succeeded().says_not("given back");
+    assert_eq!(digest(&slow, "latest").as_ref(), Some(&low.digest));
+}

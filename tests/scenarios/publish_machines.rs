@@ -19,7 +19,7 @@ source "amazon-ebs" "web" {
 build { sources = ["source.amazon-ebs.web"] }
 "#;
 
-const CONFIG: &str = "
+pub(crate) const CONFIG: &str = "
 images:
   web:
     template: t.pkr.hcl
@@ -32,30 +32,30 @@ images:
 ";
 
 /// An image in eu-west-1 that a build has left.
-fn image(lab: &Lab, name: &str) -> String {
+pub(crate) fn image(lab: &Lab, name: &str) -> String {
     let about = json!({ "region": "eu-west-1", "name": name, "created": "2026-01-01T00:00:00" });
     lab.ask("image", &about).as_str().unwrap().to_owned()
 }
 
-fn build(id: &str) -> Value {
+pub(crate) fn build(id: &str) -> Value {
     let name = "web/amazon-ebs.web";
     let image = json!({ "build": name, "builder": "amazon-ebs", "id": id, "location": "eu-west-1" });
     json!({ "name": name, "builder": "amazon-ebs", "state": "succeeded", "images": [image] })
 }
 
-fn folder(lab: &Lab, build: &Value) -> Workspace {
+pub(crate) fn folder(lab: &Lab, build: &Value) -> Workspace {
     let workspace = lab.environment(Workspace::new(TEMPLATE));
     workspace.file(".github/forge.yml", CONFIG);
     workspace.file("forge-record.json", record(std::slice::from_ref(build)).to_string());
     workspace
 }
 
-fn publish(workspace: &Workspace, version: &str) -> Ran {
+pub(crate) fn publish(workspace: &Workspace, version: &str) -> Ran {
     workspace.run(&["publish", "--record", "forge-record.json", "--version", version])
 }
 
 /// Ids by region of the images of that name.
-fn ids(lab: &Lab, name: &str) -> Vec<(String, String)> {
+pub(crate) fn ids(lab: &Lab, name: &str) -> Vec<(String, String)> {
     let images = lab.images();
     let named = images.as_object().unwrap().iter().filter(|(_, image)| image["name"] == name);
     let mut ids: Vec<_> = named.map(|(id, image)| (image["region"].as_str().unwrap().to_owned(), id.clone())).collect();
@@ -63,7 +63,7 @@ fn ids(lab: &Lab, name: &str) -> Vec<(String, String)> {
     ids
 }
 
-fn parameter(lab: &Lab, region: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(lab: &Lab, region: &str, name: &str) -> Option<String> {
     let found = &lab.ask("parameters", &Value::Null)[region][name];
     assert!(found.is_null() || found[1] == "aws:ec2:image", "{found}");
     found[0].as_str().map(str::to_owned)

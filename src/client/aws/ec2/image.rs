@@ -8,6 +8,7 @@ use aws_sdk_ec2::types as sdk;
 use super::types::{BlockDevice, FastLaunch, Image, ImageChange, ImageCopy, ImageQuery, Registration, Tags};
 use super::{Ec2, NOT_FOUND, convert, removed, text};
 use crate::client::aws::error::AwsError;
+use crate::client::aws::release;
 use crate::client::aws::retry::{Retry, USUAL};
 use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
@@ -80,7 +81,9 @@ impl Ec2 {
     pub(crate) async fn copy_image(&self, copy: &ImageCopy) -> Result<String, AwsError> {
         let mut of_snapshots = copy.tags.clone();
         of_snapshots.extend(copy.snapshot_tags.clone());
-        let tags = [(sdk::ResourceType::Image, &copy.tags), (sdk::ResourceType::Snapshot, &of_snapshots)];
+        let mut of_image = copy.tags.clone();
+        of_image.extend(copy.image_tags.clone().unwrap_or_default());
+        let tags = [(sdk::ResourceType::Image, &of_image), (sdk::ResourceType::Snapshot, &of_snapshots)];
         let request = self
             .client
             .copy_image()
@@ -92,7 +95,7 @@ impl Ec2 {
             .set_encrypted(copy.encrypted)
             .set_kms_key_id(text(&copy.kms_key_id))
             .set_snapshot_copy_completion_duration_minutes(copy.duration)
-            .copy_image_tags(true)
+            .copy_image_tags(copy.image_tags.is_none())
             .set_tag_specifications(convert::tag_specifications(&tags));
         let made = self.answer("CopyImage", request.send().await).await?;
         given(made.image_id, "CopyImage", "image")
@@ -123,6 +126,11 @@ impl Ec2 {
     pub(crate) async fn deregister_image(&self, id: &str) -> Result<bool, AwsError> {
         let request = self.client.deregister_image().image_id(id);
         removed(self.answer("DeregisterImage", request.send().await).await.map(drop))
+    }
+
+    /// Removes an image with its snapshots.
+    pub(crate) async fn remove_image(&self, image: &Image) -> Result<bool, AwsError> {
+        release::image(self, image).await
     }
 
     /// Changes one thing about an image; one that was just copied may not be visible yet.

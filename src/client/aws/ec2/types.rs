@@ -254,6 +254,8 @@ pub(crate) struct ImageCopy {
     pub tags: Tags,
     /// Of the snapshots alone.
     pub snapshot_tags: Tags,
+    /// Of the image alone, in the place of those that it would take over from its source.
+    pub image_tags: Option<Tags>,
 }
 
 /// `RegisterImage` of snapshots or of a manifest in S3.
