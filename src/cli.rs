@@ -170,9 +170,10 @@ pub(crate) struct ValidateArgs {
     pub evaluate_datasources: bool,
 }
 
+/// Which templates a command is about, and what their variables are set to.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct PlanArgs {
-    /// A .pkr.hcl file or a folder that holds some [default: the images of .github/forge.yml if there is one, else .]
+pub(crate) struct WhichArgs {
+    /// A .pkr.hcl file or a folder that holds some [default: the images of .github/forge.yml if there is one]
     #[arg(conflicts_with_all = ["config", "image"])]
     pub template: Option<PathBuf>,
     /// File with the images of the repository
@@ -181,6 +182,18 @@ pub(crate) struct PlanArgs {
     /// Only these images of the file
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub image: Vec<String>,
+    /// Value of a variable; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// File with values of variables (.hcl or .json); may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// Print the plan as one JSON document
     #[arg(long, conflicts_with = "matrix")]
     pub json: bool,
@@ -196,12 +209,6 @@ pub(crate) struct PlanArgs {
     /// Up to so many builds of a template in an entry [default: 1, more when there were over 256 entries]
     #[arg(long, value_name = "N", requires = "matrix", value_parser = clap::value_parser!(u16).range(1..))]
     pub group: Option<u16>,
-    /// Value of a variable; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub var: Vec<String>,
-    /// File with values of variables (.hcl or .json); may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub var_file: Vec<PathBuf>,
     /// Only builds whose name matches one of the globs; wins over what the file says
     #[arg(long, value_name = "GLOB,...", value_delimiter = ',')]
     pub only: Vec<String>,

@@ -81,15 +81,8 @@ pub(crate) async fn publish_all(
 
 /// The builds that are meant; nothing where neither a template nor a file of images says so.
 async fn wanted(args: &PublishArgs, process: &Process, redactor: &Redactor) -> Result<Option<Vec<Wanted>>, String> {
-    let plan = PlanArgs {
-        template: args.template.clone(),
-        config: args.config.clone(),
-        image: args.image.clone(),
-        var: args.var.clone(),
-        var_file: args.var_file.clone(),
-        ..PlanArgs::default()
-    };
-    if plan.template.is_none() && file(&plan, &process.cwd).is_none() {
+    let plan = PlanArgs { which: args.which.clone(), ..PlanArgs::default() };
+    if plan.which.template.is_none() && file(&plan.which, &process.cwd).is_none() {
         return Ok(None);
     }
     let mut front = Front::empty();

@@ -3,7 +3,7 @@
 
 use crate::action::{Command, Inputs, Trigger, Trust};
 use crate::app::Process;
-use crate::cli::{BuildArgs, OnErrorArg, PlanArgs, TemplateArgs};
+use crate::cli::{BuildArgs, OnErrorArg, PlanArgs, TemplateArgs, WhichArgs};
 use crate::config::{Do, EventClass};
 use crate::front::{Asked, Front};
 use crate::plan_command::{Chosen, PlannedImage, choose};
@@ -112,12 +112,13 @@ fn arguments(inputs: &Inputs) -> PlanArgs {
     let only: Vec<String> = entry.only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let by_image = entry.image.is_some();
     PlanArgs {
-        template: entry.template.filter(|_| !by_image).map(Into::into).or_else(|| inputs.template.clone()),
-        config: inputs.config.clone(),
-        image: entry.image.map_or_else(|| inputs.images.clone(), |image| vec![image]),
-        group: None,
-        var: inputs.vars.clone(),
-        var_file: inputs.var_files.clone(),
+        which: WhichArgs {
+            template: entry.template.filter(|_| !by_image).map(Into::into).or_else(|| inputs.template.clone()),
+            config: inputs.config.clone(),
+            image: entry.image.map_or_else(|| inputs.images.clone(), |image| vec![image]),
+            var: inputs.vars.clone(),
+            var_file: inputs.var_files.clone(),
+        },
         only: if only.is_empty() { inputs.only.clone() } else { only },
         except: inputs.except.clone(),
         ..PlanArgs::default()
@@ -188,8 +189,11 @@ mod tests {
             ("INPUT_PARALLEL-BUILDS", "2"),
         ]);
         let args = arguments(&inputs);
-        assert_eq!(args.template.as_deref().and_then(std::path::Path::to_str), Some("images"));
-        assert_eq!((args.var.as_slice(), args.except.as_slice()), (&["a=1".to_owned()][..], &["x".to_owned()][..]));
+        assert_eq!(args.which.template.as_deref().and_then(std::path::Path::to_str), Some("images"));
+        assert_eq!(
+            (args.which.var.as_slice(), args.except.as_slice()),
+            (&["a=1".to_owned()][..], &["x".to_owned()][..])
+        );
         let args = build_arguments(&inputs);
         assert_eq!((args.on_error, args.parallel_builds, args.force), (OnErrorArg::Abort, 2, true));
     }
@@ -199,10 +203,10 @@ mod tests {
         let entry = r#"{"id":"w","image":"web","template":"images/web","only":"a,b"}"#;
         let args = arguments(&inputs(&[("INPUT_ENTRY", entry), ("INPUT_ONLY", "x")]));
         assert_eq!(
-            (args.image, args.only, args.template),
+            (args.which.image, args.only, args.which.template),
             (vec!["web".to_owned()], vec!["a".to_owned(), "b".to_owned()], None)
         );
         let args = arguments(&inputs(&[("INPUT_ENTRY", r#"{"id":"w","template":"t","only":"a"}"#)]));
-        assert_eq!(args.template.as_deref().and_then(std::path::Path::to_str), Some("t"));
+        assert_eq!(args.which.template.as_deref().and_then(std::path::Path::to_str), Some("t"));
     }
 }

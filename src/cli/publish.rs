@@ -4,19 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AttestationArgs, AwsArgs};
+use super::{AttestationArgs, AwsArgs, WhichArgs};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PublishArgs {
-    /// A template whose builds are meant [default: the images of .github/forge.yml if there is one, else all recorded]
-    #[arg(conflicts_with_all = ["config", "image"])]
-    pub template: Option<PathBuf>,
-    /// File with the images of the repository
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Only these images of the file
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    pub image: Vec<String>,
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// File forge-record.json, or a folder that holds some; may be repeated
     #[arg(long, value_name = "FILE", required = true)]
     pub record: Vec<PathBuf>,
@@ -38,12 +31,6 @@ pub(crate) struct PublishArgs {
     /// Say what would be done
     #[arg(long)]
     pub dry_run: bool,
-    /// Value of a variable; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub var: Vec<String>,
-    /// File with values of variables (.hcl or .json); may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub var_file: Vec<PathBuf>,
     #[command(flatten)]
     pub attestation: AttestationArgs,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use table::table;
 
 use crate::app::{self, Process};
-use crate::cli::{PlanArgs, TemplateArgs};
+use crate::cli::{PlanArgs, TemplateArgs, WhichArgs};
 use crate::config::{self, Config, Image};
 use crate::diagnostic::{Diagnostic, Diagnostics, Style};
 use crate::exit_code::ExitCode;
@@ -106,11 +106,11 @@ pub(crate) struct Chosen {
 
 /// The template or the images that are asked for; what is wrong with the file is in `front`.
 pub(crate) fn choose(args: &PlanArgs, front: &mut Front, process: &Process) -> Vec<Chosen> {
-    let Some(path) = file(args, &process.cwd) else {
+    let Some(path) = file(&args.which, &process.cwd) else {
         return vec![Chosen { image: None, args: arguments(args, None) }];
     };
     let Some(config) = config::read(&path, &mut front.sources, &mut front.diagnostics) else { return Vec::new() };
-    let images = chosen(config, &args.image, &path, front).into_iter();
+    let images = chosen(config, &args.which.image, &path, front).into_iter();
     images.map(|image| Chosen { args: arguments(args, Some(&image)), image: Some(image) }).collect()
 }
 
@@ -166,7 +166,7 @@ fn check(image: &Image, plan: &Plan, selection: &Selection, diagnostics: &mut Di
 }
 
 /// The file with the images: the one that is named, or the usual one when it is there and no template is named.
-pub(crate) fn file(args: &PlanArgs, cwd: &Path) -> Option<PathBuf> {
+pub(crate) fn file(args: &WhichArgs, cwd: &Path) -> Option<PathBuf> {
     let usual = || args.template.is_none() && (!args.image.is_empty() || cwd.join(config::PLACE).exists());
     args.config.clone().or_else(|| usual().then(|| config::PLACE.into()))
 }
@@ -187,7 +187,7 @@ fn chosen(config: Config, names: &[String], path: &Path, front: &mut Front) -> V
 /// replace those of the file.
 fn arguments(args: &PlanArgs, image: Option<&Image>) -> TemplateArgs {
     let mut template = TemplateArgs {
-        template: args.template.clone().unwrap_or_else(|| ".".into()),
+        template: args.which.template.clone().unwrap_or_else(|| ".".into()),
         peer: args.peer.clone(),
         ..TemplateArgs::default()
     };
@@ -198,8 +198,8 @@ fn arguments(args: &PlanArgs, image: Option<&Image>) -> TemplateArgs {
         template.only.clone_from(&image.only);
         template.except.clone_from(&image.except);
     }
-    template.var.extend(args.var.iter().cloned());
-    template.var_file.extend(args.var_file.iter().cloned());
+    template.var.extend(args.which.var.iter().cloned());
+    template.var_file.extend(args.which.var_file.iter().cloned());
     for (own, given) in [(&mut template.only, &args.only), (&mut template.except, &args.except)] {
         if !given.is_empty() {
             own.clone_from(given);

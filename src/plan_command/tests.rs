@@ -29,8 +29,8 @@ impl Repository {
 
     fn plan(&self, args: &PlanArgs) -> (Vec<PlannedImage>, Front) {
         // Paths of templates are relative to the process, which tests share.
-        let template = args.template.clone().unwrap_or_else(|| self.0.path().join("t.pkr.hcl"));
-        let args = PlanArgs { template: Some(template), ..args.clone() };
+        let template = args.which.template.clone().unwrap_or_else(|| self.0.path().join("t.pkr.hcl"));
+        let args = PlanArgs { which: WhichArgs { template: Some(template), ..args.which.clone() }, ..args.clone() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut front = Front::empty();
         let planned = runtime.block_on(plan(&args, &mut front, &self.process(), &Redactor::new()));
@@ -148,7 +148,11 @@ fn the_command_line_wins() {
     let config = config::read(&path, &mut front.sources, &mut front.diagnostics).unwrap();
     let own = arguments(&PlanArgs::default(), config.images.first());
     assert_eq!((own.var, own.only, own.except), (vec!["x=1".to_owned()], vec!["o".to_owned()], vec!["e".to_owned()]));
-    let given = PlanArgs { var: vec!["x=2".to_owned()], only: vec!["p".to_owned()], ..PlanArgs::default() };
+    let given = PlanArgs {
+        which: WhichArgs { var: vec!["x=2".to_owned()], ..WhichArgs::default() },
+        only: vec!["p".to_owned()],
+        ..PlanArgs::default()
+    };
     let won = arguments(&given, config.images.first());
     assert_eq!(
         (won.var, won.only, won.except),

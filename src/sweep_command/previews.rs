@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{OnGithub, identity, show};
 use crate::app::{Process, print, take_role};
-use crate::cli::{PlanArgs, SweepArgs, age};
+use crate::cli::{PlanArgs, SweepArgs, WhichArgs, age};
 use crate::client::Services;
 use crate::engine::sweep::Swept;
 use crate::exit_code::ExitCode;
@@ -127,7 +127,10 @@ async fn swept(args: &SweepArgs, process: &Process, redactor: &Redactor) -> Resu
     };
     if args.registry.is_empty() {
         let mut front = Front::empty();
-        let plan = PlanArgs { template: args.template.clone(), ..PlanArgs::default() };
+        let plan = PlanArgs {
+            which: WhichArgs { template: args.template.clone(), ..WhichArgs::default() },
+            ..PlanArgs::default()
+        };
         for chosen in choose(&plan, &mut front, process) {
             let read = chosen.read(ASKED, true, &mut front, process, redactor).await;
             places.add(read.iter().flat_map(|image| &image.plan.builds));
