@@ -9,12 +9,16 @@ use crate::cli::{PlanArgs, PublishArgs};
 use crate::client::Services;
 use crate::config::Publish;
 use crate::exit_code::ExitCode;
-use crate::front::Front;
-use crate::plan_command::{ASKED, PlannedImage, choose, file};
+use crate::front::{Asked, Front};
+use crate::plan_command::{ASKED, PlannedImage, changes, choose, file, inputs_of};
 use crate::publish::{self, Choice, Order, Version, Wanted};
+use crate::report::Record;
 use crate::report::record::{Build, State};
 use crate::report_command;
 use crate::secret::Redactor;
+
+/// A template is read for its builds and for what decides each image.
+pub(crate) const OF_BUILDS: Asked = Asked { inputs: true, ..ASKED };
 
 /// Publishes and says each thing that it does.
 pub(crate) async fn run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> ExitCode {
@@ -35,9 +39,15 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
     let paths: Vec<PathBuf> = args.record.iter().map(|path| process.cwd.join(path)).collect();
     let records = report_command::read(&paths)?;
     let wanted = wanted(args, process, redactor).await?;
-    let Choice { mut subjects, missing } = publish::choose(wanted.as_deref(), &records);
+    let records: Vec<&Record> = records.iter().collect();
+    let Choice { mut subjects, missing } = publish::choose(wanted.as_deref(), &records, |_, _| true);
     if let Some(text) = told(&missing) {
         return Err(text);
+    }
+    for said in all_compared(&subjects, wanted.as_deref().unwrap_or_default()) {
+        let text = said.unwrap_or_else(|text| format!("Warning: {text}"));
+        let text = redactor.redact(&(text + "\n"));
+        print(&if process.on_actions() { neutral(&text) } else { text });
     }
     if subjects.is_empty() {
         return Err("no build in what was named has an image".to_owned());
@@ -88,16 +98,17 @@ async fn wanted(args: &PublishArgs, process: &Process, redactor: &Redactor) -> R
     let mut front = Front::empty();
     let mut planned = Vec::new();
     for chosen in choose(&plan, &mut front, process) {
-        planned.extend(chosen.read(ASKED, true, &mut front, process, redactor).await);
+        planned.extend(chosen.read(OF_BUILDS, true, &mut front, process, redactor).await);
     }
     match front.refuse(app::style(process, true), process, redactor) {
         Some(_) => Err("nothing was published".to_owned()),
-        None => Ok(Some(builds(&planned))),
+        None => Ok(Some(builds(&planned, process, redactor).await)),
     }
 }
 
-/// The builds of what was planned, as records name them.
-pub(crate) fn builds(planned: &[PlannedImage]) -> Vec<Wanted> {
+/// The builds of what was planned, as records name them, with what they would be built of now.
+pub(crate) async fn builds(planned: &[PlannedImage], process: &Process, redactor: &Redactor) -> Vec<Wanted> {
+    let mut inputs = inputs_of(planned, process, redactor).await.into_iter();
     let mut wanted = Vec::new();
     for one in planned {
         let settings = one.image.as_ref().map_or_else(Publish::default, |image| image.publish.clone());
@@ -107,10 +118,43 @@ pub(crate) fn builds(planned: &[PlannedImage]) -> Vec<Wanted> {
                 Some(image) => (format!("{}/{name}", image.name), image.name.clone()),
                 None => (name.clone(), name.clone()),
             };
-            wanted.push(Wanted { build, image, settings: settings.clone() });
+            let inputs = inputs.next().unwrap_or_default();
+            wanted.push(Wanted { build, image, settings: settings.clone(), inputs });
         }
     }
     wanted
+}
+
+/// What there is to say of each image that has a build in the template.
+pub(crate) fn all_compared(subjects: &[publish::Subject], wanted: &[Wanted]) -> Vec<Result<String, String>> {
+    let of = |subject: &publish::Subject| wanted.iter().find(|one| one.build == subject.build.name);
+    subjects.iter().filter_map(|subject| compared(subject, of(subject)?)).collect()
+}
+
+/// Changes that are shown of one image.
+const SHOWN: usize = 8;
+
+/// What to say of a recorded image beside what it would be built of now: a warning where something is another.
+fn compared(subject: &publish::Subject, wanted: &Wanted) -> Option<Result<String, String>> {
+    let (build, recorded) = (&subject.build.name, subject.build.digest.as_ref()?);
+    let Some(now) = wanted.inputs.digest() else {
+        let why = wanted.inputs.unknown.as_deref().unwrap_or_default();
+        return Some(Ok(format!("{build}: what it would be built of now is not compared with its record: {why}")));
+    };
+    if now == *recorded {
+        return None;
+    }
+    let mut lines = changes(&subject.build.inputs, &wanted.inputs.list);
+    let more = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    if lines.is_empty() {
+        lines.push("what it was made of is not in its record, or not all of it".to_owned());
+    }
+    let text = format!("{build}: the recorded image is published, and built now it would be another one:");
+    Some(Err([vec![text], lines].concat().join("\n")))
 }
 
 /// What to say of builds without an image, a line each.

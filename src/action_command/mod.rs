@@ -1,5 +1,6 @@
 //! `forge action`: inputs and event become a run, the run becomes reports, a record and outputs.
 
+mod awaited;
 mod baseline;
 mod build;
 mod join;

@@ -1,34 +1,111 @@
-//! The records of a commit: kept as artifacts by the workflows that its push has started.
+//! The records that can be published: of the runs that a push of the commit has started, and where it was not built, of
+//! earlier runs of the default branch that were given the same inputs.
+
+use std::collections::BTreeSet;
 
 use super::join::PREFIX;
 use super::release::File;
 use crate::client::github::{GithubError, PastRun, Repository, RunsOf};
+use crate::config::FailedRuns;
+use crate::publish::{self, Choice, Subject, Wanted};
 use crate::report::{self, Record};
 use crate::report_command;
+
+/// Requests that may be made to find an earlier image of the same inputs: a workflow's token has a thousand an hour for
+/// the whole repository.
+const REQUESTS: usize = 40;
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    pub records: Vec<Record>,
-    /// The same as files, under names of their own.
-    pub files: Vec<File>,
+    found: Vec<Found>,
     /// What could not be used, and why.
     pub unused: Vec<String>,
     /// Runs that were looked at.
-    runs: usize,
+    runs: BTreeSet<u64>,
+}
+
+/// A record, as it is and as it was written.
+#[derive(Debug)]
+struct Found {
+    record: Record,
+    bytes: Vec<u8>,
+    /// How its run ended, where that was not well.
+    ended: Option<String>,
+    /// It is of another commit: its images count where they were given the same inputs.
+    elsewhere: bool,
+}
+
+impl Found {
+    /// Whether it may tell of the image of a build.
+    fn counts(&self, one: &Wanted) -> bool {
+        let well = self.ended.is_none() || one.settings.failed_runs == Some(FailedRuns::Accept);
+        well && (!self.elsewhere || self.is_alike(one))
+    }
+
+    fn is_alike(&self, one: &Wanted) -> bool {
+        let digest = one.inputs.digest();
+        let mut builds = self.record.builds.iter().filter(|build| build.name == one.build);
+        digest.is_some() && builds.any(|build| build.digest == digest)
+    }
+
+    /// The run that it is of.
+    fn run(&self) -> u64 {
+        self.record.workflow.as_ref().map_or(0, |workflow| workflow.run_id)
+    }
 }
 
 impl Past {
-    pub(super) fn add(&mut self, record: Record, bytes: Vec<u8>) {
-        let cell =
-            record.inputs.entry.clone().or_else(|| record.workflow.as_ref().map(|workflow| workflow.job.clone()));
-        self.files.push(File { name: cell.unwrap_or_default(), content: bytes });
-        self.records.push(record);
+    /// A record of this very run, or one that was named.
+    pub(super) fn add(&mut self, record: Record) -> Result<(), String> {
+        let bytes = serde_json::to_vec_pretty(&record).map_err(|error| error.to_string())?;
+        self.found.push(Found { record, bytes, ended: None, elsewhere: false });
+        Ok(())
     }
 
-    /// The files by their names in a release: one alone is `forge-record.json`.
-    pub(super) fn assets(&self) -> Vec<File> {
-        let several = self.files.len() > 1;
+    /// What can be published of what is wanted: of the commit's own records first.
+    pub(super) fn choose(&self, wanted: &[Wanted]) -> Choice {
+        let records: Vec<&Record> = self.found.iter().map(|found| &found.record).collect();
+        let of = |elsewhere: bool| {
+            let found = &self.found;
+            move |one: &Wanted, at: usize| {
+                found.get(at).is_some_and(|found| found.elsewhere == elsewhere && found.counts(one))
+            }
+        };
+        let mut choice = publish::choose(Some(wanted), &records, of(false));
+        let alike = publish::choose(Some(&std::mem::take(&mut choice.missing)), &records, of(true));
+        choice.subjects.extend(alike.subjects);
+        Choice { missing: alike.missing, ..choice }
+    }
+
+    /// The run whose image would be published had it ended well, and how it ended.
+    pub(super) fn failed(&self, one: &Wanted) -> Option<(u64, &str)> {
+        let records: Vec<&Record> = self.found.iter().map(|found| &found.record).collect();
+        let of_commit = |_: &Wanted, at: usize| self.found.get(at).is_some_and(|found| !found.elsewhere);
+        let choice = publish::choose(Some(std::slice::from_ref(one)), &records, of_commit);
+        let found = self.found.get(choice.subjects.first()?.record)?;
+        Some((found.run(), found.ended.as_deref()?))
+    }
+
+    /// What to say of images that another commit was built for, a line each.
+    pub(super) fn told_elsewhere(&self, subjects: &[Subject]) -> Vec<String> {
+        let line = |subject: &Subject| {
+            let found = self.found.get(subject.record).filter(|found| found.elsewhere)?;
+            let of = found.record.workflow.as_ref().and_then(|workflow| workflow.sha.as_deref());
+            Some(format!(
+                "{}: this commit has no image of its own; that of commit {} is taken, which run {} made of the same inputs",
+                subject.build.name,
+                short(of.unwrap_or_default()),
+                found.run()
+            ))
+        };
+        subjects.iter().filter_map(line).collect()
+    }
+
+    /// The records of what is published, by their names in a release: one alone is `forge-record.json`.
+    pub(super) fn assets(&self, subjects: &[Subject]) -> Vec<File> {
+        let used: Vec<&Found> = self.used(subjects).collect();
+        let several = used.len() > 1;
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '.' };
         let name = |number: usize, cell: &str| match (several, cell) {
             (false, _) => "forge-record.json".to_owned(),
@@ -36,18 +113,20 @@ impl Past {
             (true, cell) => format!("forge-record-{}.json", cell.chars().map(plain).collect::<String>()),
         };
         let mut named: Vec<File> = Vec::new();
-        for (number, file) in self.files.iter().enumerate() {
-            let own = name(number, &file.name);
+        for (number, found) in used.into_iter().enumerate() {
+            let Record { inputs, workflow, .. } = &found.record;
+            let cell = inputs.entry.as_deref().or(workflow.as_ref().map(|workflow| workflow.job.as_str()));
+            let own = name(number, cell.unwrap_or_default());
             let taken = named.iter().any(|other| other.name == own);
             let name = if taken { name(number, "") } else { own };
-            named.push(File { name, content: file.content.clone() });
+            named.push(File { name, content: found.bytes.clone() });
         }
         named
     }
 
     /// The contents of the images, of each name the newest.
-    pub(super) fn sboms(&self) -> Vec<File> {
-        let mut records: Vec<&Record> = self.records.iter().collect();
+    pub(super) fn sboms(&self, subjects: &[Subject]) -> Vec<File> {
+        let mut records: Vec<&Record> = self.used(subjects).map(|found| &found.record).collect();
         records.sort_by_key(|record| std::cmp::Reverse(record.started));
         let mut files: Vec<File> = Vec::new();
         for (name, text) in records.into_iter().flat_map(report::sboms) {
@@ -58,13 +137,18 @@ impl Past {
         files
     }
 
+    fn used(&self, subjects: &[Subject]) -> impl Iterator<Item = &Found> {
+        let used: BTreeSet<usize> = subjects.iter().map(|subject| subject.record).collect();
+        self.found.iter().enumerate().filter(move |(at, _)| used.contains(at)).map(|(_, found)| found)
+    }
+
     /// Where was looked, for who wonders why something is missing.
     pub(super) fn told(&self, commit: &str) -> String {
-        let short = commit.get(..12).unwrap_or(commit);
-        let seen = match self.runs {
-            0 => format!("no run of a workflow on a push of commit {short} has ended; publish what a push has built"),
-            1 => format!("1 run on a push of commit {short} was looked at"),
-            runs => format!("{runs} runs on a push of commit {short} were looked at"),
+        let commit = short(commit);
+        let seen = match self.runs.len() {
+            0 => format!("no run of a workflow on a push of commit {commit} has ended; publish what a push has built"),
+            1 => format!("1 run on a push of commit {commit} was looked at"),
+            runs => format!("{runs} runs on a push of commit {commit} were looked at"),
         };
         let mut lines = vec![seen];
         lines.extend(self.unused.iter().cloned());
@@ -72,48 +156,113 @@ impl Past {
     }
 }
 
-/// Looks for the records of a commit. The job needs `actions: read`.
-pub(super) async fn look(github: &Repository, repository: &str, commit: &str, own: u64) -> Result<Past, String> {
-    let told = |error: GithubError| match error {
-        GithubError::Forbidden(said) => format!(
-            "the job may not read the records of commit {commit}: give it `permissions` with `actions: read` ({said})"
-        ),
-        error => format!("the records of commit {commit}: {error}"),
-    };
-    let mut past = Past::default();
-    let runs = github.past_runs(RunsOf::Commit(commit)).await.map_err(told)?;
-    for run in runs.iter().filter(|run| run.id != own) {
-        past.runs += 1;
-        for artifact in github.artifacts_of(run).await.map_err(told)? {
+/// As people write a commit.
+pub(super) fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// Looks for records. The job needs `actions: read`.
+pub(super) struct Search<'a> {
+    pub github: &'a Repository,
+    /// `owner/name`.
+    pub repository: &'a str,
+    pub commit: &'a str,
+    /// Number of the run that publishes.
+    pub own: u64,
+}
+
+impl Search<'_> {
+    /// Adds the records of the commit's runs that have ended since it was last looked; yields those that have not ended.
+    pub(super) async fn of_commit(&self, past: &mut Past) -> Result<Vec<PastRun>, String> {
+        let runs = self.github.past_runs(RunsOf::Commit(self.commit)).await.map_err(|error| self.failed(error))?;
+        let (ended, going): (Vec<_>, Vec<_>) =
+            runs.into_iter().filter(|run| run.id != self.own).partition(PastRun::has_ended);
+        for run in &ended {
+            if past.runs.insert(run.id) {
+                self.read(run, past, &mut { usize::MAX }, false).await?;
+            }
+        }
+        Ok(going)
+    }
+
+    /// Adds records of the last runs of a branch until all that is `missing` has one that was given the same inputs, or
+    /// enough was asked.
+    pub(super) async fn alike(&self, branch: &str, missing: &[Wanted], past: &mut Past) -> Result<(), String> {
+        let mut open: Vec<&Wanted> = missing.iter().filter(|one| one.inputs.digest().is_some()).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let runs = self.github.past_runs(RunsOf::Branch(branch)).await.map_err(|error| self.failed(error))?;
+        let mut left = REQUESTS;
+        for run in runs.iter().filter(|run| run.id != self.own && run.head_sha != self.commit) {
+            let known = past.found.len();
+            self.read(run, past, &mut left, true).await?;
+            // What it says of other inputs is of no use.
+            let mut at = 0;
+            past.found.retain(|found| {
+                at += 1;
+                at <= known || open.iter().any(|one| found.counts(one))
+            });
+            open.retain(|one| !past.choose(std::slice::from_ref(*one)).missing.is_empty());
+            if open.is_empty() || left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the records of a run, with up to so many requests.
+    async fn read(&self, run: &PastRun, past: &mut Past, left: &mut usize, elsewhere: bool) -> Result<(), String> {
+        *left = left.saturating_sub(1);
+        for artifact in self.github.artifacts_of(run).await.map_err(|error| self.failed(error))? {
             if !artifact.name.starts_with(PREFIX) {
                 continue;
             }
             if artifact.expired {
                 let text = format!("{} of run {} has expired: build the commit again", artifact.name, run.id);
-                past.unused.push(text);
+                past.unused.extend((!elsewhere).then_some(text));
                 continue;
             }
-            let read = github.read_artifact(&artifact).await.map_err(|error| error.to_string());
-            match read.and_then(|bytes| Ok((parse(&bytes, run, repository, commit)?, bytes))) {
+            if *left == 0 {
+                break;
+            }
+            *left -= 1;
+            let read = self.github.read_artifact(&artifact).await.map_err(|error| error.to_string());
+            match read.and_then(|bytes| Ok((self.parse(&bytes, run)?, bytes))) {
                 // That of an earlier publishing has nothing that those of the builds do not have.
                 Ok((record, _)) if record.published.is_some() => {}
-                Ok((record, bytes)) => past.add(record, bytes),
+                Ok((record, bytes)) => {
+                    let conclusion = run.conclusion.as_deref().unwrap_or("unknown");
+                    let ended = (conclusion != "success").then(|| conclusion.to_owned());
+                    past.found.push(Found { record, bytes, ended, elsewhere });
+                }
+                Err(_) if elsewhere => {}
                 Err(error) => past.unused.push(format!("{} of run {}: {error}", artifact.name, run.id)),
             }
         }
+        Ok(())
     }
-    Ok(past)
-}
 
-/// What was read, if it is what the run itself wrote of this very commit.
-fn parse(bytes: &[u8], run: &PastRun, repository: &str, commit: &str) -> Result<Record, String> {
-    let record = report_command::parse(bytes)?;
-    let Some(workflow) = &record.workflow else { return Err("it is of no run of a workflow".to_owned()) };
-    if workflow.repository != repository || workflow.run_id != run.id {
-        return Err("it is that of another run".to_owned());
+    /// What was read, if it is what the run itself wrote of its very commit.
+    fn parse(&self, bytes: &[u8], run: &PastRun) -> Result<Record, String> {
+        let record = report_command::parse(bytes)?;
+        let Some(workflow) = &record.workflow else { return Err("it is of no run of a workflow".to_owned()) };
+        if workflow.repository != self.repository || workflow.run_id != run.id {
+            return Err("it is that of another run".to_owned());
+        }
+        if workflow.sha.as_deref() != Some(&run.head_sha) {
+            return Err(format!("it is of commit {}", workflow.sha.as_deref().unwrap_or("unknown")));
+        }
+        Ok(record)
     }
-    if workflow.sha.as_deref() != Some(commit) {
-        return Err(format!("it is of commit {}", workflow.sha.as_deref().unwrap_or("unknown")));
+
+    fn failed(&self, error: GithubError) -> String {
+        match error {
+            GithubError::Forbidden(said) => format!(
+                "the job may not read the records of commit {}: give it `permissions` with `actions: read` ({said})",
+                self.commit
+            ),
+            error => format!("the records of commit {}: {error}", self.commit),
+        }
     }
-    Ok(record)
 }

@@ -1,8 +1,10 @@
 //! The command `publish` of the action: the images that were built of a tag's commit get the names of its version.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::past::{self, Past};
+use super::awaited::{self, Awaited};
+use super::past::{Past, Search, short};
 use super::release::{self, File, Trouble};
 use super::reporting::Reporting;
 use super::tasks::{Job, Task};
@@ -10,17 +12,17 @@ use super::{Done, Step, fail, outputs, run_jobs, warn};
 use crate::action::{Head, Trigger};
 use crate::app;
 use crate::client::Services;
-use crate::client::github::Repository;
+use crate::client::github::{GithubError, Repository};
 use crate::config::{EventClass, WithoutRecord};
 use crate::diagnostic::Style;
 use crate::exit_code::ExitCode;
 use crate::front::Front;
-use crate::plan_command::ASKED;
 use crate::publish::{self, Evidence, Order, Source, Version, Wanted};
-use crate::publish_command;
+use crate::publish_command::{self, OF_BUILDS};
 use crate::report::Record;
 use crate::report::record::State;
 use crate::report_command;
+use crate::workflow_command::neutral;
 
 /// Publishes what the jobs name. `services` know who asks of AWS.
 pub(super) async fn run(
@@ -49,21 +51,39 @@ async fn try_run(
     done: &mut Done,
 ) -> Result<ExitCode, String> {
     let tag = tag(step, trigger)?;
-    let version = Version::parse(&tag).map_err(|error| error.to_string())?;
+    // What the tasks of the builds are is decided when it is known what was built before.
+    let (rest, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.task != Task::Publish);
+    let (version, jobs) = meant(&tag, jobs)?;
+    let prefixes: BTreeSet<String> = jobs.iter().map(|job| prefix(job).to_owned()).collect();
     // Before anything is published: what cannot be read is a mistake in the workflow.
     let given = given(step)?;
     let github = connect(&reporting, step).await?;
-    // What the tasks of the builds are is decided when it is known what was built before.
-    let (rest, jobs): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.task != Task::Publish);
     let wanted = wanted(&jobs, &services, step).await?;
-    let mut past = past(github.as_ref(), trigger, step).await?;
-    let mut choice = publish::choose(Some(&wanted), &past.records);
-    let (builds, refused): (Vec<Wanted>, Vec<Wanted>) = choice.missing.drain(..).partition(|one| {
-        one.settings.without_record == Some(WithoutRecord::Build) && !one.settings.attestation.is_required()
-    });
-    if let Some(told) = publish_command::told(&refused) {
+    let known = tags(github.as_ref()).await.unwrap_or_default();
+    let mut past = past((github.as_ref(), &known), trigger, step, &wanted).await?;
+    let mut choice = past.choose(&wanted);
+    // What a test has refused is not built again to be published without it.
+    let builds = |one: &Wanted| {
+        one.settings.without_record == Some(WithoutRecord::Build)
+            && !one.settings.attestation.is_required()
+            && past.failed(one).is_none()
+    };
+    let (builds, refused): (Vec<Wanted>, Vec<Wanted>) = choice.missing.drain(..).partition(builds);
+    if !refused.is_empty() {
+        let failed = refused.iter().filter_map(|one| Some((one, past.failed(one)?)));
+        let mut lines: Vec<String> = failed.map(|(one, (run, ended))| refusal(&one.build, run, ended)).collect();
+        let others: Vec<Wanted> = refused.iter().filter(|one| past.failed(one).is_none()).cloned().collect();
+        lines.extend(publish_command::told(&others));
         let commit = trigger.and_then(commit).unwrap_or_default();
-        return Err(if step.inputs.records.is_empty() { format!("{told}\n{}", past.told(&commit)) } else { told });
+        lines.extend(step.inputs.records.is_empty().then(|| past.told(&commit)));
+        return Err(lines.join("\n"));
+    }
+    past.told_elsewhere(&choice.subjects).iter().for_each(|line| app::print(&format!("{line}\n")));
+    for said in publish_command::all_compared(&choice.subjects, &wanted) {
+        match said {
+            Ok(text) => app::print(&neutral(&step.redactor.redact(&format!("{text}\n")))),
+            Err(text) => warn(&step.redactor.redact(&text)),
+        }
     }
     past.unused.iter().for_each(|text| warn(text));
     let about = reporting.about();
@@ -84,23 +104,22 @@ async fn try_run(
         }
         before = done.record().cloned();
         if let Some(record) = &before {
-            past.add(record.clone(), serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?);
+            past.add(record.clone())?;
             // What has a record stays what was tested.
-            let built = publish::choose(Some(&builds), std::slice::from_ref(record));
+            let built = past.choose(&builds);
             if let Some(told) = publish_command::told(&built.missing) {
                 return Err(told);
             }
             choice.subjects.extend(built.subjects);
         }
     }
-    let others = match &github {
-        Some(github) => github.tags().await.unwrap_or_else(|error| {
-            warn(&format!("the tags of the repository could not be read, so only those of images count: {error}"));
-            Vec::new()
-        }),
-        None => Vec::new(),
-    };
-    let others = publish::versions(others.iter().map(String::as_str));
+    // Waiting and building take their time: there may be more by now.
+    let tags = tags(github.as_ref()).await.unwrap_or_else(|error| {
+        warn(&format!("the tags of the repository could not be read, so only those of images count: {error}"));
+        Vec::new()
+    });
+    let own = tags.iter().flat_map(|tag| prefixes.iter().filter_map(|prefix| tag.strip_prefix(prefix.as_str())));
+    let others = publish::versions(own);
     let order = Order {
         version,
         others,
@@ -131,8 +150,8 @@ async fn try_run(
     }
     // A table of half of the images would pass for that of all.
     if let (Some(github), true) = (&github, good) {
-        let mut files = past.assets();
-        files.extend(past.sboms());
+        let mut files = past.assets(&choice.subjects);
+        files.extend(past.sboms(&choice.subjects));
         files.extend(given);
         let (lines, trouble) = release::update(github, &tag, &record, &files).await;
         lines.iter().for_each(|line| app::print(&step.redactor.redact(&format!("{line}\n"))));
@@ -171,6 +190,37 @@ fn tag(step: &Step<'_>, trigger: Option<&Trigger>) -> Result<String, String> {
     })
 }
 
+/// What stands before the version in the tags of a job's image.
+fn prefix(job: &Job) -> &str {
+    job.chosen.image.as_ref().and_then(|image| image.publish.tag_prefix.as_deref()).unwrap_or_default()
+}
+
+/// The version that a tag gives, and the jobs whose images it is meant for.
+fn meant(tag: &str, jobs: Vec<Job>) -> Result<(Version, Vec<Job>), String> {
+    let version = |job: &Job| tag.strip_prefix(prefix(job)).and_then(|rest| Version::parse(rest).ok());
+    let found = jobs.iter().find_map(version);
+    let Some(found) = found else {
+        let mut prefixes: Vec<&str> = jobs.iter().map(prefix).filter(|prefix| !prefix.is_empty()).collect();
+        prefixes.dedup();
+        let mistake = Version::parse(tag).err().map(|error| error.to_string());
+        return Err(match (mistake, prefixes.join(", ")) {
+            (Some(mistake), prefixes) if prefixes.is_empty() => mistake,
+            (mistake, prefixes) => {
+                let mistake = mistake.unwrap_or_else(|| format!("{tag:?} is meant for no image"));
+                format!("{mistake}. Tags of the images begin with: {prefixes} (\"tag-prefix\")")
+            }
+        });
+    };
+    Ok((found.clone(), jobs.into_iter().filter(|job| version(job).as_ref() == Some(&found)).collect()))
+}
+
+fn refusal(build: &str, run: u64, ended: &str) -> String {
+    format!(
+        "the image of {build} is of run {run}, which ended with \"{ended}\": what has failed is not published. Run its \
+         failed jobs again, or set \"failed-runs\" to \"accept\""
+    )
+}
+
 fn commit(trigger: &Trigger) -> Option<String> {
     match &trigger.head {
         Head::Sha(sha) => Some(sha.clone()),
@@ -200,29 +250,40 @@ fn evidence(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Step<
     }
 }
 
-/// The builds that the jobs mean. Templates are read for their names alone.
+/// Names of the repository's tags.
+async fn tags(github: Option<&Repository>) -> Result<Vec<String>, GithubError> {
+    match github {
+        Some(github) => github.tags().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The builds that the jobs mean. Templates are read for their names, and for what decides the images.
 async fn wanted(jobs: &[Job], services: &Arc<Services>, step: &Step<'_>) -> Result<Vec<Wanted>, String> {
     let mut front = Front { services: Arc::clone(services), marks_lines: true, ..Front::empty() };
     let mut planned = Vec::new();
     for job in jobs {
         let chosen = job.chosen.clone();
-        planned.extend(chosen.read(ASKED, true, &mut front, step.process, step.redactor).await);
+        planned.extend(chosen.read(OF_BUILDS, true, &mut front, step.process, step.redactor).await);
     }
     match front.refuse(Style::Plain, step.process, step.redactor) {
         Some(_) => Err("nothing was published: a template has mistakes".to_owned()),
-        None => Ok(publish_command::builds(&planned)),
+        None => Ok(publish_command::builds(&planned, step.process, step.redactor).await),
     }
 }
 
-/// The records: from where the input says, else from what the runs of the commit have kept.
-async fn past(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Step<'_>) -> Result<Past, String> {
+/// The records: from where the input says, else from what the runs of the commit have kept. GitHub comes with the names of
+/// its tags.
+async fn past(
+    (github, tags): (Option<&Repository>, &[String]),
+    trigger: Option<&Trigger>,
+    step: &Step<'_>,
+    wanted: &[Wanted],
+) -> Result<Past, String> {
+    let mut past = Past::default();
     if !step.inputs.records.is_empty() {
-        let mut past = Past::default();
         let paths: Vec<_> = step.inputs.records.iter().map(|path| step.process.cwd.join(path)).collect();
-        for record in report_command::read(&paths)? {
-            let bytes = serde_json::to_vec_pretty(&record).map_err(|error| error.to_string())?;
-            past.add(record, bytes);
-        }
+        report_command::read(&paths)?.into_iter().try_for_each(|record| past.add(record))?;
         return Ok(past);
     }
     let (Some(github), Some(trigger)) = (github, trigger) else {
@@ -240,12 +301,35 @@ async fn past(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Ste
         if let Some(tagged) = tagged.filter(|tagged| *tagged != commit) {
             return Err(format!(
                 "{version} is a tag of commit {}, and this run is of {}: run the workflow on the tag",
-                tagged.get(..12).unwrap_or(&tagged),
-                commit.get(..12).unwrap_or(&commit)
+                short(&tagged),
+                short(&commit)
             ));
         }
     }
-    past::look(github, &trigger.repository, &commit, trigger.run.id).await
+    let search = Search { github, repository: &trigger.repository, commit: &commit, own: trigger.run.id };
+    let mut awaited = Awaited::new();
+    loop {
+        let going = awaited::building(search.of_commit(&mut past).await?, tags);
+        let mut missing = past.choose(wanted).missing;
+        missing.retain(|one| past.failed(one).is_none());
+        if missing.is_empty() {
+            return Ok(past);
+        }
+        let limit = missing.iter().map(|one| one.settings.wait_for_build.unwrap_or(awaited::USUAL)).max();
+        if !going.is_empty() && awaited.moment(limit.unwrap_or_default(), &commit, &going).await {
+            continue;
+        }
+        past.unused.extend(going.iter().map(|run| format!("{} has not ended yet", awaited::name(run))));
+        if let Some(branch) = &trigger.default_branch {
+            search.alike(branch, &missing, &mut past).await?;
+        }
+        let unknown = |one: &Wanted| Some(format!("{}: {}", one.build, one.inputs.unknown.as_deref()?));
+        let left = past.choose(&missing).missing;
+        past.unused.extend(left.iter().filter_map(unknown).map(|text| {
+            format!("no earlier image of the same inputs is looked for, since these are not all known: {text}")
+        }));
+        return Ok(past);
+    }
 }
 
 /// Files of the input, for the release.

@@ -25,7 +25,7 @@ pub(crate) use attestation::Attestation;
 use event::Policy;
 pub(crate) use event::{Do, EventClass};
 use mistakes::Mistakes;
-pub(crate) use publish::{Name, Publish, WithoutRecord};
+pub(crate) use publish::{FailedRuns, Name, Publish, WithoutRecord};
 
 /// Where the file is, seen from the repository's root.
 pub(crate) const PLACE: &str = ".github/forge.yml";

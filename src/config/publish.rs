@@ -1,5 +1,7 @@
 //! `publish`: where an image's releases go, under which names, and who may use them.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::attestation::{Attestation, attestation};
@@ -8,9 +10,10 @@ use super::reader::{entries, map, text, texts};
 use super::tree::{Entry, Node};
 use crate::diagnostic::{Diagnostic, Span};
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 14] = [
     "repositories",
     "tags",
+    "tag-prefix",
     "regions",
     "users",
     "groups",
@@ -19,6 +22,8 @@ pub(super) const KEYS: [&str; 11] = [
     "deprecate-after",
     "ssm-parameter",
     "without-record",
+    "failed-runs",
+    "wait-for-build",
     "attestation",
 ];
 
@@ -60,7 +65,20 @@ pub(crate) enum WithoutRecord {
 }
 
 impl WithoutRecord {
-    pub(super) const WORDS: [&str; 2] = ["refuse", "build"];
+    pub(super) const WORDS: [(&str, Self); 2] = [("refuse", Self::Refuse), ("build", Self::Build)];
+}
+
+/// What is done with the record of a run that did not end well, such as one whose tests failed after the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum FailedRuns {
+    #[default]
+    Refuse,
+    /// Takes its images as if it had.
+    Accept,
+}
+
+impl FailedRuns {
+    pub(super) const WORDS: [(&str, Self); 2] = [("refuse", Self::Refuse), ("accept", Self::Accept)];
 }
 
 /// What the file says of publishing an image; what it does not say is nothing.
@@ -69,6 +87,8 @@ pub(crate) struct Publish {
     /// Of container images, without tags.
     pub repositories: Option<Vec<String>>,
     pub tags: Option<Vec<Name>>,
+    /// What stands before the version in the tags of the repository that are meant for this image.
+    pub tag_prefix: Option<String>,
     /// Of machine images in AWS.
     pub regions: Option<Vec<String>>,
     /// Accounts that may use them.
@@ -83,6 +103,9 @@ pub(crate) struct Publish {
     /// Name of the parameter that has the image's id; `{channel}` in it is each name in turn.
     pub ssm_parameter: Option<String>,
     pub without_record: Option<WithoutRecord>,
+    pub failed_runs: Option<FailedRuns>,
+    /// How long runs of the commit that have not ended are waited for, while an image lacks its record.
+    pub wait_for_build: Option<Duration>,
     pub attestation: Attestation,
 }
 
@@ -95,6 +118,7 @@ impl Publish {
         Self {
             repositories: self.repositories.or(defaults.repositories),
             tags: self.tags.or(defaults.tags),
+            tag_prefix: self.tag_prefix.or(defaults.tag_prefix),
             regions: self.regions.or(defaults.regions),
             users: self.users.or(defaults.users),
             groups: self.groups.or(defaults.groups),
@@ -103,6 +127,8 @@ impl Publish {
             deprecate_after: self.deprecate_after.or(defaults.deprecate_after),
             ssm_parameter: self.ssm_parameter.or(defaults.ssm_parameter),
             without_record: self.without_record.or(defaults.without_record),
+            failed_runs: self.failed_runs.or(defaults.failed_runs),
+            wait_for_build: self.wait_for_build.or(defaults.wait_for_build),
             attestation: self.attestation.over(defaults.attestation),
         }
     }
@@ -123,6 +149,7 @@ pub(super) fn publish(node: &Node, mistakes: &mut Mistakes<'_>) -> Publish {
                 publish.repositories = list(value, key, (is_repository, "the name of a repository", help), mistakes);
             }
             "tags" => publish.tags = names(value, mistakes),
+            "tag-prefix" => publish.tag_prefix = prefix(value, mistakes),
             "regions" => {
                 let help = "write names such as eu-west-1";
                 publish.regions = list(value, key, (is_region, "a region of AWS", help), mistakes);
@@ -147,7 +174,9 @@ pub(super) fn publish(node: &Node, mistakes: &mut Mistakes<'_>) -> Publish {
             "deprecate-after" => publish.deprecate_after = days(value, mistakes),
             "ssm-parameter" => publish.ssm_parameter = parameter(value, mistakes),
             "attestation" => publish.attestation = attestation(value, mistakes),
-            _ => publish.without_record = without_record(value, mistakes),
+            "without-record" => publish.without_record = one_of(value, key, WithoutRecord::WORDS, mistakes),
+            "failed-runs" => publish.failed_runs = one_of(value, key, FailedRuns::WORDS, mistakes),
+            _ => publish.wait_for_build = length(value, key, mistakes),
         }
     }
     if publish.without_record == Some(WithoutRecord::Build) && publish.attestation.is_required() {
@@ -257,15 +286,45 @@ fn braces(text: &str, known: &[&str], span: Span, mistakes: &mut Mistakes<'_>) {
     }
 }
 
-fn without_record(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<WithoutRecord> {
-    let word = text(node, "\"without-record\"", mistakes)?;
-    match word.as_str() {
-        "refuse" => Some(WithoutRecord::Refuse),
-        "build" => Some(WithoutRecord::Build),
-        _ => {
-            let summary = format!("\"without-record\" is {}", shown(&word));
-            mistakes.unknown(summary, (&word, node.span), &WithoutRecord::WORDS);
-            None
-        }
+/// What precedes the version in a tag: one with which GitHub knows a tag.
+fn prefix(node: &Node, mistakes: &mut Mistakes<'_>) -> Option<String> {
+    let word = text(node, "\"tag-prefix\"", mistakes)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@".contains(c);
+    if word.is_empty() || !word.chars().all(plain) {
+        let diagnostic = Diagnostic::error(format!("{} cannot begin a tag", shown(&word))).at(node.span);
+        mistakes.push(diagnostic.help("write what stands before the version, such as web- of web-v1.2.3"));
     }
+    Some(word)
+}
+
+/// `45s`, `30m`, `2h`.
+fn length(node: &Node, key: &str, mistakes: &mut Mistakes<'_>) -> Option<Duration> {
+    let word = text(node, &format!("\"{key}\""), mistakes)?;
+    let units = [('s', 1), ('m', 60), ('h', 60 * 60)];
+    let unit = units.into_iter().find(|(letter, _)| word.ends_with(*letter));
+    let length = unit.and_then(|(letter, seconds)| {
+        let number = word.strip_suffix(letter)?;
+        let plain = (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        Some(Duration::from_secs(number.parse::<u64>().ok().filter(|_| plain)? * seconds))
+    });
+    if length.is_none() {
+        let diagnostic = Diagnostic::error(format!("{} is not a length of time", shown(&word))).at(node.span);
+        mistakes.push(diagnostic.help("write 45s, 30m or 2h"));
+    }
+    length
+}
+
+fn one_of<T: Copy, const N: usize>(
+    node: &Node,
+    key: &str,
+    known: [(&'static str, T); N],
+    mistakes: &mut Mistakes<'_>,
+) -> Option<T> {
+    let word = text(node, &format!("\"{key}\""), mistakes)?;
+    let found = known.iter().find(|(name, _)| *name == word);
+    if found.is_none() {
+        let summary = format!("\"{key}\" is {}", shown(&word));
+        mistakes.unknown(summary, (&word, node.span), &known.map(|(name, _)| name));
+    }
+    found.map(|(_, value)| *value)
 }

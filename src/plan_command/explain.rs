@@ -69,6 +69,16 @@ pub(super) fn compare(planned: &[PlannedImage], inputs: &[Inputs], earlier: &BTr
     if text.is_empty() { "Nothing would be built.\n".to_owned() } else { text }
 }
 
+/// What differs between the inputs of a record and those of now, in a line each.
+pub(crate) fn changes(old: &[Input], new: &[Input]) -> Vec<String> {
+    let line = |difference: &Difference<'_>| match difference {
+        Difference::Added(input) => format!("+ {}: {}", harmless(&input.name), value(input)),
+        Difference::Removed(input) => format!("- {}: {}", harmless(&input.name), value(input)),
+        Difference::Changed(old, new) => format!("~ {}: {} -> {}", harmless(&new.name), value(old), value(new)),
+    };
+    differences(old, new).iter().map(line).collect()
+}
+
 fn named<'a>(planned: &'a [PlannedImage], inputs: &'a [Inputs]) -> impl Iterator<Item = (String, &'a Inputs)> {
     let names = planned.iter().flat_map(|planned| {
         planned.plan.builds.iter().map(move |build| match &planned.image {

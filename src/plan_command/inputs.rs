@@ -20,7 +20,7 @@ use crate::secret::Redactor;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The inputs of every build, in the order of the plan.
-pub(super) async fn of(planned: &[PlannedImage], process: &Process, redactor: &Redactor) -> Vec<Inputs> {
+pub(crate) async fn of(planned: &[PlannedImage], process: &Process, redactor: &Redactor) -> Vec<Inputs> {
     let (hashes, places) = (Arc::new(Hashes::default()), Arc::new(Places::new(&process.cwd)));
     let run =
         RunInfo { id: id::time_ordered(), force: false, cleans_up: true, cwd: process.cwd.clone(), preview: None };

@@ -11,6 +11,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use explain::changes;
+pub(crate) use inputs::of as inputs_of;
 pub(crate) use table::table;
 
 use crate::app::{self, Process};

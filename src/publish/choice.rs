@@ -6,6 +6,7 @@ use super::Subject;
 use crate::config::Publish;
 use crate::report::Record;
 use crate::report::record::Build;
+use crate::run::inputs::Inputs;
 
 /// A build that is to be published.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub(crate) struct Wanted {
     pub build: String,
     pub image: String,
     pub settings: Publish,
+    /// What it would be built of now.
+    pub inputs: Inputs,
 }
 
 /// What was found of what is wanted.
@@ -24,38 +27,47 @@ pub(crate) struct Choice {
     pub missing: Vec<Wanted>,
 }
 
-/// Looks for the wanted builds, or takes all that are recorded.
-pub(crate) fn choose(wanted: Option<&[Wanted]>, records: &[Record]) -> Choice {
-    let mut newest: BTreeMap<&str, (&Record, &Build)> = BTreeMap::new();
-    for record in records {
-        for build in record.builds.iter().filter(|build| is_whole(build)) {
-            let known = newest.get(build.name.as_str());
-            if known.is_none_or(|(other, _)| other.started < record.started) {
-                newest.insert(&build.name, (record, build));
-            }
-        }
-    }
-    let subject = |image: &str, build: &Build, settings: &Publish| Subject {
-        image: image.to_owned(),
-        build: build.clone(),
-        settings: settings.clone(),
+/// Looks for the wanted builds, or takes all that are recorded. Not every record `counts` for every build; those are told
+/// by their places in `records`.
+pub(crate) fn choose(
+    wanted: Option<&[Wanted]>,
+    records: &[&Record],
+    counts: impl Fn(&Wanted, usize) -> bool,
+) -> Choice {
+    let recorded = || {
+        let numbered = records.iter().enumerate();
+        numbered
+            .flat_map(|(at, record)| record.builds.iter().filter(|build| is_whole(build)).map(move |build| (at, build)))
     };
+    let started = |at: usize| records.get(at).and_then(|record| record.started);
+    let newer = |a: (usize, &'_ Build), b: (usize, &'_ Build)| started(a.0) < started(b.0);
     let mut choice = Choice::default();
     match wanted {
         None => {
-            let settings = Publish::default();
-            choice.subjects = newest.values().map(|(_, build)| subject(&build.name, build, &settings)).collect();
+            let mut newest: BTreeMap<&str, (usize, &Build)> = BTreeMap::new();
+            for one in recorded() {
+                let known = newest.get(one.1.name.as_str());
+                if known.is_none_or(|known| newer(*known, one)) {
+                    newest.insert(&one.1.name, one);
+                }
+            }
+            choice.subjects = newest.values().map(|one| subject(&one.1.name, *one, &Publish::default())).collect();
         }
         Some(wanted) => {
             for one in wanted {
-                match newest.get(one.build.as_str()) {
-                    Some((_, build)) => choice.subjects.push(subject(&one.image, build, &one.settings)),
+                let of_it = recorded().filter(|(at, build)| build.name == one.build && counts(one, *at));
+                match of_it.reduce(|known, other| if newer(known, other) { other } else { known }) {
+                    Some(found) => choice.subjects.push(subject(&one.image, found, &one.settings)),
                     None => choice.missing.push(one.clone()),
                 }
             }
         }
     }
     choice
+}
+
+fn subject(image: &str, (record, build): (usize, &Build), settings: &Publish) -> Subject {
+    Subject { image: image.to_owned(), build: build.clone(), record, settings: settings.clone() }
 }
 
 /// Previews are made to be looked at.
@@ -100,14 +112,26 @@ mod tests {
             record(3, &[("a", State::Cancelled, "newer")]),
             record(3, &[("u", State::Unchanged, "same")]),
         ];
+        let records: Vec<&Record> = records.iter().collect();
+        let all = |_: &Wanted, _: usize| true;
         let ids = |choice: &Choice| choice.subjects.iter().map(|s| s.build.images[0].id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&choose(None, &records)), ["new", "good", "same"], "what was not built anew is there as well");
-        let wanted =
-            |build: &str| Wanted { build: build.to_owned(), image: build.to_owned(), settings: Publish::default() };
-        let choice = choose(Some(&[wanted("b"), wanted("c")]), &records);
-        assert_eq!((ids(&choice), choice.missing.len()), (vec!["good".to_owned()], 1));
+        assert_eq!(
+            ids(&choose(None, &records, all)),
+            ["new", "good", "same"],
+            "what was not built anew is there as well"
+        );
+        let wanted = |build: &str| Wanted {
+            build: build.to_owned(),
+            image: build.to_owned(),
+            settings: Publish::default(),
+            inputs: Inputs::default(),
+        };
+        let choice = choose(Some(&[wanted("b"), wanted("c")]), &records, all);
+        assert_eq!((ids(&choice), choice.subjects[0].record, choice.missing.len()), (vec!["good".to_owned()], 1, 1));
+        let choice = choose(Some(&[wanted("a"), wanted("b")]), &records, |one, at| one.build == "b" || at > 0);
+        assert_eq!(ids(&choice), ["old", "good"], "the record that does not count is passed over");
         let mut preview = record(9, &[("a", State::Succeeded, "preview")]);
         preview.builds[0].held_back.push("docker-push".to_owned());
-        assert_eq!(ids(&choose(None, &[preview, records[1].clone()])), ["old", "good"]);
+        assert_eq!(ids(&choose(None, &[&preview, records[1]], all)), ["old", "good"]);
     }
 }

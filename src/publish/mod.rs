@@ -45,6 +45,8 @@ pub(crate) struct Subject {
     /// Its name in the repository's file, or that of its build.
     pub image: String,
     pub build: Build,
+    /// The place of its record among those that were chosen from.
+    pub record: usize,
     pub settings: Publish,
 }
 

@@ -91,6 +91,7 @@ mod publish_copies;
 mod publish_github;
 #[cfg(feature = "aws")]
 mod publish_machines;
+mod publish_records;
 mod secrets;
 mod side_by_side;
 mod ssh;

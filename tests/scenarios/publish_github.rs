@@ -7,7 +7,7 @@ use crate::support::github::Github;
 use crate::support::pushed::{Pushed, delete, digest, record, repository, tags};
 use crate::support::{Ran, Workspace, setting};
 
-const TEMPLATE: &str = r#"
+pub(crate) const TEMPLATE: &str = r#"
 source "docker" "app" {
   image  = "BUSYBOX"
   pull   = false
@@ -16,12 +16,12 @@ source "docker" "app" {
 build { sources = ["docker.app"] }
 "#;
 
-fn pushed(name: &str) -> Pushed {
+pub(crate) fn pushed(name: &str) -> Pushed {
     Pushed::new(&repository(&setting("FORGE_TEST_REGISTRY"), name), 1000, &[])
 }
 
 /// A step of the run that a pushed tag has started.
-fn tagged(lab: &Github, tag: &str) -> Workspace {
+pub(crate) fn tagged(lab: &Github, tag: &str) -> Workspace {
     let payload = json!({ "ref": format!("refs/tags/{tag}"), "deleted": false,
         "repository": { "id": 1, "full_name": "octo/images", "default_branch": "main" } });
     let workspace = lab.step(runner(TEMPLATE), "push", &payload, 100).env("INPUT_TEMPLATE", "t.pkr.hcl");
@@ -29,7 +29,7 @@ fn tagged(lab: &Github, tag: &str) -> Workspace {
 }
 
 /// A run on a push of that commit, which has left a record of the builds; yields the number of the artifact.
-fn built(lab: &Github, sha: &str, builds: &[Value], run: &Value, more: &Value) -> Value {
+pub(crate) fn built(lab: &Github, sha: &str, builds: &[Value], run: &Value, more: &Value) -> Value {
     let mut about = json!({ "event": "push", "head_sha": sha, "head_branch": "main", "status": "completed", "conclusion": "success" });
     merge(&mut about, run);
     let id = lab.ask("repository", &json!({ "runs": [about] }))["runs"][0]["id"].clone();
@@ -48,11 +48,11 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn releases(lab: &Github) -> Vec<Value> {
+pub(crate) fn releases(lab: &Github) -> Vec<Value> {
     lab.ask("state", &Value::Null)["releases"].as_array().unwrap().clone()
 }
 
-fn release(lab: &Github, about: &Value) {
+pub(crate) fn release(lab: &Github, about: &Value) {
     lab.ask("repository", &json!({ "refs": { "tags/v1.2.3": lab.at("main") }, "releases": [about] }));
 }
 
@@ -125,7 +125,6 @@ fn a_tag_publishes_what_was_built_of_its_commit_and_tells_its_release() {
     lab.took_everything();
 }
 
-/// The step's end where nothing could be published.
 /// Whoever gives a version by hand does not give it to another commit than its tag has.
 #[test]
 fn a_version_is_of_the_commit_of_its_tag() {
@@ -151,7 +150,8 @@ fn a_version_is_of_the_commit_of_its_tag() {
     lab.took_everything();
 }
 
-fn refused(workspace: &Workspace) -> Ran {
+/// The step's end where nothing could be published.
+pub(crate) fn refused(workspace: &Workspace) -> Ran {
     let ran = workspace.run(&["action"]);
     ran.failed();
     ran

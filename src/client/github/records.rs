@@ -30,7 +30,7 @@ pub(crate) enum RunsOf<'a> {
     Commit(&'a str),
 }
 
-/// A run that a push or pull request of the repository's own began, and that has ended.
+/// A run that a push or pull request of the repository's own began.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct PastRun {
     pub id: u64,
@@ -40,8 +40,11 @@ pub(crate) struct PastRun {
     #[serde(default)]
     event: String,
     #[serde(default)]
-    status: String,
-    head_branch: Option<String>,
+    pub status: String,
+    /// How it ended: `success`, `failure`, `cancelled`, ...
+    pub conclusion: Option<String>,
+    /// Also the name of a tag.
+    pub head_branch: Option<String>,
     #[serde(default)]
     pub head_sha: String,
     repository: Option<Id>,
@@ -85,6 +88,10 @@ struct Listed {
 
 impl PastRun {
     /// Whether the repository's own branch or tag was pushed. A fork's branch can have the name of ours.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.status == "completed"
+    }
+
     fn is_own(&self, of: RunsOf<'_>) -> bool {
         let id = self.repository.map(|repository| repository.id);
         let meant = match of {
@@ -115,10 +122,14 @@ impl Repository {
             RunsOf::Branch(branch) | RunsOf::Workflow { branch, .. } => ("branch", branch),
             RunsOf::Head(sha) | RunsOf::Commit(sha) => ("head_sha", sha),
         };
-        let query = [which, ("event", of.event()), ("status", "completed"), ("per_page", RUNS)];
+        let mut query = vec![which, ("event", of.event()), ("per_page", RUNS)];
+        let also_going = matches!(of, RunsOf::Commit(_));
+        if !also_going {
+            query.push(("status", "completed"));
+        }
         let found: Runs = patiently(Effect::None, || self.crab.get(&route, Some(&query))).await?;
-        let ended = |run: &PastRun| run.is_own(of) && run.status == "completed";
-        Ok(found.workflow_runs.into_iter().filter(ended).collect())
+        let meant = |run: &PastRun| run.is_own(of) && (also_going || run.has_ended());
+        Ok(found.workflow_runs.into_iter().filter(meant).collect())
     }
 
     /// What the run has kept, the newest first: one call. Only what is surely of it.

@@ -415,6 +415,9 @@ images:
       deprecate-after: 90d
       ssm-parameter: /forge/{image}/{channel}
       without-record: build
+      failed-runs: accept
+      wait-for-build: 2h
+      tag-prefix: web-
   vouched: { template: t, publish: { attestation: { required: true, signer-workflow: [org/b/.github/workflows/*@refs/heads/main] } } }
   other: { template: t }
 ",
@@ -427,6 +430,8 @@ images:
     assert_eq!(publish.regions.as_ref().unwrap(), &["eu-west-1"]);
     assert_eq!((publish.image_tags["Team"].as_str(), publish.image_tags["Version"].as_str()), ("b", "{version}"));
     assert_eq!((publish.deprecate_after, publish.without_record), (Some(90), Some(WithoutRecord::Build)));
+    assert_eq!((publish.failed_runs, publish.tag_prefix.as_deref()), (Some(FailedRuns::Accept), Some("web-")));
+    assert_eq!(publish.wait_for_build, Some(std::time::Duration::from_secs(7200)));
     assert_eq!((web.on(EventClass::Manual), web.on(EventClass::Tag)), (Do::Publish, Do::Publish));
     assert_eq!(other.publish.repositories.as_ref().unwrap(), &["ghcr.io/org/all"]);
     assert_eq!(other.publish.names(), [Name::Version, Name::Minor, Name::Major, Name::Latest]);
@@ -462,6 +467,9 @@ fn mistakes_in_publishing_are_told_at_their_places() {
         ("{ssm-parameter: forge/web}", "\"forge/web\" cannot be the name of a parameter"),
         ("{ssm-parameter: '/forge/{tag}'}", "\"/forge/{tag}\" has braces without a meaning"),
         ("{without-record: biuld}", "\"without-record\" is \"biuld\""),
+        ("{failed-runs: acept}", "\"failed-runs\" is \"acept\""),
+        ("{wait-for-build: soon}", "\"soon\" is not a length of time"),
+        ("{tag-prefix: 'a b'}", "\"a b\" cannot begin a tag"),
         ("{attestation: true}", "\"attestation\" must be a mapping (key: value)"),
         ("{attestation: {}}", "\"attestation\" is empty"),
         ("{attestation: {requierd: true}}", "unknown key \"requierd\" in \"attestation\""),

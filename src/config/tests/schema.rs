@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::read_text;
 use crate::config::event::{Do, EventClass};
-use crate::config::{Name, WithoutRecord, attestation, publish, reader, runner};
+use crate::config::{FailedRuns, Name, WithoutRecord, attestation, publish, reader, runner};
 
 /// Words without meaning for the verdict.
 const SILENT: [&str; 4] = ["$schema", "title", "description", "definitions"];
@@ -95,7 +95,9 @@ fn keys_and_words_are_those_of_the_reader() {
     assert_eq!(keys(of_publish), publish::KEYS.into());
     assert_eq!(keys(&of_publish["properties"]["attestation"]), attestation::KEYS.into());
     assert_eq!(words(&of_publish["properties"]["tags"]["items"]), Name::ALL.map(Name::word).into());
-    assert_eq!(words(&of_publish["properties"]["without-record"]), WithoutRecord::WORDS.into());
+    let of = |key: &str| words(&of_publish["properties"][key]);
+    assert_eq!(of("without-record"), WithoutRecord::WORDS.map(|(word, _)| word).into());
+    assert_eq!(of("failed-runs"), FailedRuns::WORDS.map(|(word, _)| word).into());
     for event in EventClass::ALL {
         let rule = &on["properties"][event.name()];
         let referred = rule.get("$ref").map(|name| name.as_str().unwrap().rsplit_once('/').unwrap().1);
@@ -135,6 +137,7 @@ fn verdicts_are_those_of_the_reader() {
         "publish: {attestation: {required: false}, without-record: build}",
         "publish: {attestation: {signer-workflow: org/web/.github/workflows/build.yml, trusted-root: a/roots.jsonl}}",
         "publish: {attestation: {signer-workflow: [org/web/.github/workflows/*@refs/**], issuer: 'https://x.example/org'}}",
+        "publish: {failed-runs: accept, wait-for-build: 0s, tag-prefix: images/web-v}",
     ] {
         good.push(image(text));
     }
@@ -201,6 +204,12 @@ fn verdicts_are_those_of_the_reader() {
         "publish: {attestation: {signer-workflow: [org/web/.github/workflows/a/b.yml]}}",
         "publish: {attestation: {trusted-root: /roots}}",
         "publish: {attestation: {issuer: 'http://x.example'}}",
+        "publish: {failed-runs: ignore}",
+        "publish: {wait-for-build: 30}",
+        "publish: {wait-for-build: 90d}",
+        "publish: {wait-for-build: 12345m}",
+        "publish: {tag-prefix: ''}",
+        "publish: {tag-prefix: 'web:'}",
     ] {
         bad.push(image(text));
     }
