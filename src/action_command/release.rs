@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::client::github::{GithubError, Release, Repository};
+use crate::client::github::{Asset, GithubError, Release, Repository};
 use crate::publish;
 use crate::report::{self, Record};
 
@@ -76,26 +76,76 @@ async fn try_update(
     Ok(())
 }
 
-/// Puts a file into the release, in the place of another of its name.
+/// Puts a file into the release, in the place of another of its name. What is there and whole is not removed before the
+/// new one is: that is uploaded under a name of its own first.
 async fn attach(github: &Repository, release: &Release, file: &File) -> Result<&'static str, GithubError> {
-    let digest = format!("sha256:{:x}", Sha256::digest(&file.content));
+    let name = renamed(&file.name);
+    let next = format!("{name}.new");
     let mut attempt = 1;
     loop {
-        let assets = github.assets(release.id).await?;
-        if let Some(known) = assets.into_iter().find(|asset| asset.name == file.name) {
-            if known.state == "uploaded" && known.digest.as_deref() == Some(digest.as_str()) {
-                return Ok(if attempt == 1 { "is among the assets already" } else { "is among the assets" });
+        let mut assets = github.assets(release.id).await?;
+        let mut take = |name: &str| assets.iter().position(|asset| asset.name == name).map(|at| assets.swap_remove(at));
+        let (mut known, mut made) = (take(&name), take(&next));
+        if let Some(asset) = &known
+            && is_same(github, asset, &file.content).await?
+        {
+            if let Some(rest) = made {
+                github.delete_asset(rest.id).await?;
             }
-            // A half one too: nothing can be uploaded under its name.
-            github.delete_asset(known.id).await?;
+            return Ok(if attempt == 1 { "is among the assets already" } else { "is among the assets now" });
         }
-        match github.upload_asset(release, &file.name, &file.content).await {
-            Ok(made) if made.state == "uploaded" => return Ok("is among the assets now"),
-            Err(error) if error.is_final() || attempt == ATTEMPTS => return Err(error),
-            Ok(_) if attempt == ATTEMPTS => {
-                return Err(GithubError::Failing(format!("{} arrives in part only", file.name)));
+        if let Some(asset) = &made
+            && is_same(github, asset, &file.content).await?
+        {
+            if let Some(old) = &known {
+                github.delete_asset(old.id).await?;
+            }
+            github.rename_asset(asset.id, &name).await?;
+            return Ok("is among the assets now");
+        }
+        // Nothing can be uploaded under the name of a half one.
+        let is_half = |asset: &mut Asset| !asset.is_whole();
+        for rest in [known.take_if(is_half), made.take()].into_iter().flatten() {
+            github.delete_asset(rest.id).await?;
+        }
+        let place = if known.is_some() { &next } else { &name };
+        match github.upload_asset(release, place, &file.content).await {
+            Ok(made) if made.is_whole() && known.is_none() => return Ok("is among the assets now"),
+            // The next look puts it in the place of the other.
+            Ok(made) if made.is_whole() => attempt += 1,
+            Err(error) if error.is_final() || attempt >= ATTEMPTS => return Err(error),
+            Ok(_) if attempt >= ATTEMPTS => {
+                return Err(GithubError::Failing(format!("{name} arrives in part only")));
             }
             Ok(_) | Err(_) => attempt += 1,
         }
     }
+}
+
+/// Whether an asset is whole and has this content. Where GitHub tells no digest, the content itself is compared.
+async fn is_same(github: &Repository, asset: &Asset, content: &[u8]) -> Result<bool, GithubError> {
+    if !asset.is_whole() {
+        return Ok(false);
+    }
+    match &asset.digest {
+        Some(digest) => Ok(*digest == format!("sha256:{:x}", Sha256::digest(content))),
+        None if asset.size != content.len() as u64 => Ok(false),
+        None => Ok(github.read_asset(asset).await? == content),
+    }
+}
+
+/// The name that GitHub gives an asset: a point for what is odd in it.
+fn renamed(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+@-".contains(c);
+    let mut kept = String::new();
+    let mut odd = false;
+    for c in name.chars() {
+        if plain(c) {
+            kept.push(c);
+        } else if !odd {
+            kept.push('.');
+        }
+        odd = !plain(c);
+    }
+    kept.trim_end_matches('.').to_owned()
 }

@@ -92,6 +92,7 @@ mod publish_github;
 #[cfg(feature = "aws")]
 mod publish_machines;
 mod publish_records;
+mod publish_releases;
 mod secrets;
 mod side_by_side;
 mod ssh;

@@ -31,7 +31,7 @@ pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;
 pub(crate) use packages::registry_of;
 pub(crate) use records::{PastArtifact, PastRun, RunsOf};
-pub(crate) use releases::Release;
+pub(crate) use releases::{Asset, Release};
 pub(crate) use statuses::Status;
 
 use crate::secret::Redactor;

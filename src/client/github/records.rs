@@ -39,6 +39,7 @@ pub(crate) struct PastRun {
     pub path: String,
     #[serde(default)]
     event: String,
+    /// `queued`, `in_progress`, `waiting`, ..., `completed`.
     #[serde(default)]
     pub status: String,
     /// How it ended: `success`, `failure`, `cancelled`, ...
@@ -87,11 +88,11 @@ struct Listed {
 }
 
 impl PastRun {
-    /// Whether the repository's own branch or tag was pushed. A fork's branch can have the name of ours.
     pub(crate) fn has_ended(&self) -> bool {
         self.status == "completed"
     }
 
+    /// Whether the repository's own branch or tag was pushed. A fork's branch can have the name of ours.
     fn is_own(&self, of: RunsOf<'_>) -> bool {
         let id = self.repository.map(|repository| repository.id);
         let meant = match of {
@@ -112,7 +113,7 @@ impl RunsOf<'_> {
 }
 
 impl Repository {
-    /// The runs that have ended, the newest first: one call.
+    /// The runs, the newest first: one call. Of a commit all, else those that have ended.
     pub(crate) async fn past_runs(&self, of: RunsOf<'_>) -> Result<Vec<PastRun>, GithubError> {
         let route = match of {
             RunsOf::Workflow { file, .. } => self.route(&format!("actions/workflows/{}/runs", encoded(file))),
@@ -199,8 +200,9 @@ async fn location(crab: &Octocrab, route: &str) -> octocrab::Result<Option<Strin
 /// As usual, but for what is kept elsewhere: the token stays with GitHub.
 pub(super) fn redirects() -> Policy {
     Policy::custom(|attempt: Attempt<'_>| {
-        let of_archive = attempt.previous().last().is_some_and(|from| from.path().ends_with("/zip"));
-        match (of_archive, attempt.previous().len()) {
+        let content = |path: &str| path.ends_with("/zip") || path.contains("/releases/assets/");
+        let is_content = attempt.previous().last().is_some_and(|from| content(from.path()));
+        match (is_content, attempt.previous().len()) {
             (true, _) => attempt.stop(),
             (false, ..10) => attempt.follow(),
             (false, _) => attempt.error("too many redirects"),

@@ -1,6 +1,7 @@
 //! Releases: that of a tag, its notes and its assets. The job needs `contents: write`.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};
 use serde::Deserialize;
 
 use super::retry::{Effect, patiently};
@@ -35,6 +36,10 @@ pub(crate) struct Asset {
     pub name: String,
     /// `uploaded`; `starter` of one whose upload broke off, which holds its name and nothing else.
     pub state: String,
+    /// In bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// GitHub tells it; an Enterprise Server of some age does not.
     #[serde(default)]
     pub digest: Option<String>,
 }
@@ -53,6 +58,12 @@ struct Commit {
 #[derive(Deserialize)]
 struct Said {
     message: String,
+}
+
+impl Asset {
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == "uploaded"
+    }
 }
 
 impl Release {
@@ -120,6 +131,36 @@ impl Repository {
         }
     }
 
+    /// The content of a file: one call, and one to where GitHub keeps it. For those of which GitHub tells no digest.
+    pub(crate) async fn read_asset(&self, asset: &Asset) -> Result<Vec<u8>, GithubError> {
+        let address = format!("{}{}", self.address.api, self.route(&format!("releases/assets/{}", asset.id)));
+        let request = self.plain.get(address).header(AUTHORIZATION, format!("Bearer {}", self.bearer().await?));
+        let request = request.header(ACCEPT, "application/octet-stream").header(USER_AGENT, "forge");
+        // The address where it is kept is signed: it takes no token, and is not shown.
+        let failed = |error: reqwest::Error| GithubError::Unreachable(error.without_url().to_string());
+        let mut answer = request.send().await.map_err(failed)?;
+        if answer.status().is_redirection() {
+            let place = answer.headers().get(LOCATION).and_then(|place| place.to_str().ok());
+            let place =
+                place.ok_or_else(|| GithubError::Invalid(format!("{}: nobody says where it is", asset.name)))?;
+            answer = self.plain.get(place).send().await.map_err(failed)?;
+        }
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(failed)?;
+        match status.is_success() {
+            true => Ok(body.to_vec()),
+            false => Err(refused(status, &asset.name, &body)),
+        }
+    }
+
+    /// Gives an asset another name, which no other asset of the release has.
+    pub(crate) async fn rename_asset(&self, id: u64, name: &str) -> Result<(), GithubError> {
+        let route = self.route(&format!("releases/assets/{id}"));
+        let body = serde_json::json!({ "name": name });
+        let _: Asset = patiently(Effect::None, || self.crab.patch(&route, Some(&body))).await?;
+        Ok(())
+    }
+
     /// Uploads a file, once: what a try that broke off has left is for the caller to look at.
     pub(crate) async fn upload_asset(
         &self,
@@ -139,21 +180,12 @@ impl Repository {
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| GithubError::Invalid(format!("its answer: {error}")));
         }
-        let said = serde_json::from_slice::<Said>(&body).map_or_else(|_| status.to_string(), |said| said.message);
-        let said = format!("{name}: {}", said.chars().filter(|c| !c.is_control()).take(300).collect::<String>());
-        Err(match status.as_u16() {
-            401 => GithubError::Unauthorized(said),
-            403 => GithubError::Forbidden(said),
-            404 | 410 => GithubError::Missing(said),
-            429 => GithubError::Limited(said),
-            500.. => GithubError::Failing(said),
-            _ => GithubError::Invalid(said),
-        })
+        Err(refused(status, name, &body))
     }
 
-    /// The commit of a tag; nothing where there is none.
+    /// The commit of a tag; nothing where there is none. A branch may have the name of the tag.
     pub(crate) async fn commit_of_tag(&self, tag: &str) -> Result<Option<String>, GithubError> {
-        let route = self.route(&format!("commits/{}", tag.replace('+', "%2B")));
+        let route = self.route(&format!("commits/tags/{}", tag.replace('+', "%2B")));
         match patiently(Effect::None, || self.crab.get::<Commit, _, _>(&route, None::<&()>)).await {
             Ok(found) => Ok(Some(found.sha)),
             Err(GithubError::Missing(_) | GithubError::Invalid(_)) => Ok(None),
@@ -179,6 +211,20 @@ impl Repository {
                 Ok(token.expose_secret().to_owned())
             }
         }
+    }
+}
+
+/// What an answer that octocrab has not read says.
+fn refused(status: StatusCode, name: &str, body: &[u8]) -> GithubError {
+    let said = serde_json::from_slice::<Said>(body).map_or_else(|_| status.to_string(), |said| said.message);
+    let said = format!("{name}: {}", said.chars().filter(|c| !c.is_control()).take(300).collect::<String>());
+    match status.as_u16() {
+        401 => GithubError::Unauthorized(said),
+        403 => GithubError::Forbidden(said),
+        404 | 410 => GithubError::Missing(said),
+        429 => GithubError::Limited(said),
+        500.. => GithubError::Failing(said),
+        _ => GithubError::Invalid(said),
     }
 }
 

@@ -27,7 +27,10 @@ def view(call, release):
 def _asset(call, asset):
     id, release = asset["id"], call.repo.releases[asset["release"]]
     tag = urllib.parse.quote(release["tag_name"], safe="")
-    return {k: asset[k] for k in ("id", "name", "label", "state", "content_type", "size", "digest", "created_at", "updated_at")} | {
+    shown = {k: asset[k] for k in ("id", "name", "label", "state", "content_type", "size", "created_at", "updated_at")}
+    # Servers of some age know none.
+    shown["digest"] = asset["digest"] if call.lab.settings["asset_digests"] else None
+    return shown | {
         "node_id": node("RA", id), "url": call.url(f"releases/assets/{id}"), "uploader": user(asset["uploader"]), "download_count": 0,
         "browser_download_url": call.web(f"releases/download/{tag}/{urllib.parse.quote(asset['name'])}"),
     }

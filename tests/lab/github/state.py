@@ -182,7 +182,7 @@ class Lab:
         self.packages = {}
         self.rules, self.held, self.open = [], [], False
         self.calls, self.invalid = [], []
-        self.settings = {"download_seconds": 60, "upload_seconds": 3600, "app_token_seconds": 3600, "inline_bundles": True, "attestations_in_a_page": 100}
+        self.settings = {"download_seconds": 60, "upload_seconds": 3600, "app_token_seconds": 3600, "inline_bundles": True, "attestations_in_a_page": 100, "asset_digests": True}
         self.tokens["lab-token"] = Token("lab-token")
         self.first = self.repository("octo/images", make=True)
         self.first.add_pull({"number": 7})
