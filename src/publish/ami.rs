@@ -133,6 +133,8 @@ impl Promotion<'_> {
         self.share(&ec2, region, &image, outcome).await?;
         self.deprecate(&ec2, region, &image, outcome).await?;
         self.tag(&ec2, region, &image, outcome).await?;
+        // A copy takes its time: there may be higher versions by now.
+        let existing = self.existing(&ec2).await?;
         let mut existing: Vec<Version> = existing.into_iter().map(|(_, version)| version).collect();
         existing.extend(self.order.others.iter().cloned());
         let left = settings.names().into_iter().filter_map(|name| kept(self.order, name, &existing));
