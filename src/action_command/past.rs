@@ -87,6 +87,12 @@ impl Past {
         Some((found.run(), found.ended.as_deref()?))
     }
 
+    /// Whether a run of the commit was to build it and did not end well: what went before is no answer to that.
+    pub(super) fn was_tried(&self, one: &Wanted) -> bool {
+        let mut failed = self.found.iter().filter(|found| !found.elsewhere && found.ended.is_some());
+        failed.any(|found| found.record.builds.iter().any(|build| build.name == one.build))
+    }
+
     /// What to say of images that another commit was built for, a line each.
     pub(super) fn told_elsewhere(&self, subjects: &[Subject]) -> Vec<String> {
         let line = |subject: &Subject| {

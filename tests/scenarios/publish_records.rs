@@ -119,6 +119,12 @@ fn a_commit_without_a_record_gets_an_earlier_image_of_the_same_inputs() {
     ran.succeeded().says(&format!("that of commit {} is taken, which run", &lab.at("head")[..12]));
     assert_eq!(digest(&image.repository, "1.0.0").as_ref(), Some(&image.digest));
     assert!(tags(&other.repository).is_empty());
+    // What a run of the commit could not build is not made up for by what was before.
+    let third = "c".repeat(40);
+    let mut broken = recorded(&other, "docker.app", &known, &all);
+    (broken["state"], broken["images"]) = (json!("failed"), json!([]));
+    built(&lab, &third, &[broken], &json!({ "conclusion": "failure" }), &json!({}));
+    refused(&tagged(&lab, "v1.0.1").env("GITHUB_SHA", &third)).says("no record has an image of docker.app");
     // It is looked for by few requests, however many runs there are.
     for _ in 0..45 {
         of_head(recorded(&other, "docker.app", "sha256:ffff", &all), json!({}));
