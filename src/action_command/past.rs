@@ -67,9 +67,9 @@ impl Past {
     pub(super) fn choose(&self, wanted: &[Wanted]) -> Choice {
         let records: Vec<&Record> = self.found.iter().map(|found| &found.record).collect();
         let of = |elsewhere: bool| {
-            let found = &self.found;
             move |one: &Wanted, at: usize| {
-                found.get(at).is_some_and(|found| found.elsewhere == elsewhere && found.counts(one))
+                let found = self.found.get(at).filter(|found| found.elsewhere == elsewhere);
+                found.is_some_and(|found| found.counts(one)) && !(elsewhere && self.was_tried(one))
             }
         };
         let mut choice = publish::choose(Some(wanted), &records, of(false));
@@ -194,7 +194,8 @@ impl Search<'_> {
     /// Adds records of the last runs of a branch until all that is `missing` has one that was given the same inputs, or
     /// enough was asked.
     pub(super) async fn alike(&self, branch: &str, missing: &[Wanted], past: &mut Past) -> Result<(), String> {
-        let mut open: Vec<&Wanted> = missing.iter().filter(|one| one.inputs.digest().is_some()).collect();
+        let mut open: Vec<&Wanted> = missing.iter().collect();
+        open.retain(|one| one.inputs.digest().is_some() && !past.was_tried(one));
         if open.is_empty() {
             return Ok(());
         }

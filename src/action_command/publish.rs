@@ -320,7 +320,6 @@ async fn past(
             continue;
         }
         past.unused.extend(going.iter().map(|run| format!("{} has not ended yet", awaited::name(run))));
-        missing.retain(|one| !past.was_tried(one));
         if let Some(branch) = &trigger.default_branch {
             search.alike(branch, &missing, &mut past).await?;
         }
