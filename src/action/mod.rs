@@ -15,4 +15,4 @@ pub(crate) use event::{Code, Head, Pull, Trigger, read};
 pub(crate) use hidden::hidden;
 pub(crate) use inputs::{BaselineFrom, Command, Inputs};
 pub(crate) use output_file::OutputFile;
-pub(crate) use trust::{Trust, trust};
+pub(crate) use trust::{Trust, is_approved, trust};

@@ -58,6 +58,12 @@ pub(crate) fn trust(trigger: &Trigger, checked_out: &Result<String, CheckoutErro
     Trust::Refused { reason, help }
 }
 
+/// Whether the input `trusted-head` names this commit, in a run where that counts.
+pub(crate) fn is_approved(trigger: &Trigger, commit: &str, approved: Option<&str>) -> bool {
+    let privileged = matches!(trigger.code, Code::Privileged { .. });
+    privileged && approved.and_then(|text| sha(text.trim())).as_deref() == Some(commit)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -145,6 +151,24 @@ mod tests {
             let judged = judged(event, file, commit, approved);
             let right = if expected.contains(' ') { judged.contains(expected) } else { judged == expected };
             assert!(right, "{event} {file} {commit} {approved}: {judged}");
+        }
+    }
+
+    #[test]
+    fn approval_counts_where_it_is_asked_for() {
+        let fork = "pull_request_fork";
+        for (event, file, commit, approved, expected) in [
+            ("pull_request_target", fork, FOREIGN, FOREIGN, true),
+            ("pull_request_target", fork, FOREIGN, " F95F852BD8FCA8FCC58A9A2D6C842781E32A215E\n", true),
+            ("pull_request_target", fork, FOREIGN, LATER, false),
+            ("pull_request_target", fork, FOREIGN, "f95f852", false),
+            ("pull_request_target", fork, FOREIGN, "", false),
+            ("pull_request_target", "pull_request", FOREIGN, FOREIGN, false),
+            ("pull_request", fork, FOREIGN, FOREIGN, false),
+            ("push", "push", FOREIGN, FOREIGN, false),
+        ] {
+            let approved_is = is_approved(&trigger(event, file), commit, Some(approved));
+            assert_eq!(approved_is, expected, "{event} {file} {commit} {approved}");
         }
     }
 

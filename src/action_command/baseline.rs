@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::join::PREFIX;
+use super::patience::Patience;
 use super::preview::may_ask_more;
 use super::reporting::address;
-use super::search::{Asked, Before, Search};
+use super::requests::{Answers, Requests, requests};
+use super::search::{Before, Search};
 use crate::action::{BaselineFrom, Inputs, Pull, Trigger};
 use crate::app::Process;
 use crate::config::EventClass;
@@ -20,44 +21,43 @@ use crate::report::{self, Jobs, Record};
 use crate::report_command;
 use crate::secret::Redactor;
 
-/// Requests that a run may make for its baseline: a workflow's token has a thousand an hour for a whole repository.
-const REQUESTS: usize = 6;
 /// How long it is looked for at all.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Builds wait so long for all of it, since it says which of them need not run.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// But so long only for GitHub's first answer, and so does the end of the run: a slow GitHub holds nothing up.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// Builds wait so long for all of it, since it says which of them need not run ...
+const ALL: Duration = Duration::from_secs(10);
+/// ... but so long only for each answer: a slow GitHub holds nothing up.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// The search under way.
 pub(super) struct Looking {
     /// Yields a notice, if there is one.
     task: JoinHandle<Option<String>>,
-    first: oneshot::Receiver<()>,
-    /// Takes the names of the builds.
-    wants: Option<oneshot::Sender<BTreeSet<String>>>,
+    answers: Answers,
     comparison: Comparison,
 }
 
 impl Looking {
-    /// Tells which builds are compared, once the templates are read: what one run lacks, an older one may have.
-    pub(super) fn wants(&mut self, builds: BTreeSet<String>) {
-        if let Some(wants) = self.wants.take() {
-            let _ = wants.send(builds);
+    /// Waits for what the builds want to know, which are named; nothing where GitHub is slow.
+    pub(super) async fn soon(&mut self, builds: BTreeSet<String>, patience: &mut Patience) -> Option<Option<String>> {
+        self.answers.builds(builds);
+        let end = tokio::time::Instant::now() + ALL;
+        loop {
+            let begun = tokio::time::Instant::now();
+            tokio::select! {
+                found = &mut self.task => return Some(found.ok().flatten()),
+                Some(()) = self.answers.next() => {}
+                () = tokio::time::sleep_until(end.min(begun + ANSWER)) => {
+                    patience.spend(begun.elapsed());
+                    return None;
+                }
+            }
         }
     }
 
-    /// Waits for what the builds want to know; nothing where it takes too long.
-    pub(super) async fn soon(&mut self) -> Option<Option<String>> {
-        tokio::time::timeout(AT_ONCE, &mut self.first).await.ok()?.ok();
-        let found = tokio::time::timeout(PATIENCE, &mut self.task).await.ok()?;
-        Some(found.ok().flatten())
-    }
-
-    /// Waits a last moment.
+    /// What was found while the builds ran. The wait was before them.
     pub(super) async fn at_last(self) -> Option<String> {
-        if let Ok(found) = tokio::time::timeout(AT_ONCE, self.task).await {
-            return found.ok().flatten();
+        if self.task.is_finished() {
+            return self.task.await.ok().flatten();
         }
         let text = "GitHub has not told in time what the base branch has";
         self.comparison.settle(Against::Nothing(text.to_owned()));
@@ -79,10 +79,9 @@ pub(super) fn begin(
         BaselineFrom::Branch => From::branch(inputs, trigger, process),
     };
     let (settled, redactor) = (comparison.clone(), redactor.clone());
-    let (answered, first) = oneshot::channel();
-    let (wants, wanted) = oneshot::channel();
+    let (requests, answers) = requests();
     let task = tokio::spawn(async move {
-        let found = tokio::time::timeout(LONGEST, look(from, Asked { answered, wanted }, &redactor)).await;
+        let found = tokio::time::timeout(LONGEST, look(from, requests, &redactor)).await;
         let found = found.unwrap_or_else(|_| Err(Miss::Fault(format!("GitHub took longer than {LONGEST:?}"))));
         match found {
             Ok((mut found, miss)) => {
@@ -98,7 +97,7 @@ pub(super) fn begin(
             }
         }
     });
-    (comparison.clone(), Looking { task, first, wants: Some(wants), comparison })
+    (comparison.clone(), Looking { task, answers, comparison })
 }
 
 /// Where to look.
@@ -160,7 +159,7 @@ impl From {
     }
 }
 
-async fn look(from: From, asked: Asked, redactor: &Redactor) -> Result<(Found, Option<Miss>), Miss> {
+async fn look(from: From, requests: Requests, redactor: &Redactor) -> Result<(Found, Option<Miss>), Miss> {
     match from {
         From::Nothing(reason) => Err(Miss::Usual(reason.to_owned())),
         From::Unknown(reason) => Err(Miss::Fault(reason.to_owned())),
@@ -175,7 +174,7 @@ async fn look(from: From, asked: Asked, redactor: &Redactor) -> Result<(Found, O
                 record.ok_or_else(|| Miss::Fault(format!("{} has no build that succeeded", path.display())))?;
             Ok((Found { base: vec![record], ..Found::default() }, None))
         }
-        From::Branch(search) => search.run(asked, REQUESTS, redactor).await,
+        From::Branch(search) => search.run(requests, redactor).await,
     }
 }
 

@@ -56,13 +56,9 @@ pub(super) async fn run(
     };
     let joined = report::join(records, jobs);
     let keeping = done.write_record(&joined, process, redactor);
-    let (annotated, ()) = tokio::join!(reporting.tell(&joined, process, redactor), outputs::keep(keeping));
+    let (marked, ()) = tokio::join!(reporting.tell(&joined, process, redactor), outputs::keep(keeping));
     let code = report_command::verdict(&joined);
-    // Each job has marked its own lines.
-    done.take(joined, inputs, true);
-    if !annotated {
-        tracing::debug!("the joined record was not shown as a check run");
-    }
+    done.take(joined, inputs, marked.as_ref());
     code
 }
 

@@ -6,10 +6,12 @@ mod build;
 mod join;
 mod outputs;
 mod past;
+mod patience;
 mod preview;
 mod publish;
 mod release;
 mod reporting;
+mod requests;
 mod search;
 mod tasks;
 
@@ -106,7 +108,10 @@ async fn act(process: &Process, redactor: &Redactor, done: &mut Done) -> ExitCod
         fail(&refusal);
         return ExitCode::Failed;
     }
-    reporting.checked_out(places.commit(Path::new(".")));
+    let built = jobs.first().map_or(Path::new("."), |job| &job.chosen.args.template);
+    let built = places.commit(built);
+    let approved = built.as_deref().is_some_and(|commit| places.approves(commit));
+    reporting.checked_out(built, approved);
     if jobs.is_empty() && !front.diagnostics.has_errors() {
         app::print("Nothing to do for this event.\n");
         return ExitCode::Success;
@@ -146,6 +151,11 @@ impl Places<'_> {
     /// The commit that is checked out around a file.
     fn commit(&self, file: &Path) -> Option<String> {
         action::commit(&self.folder(file)).ok()
+    }
+
+    /// Whether a maintainer has named the commit of others.
+    fn approves(&self, commit: &str) -> bool {
+        self.trigger.is_some_and(|trigger| action::is_approved(trigger, commit, self.approved))
     }
 
     fn folder(&self, file: &Path) -> PathBuf {
@@ -244,12 +254,9 @@ async fn run_jobs(
         let mut record = reporting.record_of_plan(titles, process.started);
         record.matrix = done.matrix.as_deref().and_then(|matrix| Matrix::read(matrix).ok());
         let keeping = done.write_record(&record, process, redactor);
-        let (annotated, ()) = tokio::join!(reporting.tell(&record, process, redactor), outputs::keep(keeping));
-        done.take(record, inputs, annotated);
+        let (marked, ()) = tokio::join!(reporting.tell(&record, process, redactor), outputs::keep(keeping));
+        done.take(record, inputs, marked.as_ref());
         return if wrong { ExitCode::Failed } else { ExitCode::Success };
-    }
-    if let Some(looking) = &mut looking {
-        looking.wants(build.builds.iter().map(|build| build.title.name.clone()).collect());
     }
     let front = Front { plan: build, services: front.services, ..Front::empty() };
     build::run(front, (around, looking), reporting, step, done).await

@@ -9,10 +9,9 @@ use super::warn;
 use crate::action::{Inputs, OutputFile};
 use crate::app::{self, Process};
 use crate::client::github::Artifacts;
-use crate::report::record::{Image, State};
-use crate::report::{self, Record};
+use crate::report::record::Image;
+use crate::report::{self, Marked, Record};
 use crate::secret::Redactor;
-use crate::workflow_command::command;
 
 /// Name of the record's file.
 const RECORD: &str = "forge-record.json";
@@ -67,10 +66,10 @@ pub(super) async fn keep(keeping: Option<Keeping>) {
 }
 
 impl Done {
-    /// Takes the run's record. Lines that no check run marks are marked by the runner.
-    pub(super) fn take(&mut self, record: Record, inputs: &Inputs, annotated: bool) {
-        if !annotated {
-            app::print_commands(&marks(&record));
+    /// Takes the run's record. Lines that are not `marked` are marked by the runner, unless the post step sees to it.
+    pub(super) fn take(&mut self, record: Record, inputs: &Inputs, marked: Option<&Marked>) {
+        if let Some(marked) = marked {
+            app::print_commands(&report::marks(&record, marked));
         }
         self.summary = inputs.summary.then(|| report::summary(&record));
         self.record = Some(record);
@@ -171,31 +170,4 @@ pub(super) fn artifact_name(record: &Record) -> String {
         false => format!("{PREFIX}{cell}-{attempt}-{part}"),
     };
     name.chars().map(|c| if FORBIDDEN.contains(c) { '_' } else { c }).take(200).collect()
-}
-
-/// Workflow commands that mark the lines of mistakes and of steps that failed.
-fn marks(record: &Record) -> String {
-    let mut text = String::new();
-    for note in &record.notes {
-        let name = if note.error { "error" } else { "warning" };
-        let at = note.place.as_ref();
-        let columns = at.filter(|at| at.line == at.end_line);
-        let properties = [
-            ("file", at.map(|at| at.path.clone())),
-            ("line", at.map(|at| at.line.to_string())),
-            ("endLine", at.map(|at| at.end_line.to_string())),
-            ("col", columns.map(|at| at.column.to_string())),
-            ("endColumn", columns.map(|at| at.end_column.to_string())),
-        ];
-        let said = [Some(note.summary.as_str()), note.detail.as_deref()];
-        text += &(command(name, &properties, &said.into_iter().flatten().collect::<Vec<_>>().join("\n")) + "\n");
-    }
-    for build in record.builds.iter().filter(|build| build.state == State::Failed) {
-        let place = build.failed_step().and_then(|step| step.place.as_deref()?.rsplit_once(':'));
-        let Some((file, line)) = place else { continue };
-        let title = format!("Build {} failed", build.name);
-        let properties = [("file", Some(file.to_owned())), ("line", Some(line.to_owned())), ("title", Some(title))];
-        text += &(command("error", &properties, build.error.as_deref().unwrap_or("failed")) + "\n");
-    }
-    text
 }

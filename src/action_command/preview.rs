@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use super::patience::Patience;
 use super::reporting::address;
 use crate::action::{Head, Inputs, Pull, Trigger};
 use crate::client::Services;
@@ -17,8 +18,6 @@ use crate::sweep_command::{self, OnGithub, Places, Which};
 /// The jobs of a matrix share a thousand requests an hour: where there are more than so many, each makes only those that
 /// it cannot do without.
 const MANY: u64 = 60;
-/// A slow GitHub does not hold the end of a run up.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// That of the event's pull request; nothing where the event names none.
 pub(super) fn of_event(inputs: &Inputs, trigger: Option<&Trigger>) -> Option<Preview> {
@@ -93,8 +92,13 @@ impl Late {
     }
 
     /// Removes what was made if the pull request is closed by now: one request. Whoever closes it later finds it.
-    pub(super) async fn remove(self, services: &Services, redactor: &Redactor) -> Option<Vec<Swept>> {
-        match self.is_closed(redactor).await {
+    pub(super) async fn remove(
+        self,
+        services: &Services,
+        redactor: &Redactor,
+        patience: Patience,
+    ) -> Option<Vec<Swept>> {
+        match self.is_closed(redactor, patience.left()).await {
             Ok(true) => Some(sweep_command::remove(&self.which, &self.places, services, redactor).await),
             Ok(false) => None,
             Err(error) => {
@@ -104,12 +108,12 @@ impl Late {
         }
     }
 
-    async fn is_closed(&self, redactor: &Redactor) -> Result<bool, GithubError> {
+    async fn is_closed(&self, redactor: &Redactor, longest: Duration) -> Result<bool, GithubError> {
         let asked = async {
             let github = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await?;
             Ok(github.pull(self.pull_request).await?.is_closed())
         };
-        let slow = |_| GithubError::Unreachable(format!("no answer within {PATIENCE:?}"));
-        tokio::time::timeout(PATIENCE, asked).await.map_err(slow)?
+        let slow = |_| GithubError::Unreachable(format!("no answer within {longest:?}"));
+        tokio::time::timeout(longest, asked).await.map_err(slow)?
     }
 }

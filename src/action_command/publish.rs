@@ -173,7 +173,7 @@ async fn try_run(
         let others: Vec<_> = before.builds.iter().filter(|build| !known.contains(&&build.name)).cloned().collect();
         record.builds.extend(others);
     }
-    done.take(record, step.inputs, true);
+    done.take(record, step.inputs, None);
     Ok(code)
 }
 

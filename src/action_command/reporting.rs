@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::outputs::Notices;
+use super::patience::Patience;
 use super::tasks::Job;
 use super::warn;
 use crate::action::{self, Code, Command, Head, Inputs, Pull, Trigger, Trust};
@@ -12,7 +13,7 @@ use crate::app::Process;
 use crate::client::github::{Address, Artifacts, Identity};
 use crate::report::github::{self, Delivered, Delivery, Destination, PullOf};
 use crate::report::record::{self, Comparison, Note, Workflow};
-use crate::report::{About, Record, Reporter, RunView};
+use crate::report::{About, Marked, Record, Reporter, RunView};
 use crate::run::event::BuildTitle;
 use crate::secret::Redactor;
 
@@ -71,9 +72,13 @@ impl Reporting {
         }
     }
 
-    /// The commit that is built, where the event does not name the one to report on.
-    pub(super) fn checked_out(&mut self, commit: Option<String>) {
+    /// The commit that is built, where the event does not name the one to report on. One that a maintainer has `approved`
+    /// is reported on itself, wherever the branch is by now.
+    pub(super) fn checked_out(&mut self, commit: Option<String>, approved: bool) {
         if let Some((destination, _)) = &mut self.destination {
+            if approved {
+                destination.sha.clone_from(&commit);
+            }
             destination.checked_out = commit;
         }
     }
@@ -131,24 +136,24 @@ impl Reporting {
         (vec![console, reporter], Some(delivery))
     }
 
-    /// Reports what is over. Whether check runs mark the lines.
-    pub(super) async fn tell(&self, record: &Record, process: &Process, redactor: &Redactor) -> bool {
-        let Some((destination, identity)) = self.destination.clone() else { return false };
+    /// Reports what is over. Whose lines check runs mark.
+    pub(super) async fn tell(&self, record: &Record, process: &Process, redactor: &Redactor) -> Option<Marked> {
+        let Some((destination, identity)) = self.destination.clone() else { return Some(Marked::default()) };
         let delivery = github::tell(destination, identity, record.clone(), &process.state_folder(), redactor);
-        self.finish(Some(delivery)).await
+        self.finish(Some(delivery), Patience::default()).await
     }
 
-    /// Waits for GitHub, not long. Whether check runs mark the lines of the template.
-    pub(super) async fn finish(&self, delivery: Option<Delivery>) -> bool {
-        let Some(delivery) = delivery else { return false };
-        let Delivered { notices, annotated, handed_over } = delivery.finish().await;
+    /// Waits for GitHub, not long. Whose lines check runs mark; nothing when the post step sees to that.
+    pub(super) async fn finish(&self, delivery: Option<Delivery>, patience: Patience) -> Option<Marked> {
+        let Some(delivery) = delivery else { return Some(Marked::default()) };
+        let Delivered { notices, marked } = delivery.finish(patience.left()).await;
         notices.iter().for_each(|notice| warn(notice));
         self.notices.extend(notices);
-        if handed_over {
+        if marked.is_none() {
             crate::app::print(&format!("{LATER}\n"));
             self.notices.extend([LATER.to_owned()]);
         }
-        annotated
+        marked
     }
 }
 
@@ -170,7 +175,7 @@ fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
         owner: owner.to_owned(),
         name: name.to_owned(),
         graphql: trigger.graphql_url.clone(),
-        sha: inputs.trusted_head.clone().or_else(|| sha(trigger)),
+        sha: sha(trigger),
         checked_out: None,
         pull: match (&trigger.pull, &trigger.head) {
             (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use tokio::sync::oneshot;
-
 use super::baseline::{Miss, joined, of_this_form};
 use super::join::{JOINED, PREFIX};
+use super::requests::Requests;
 use crate::client::github::{Address, GithubError, Identity, PastArtifact, PastRun, Repository, RunsOf};
 use crate::report::Record;
 use crate::report::record::Found;
@@ -17,6 +16,8 @@ use crate::secret::Redactor;
 const WHOLE: usize = 3;
 /// Where the run is known.
 const OF_RUN: usize = 2;
+/// So many of the newest runs are as good as the newest.
+const NEWEST: usize = 10;
 
 /// What to look for.
 pub(super) struct Search {
@@ -37,23 +38,6 @@ pub(super) struct Search {
 pub(super) struct Before {
     pub number: u64,
     pub sha: String,
-}
-
-/// What the one who waits tells and is told meanwhile.
-pub(super) struct Asked {
-    /// That GitHub answers.
-    pub answered: oneshot::Sender<()>,
-    /// Names of the builds.
-    pub wanted: oneshot::Receiver<BTreeSet<String>>,
-}
-
-/// The requests that are left.
-struct Left(usize);
-
-impl Left {
-    fn take(&mut self) {
-        self.0 = self.0.saturating_sub(1);
-    }
 }
 
 /// What the runs have left so far.
@@ -84,20 +68,12 @@ impl Runs {
 
 impl Search {
     /// What was found, and what is to be said of what was not.
-    pub(super) async fn run(
-        &self,
-        asked: Asked,
-        requests: usize,
-        redactor: &Redactor,
-    ) -> Result<(Found, Option<Miss>), Miss> {
+    pub(super) async fn run(&self, mut requests: Requests, redactor: &Redactor) -> Result<(Found, Option<Miss>), Miss> {
         let connected = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await;
         let github = connected.map_err(|error| self.failed(&error))?;
-        let mut left = Left(requests);
-        let base = self.base(&github, asked, &mut left).await;
+        let base = self.base(&github, &mut requests).await;
         let before = match (&self.before, &base) {
-            (Some(before), Ok(_) | Err(Miss::Usual(_))) if left.0 >= WHOLE => {
-                self.before(&github, before, &mut left).await
-            }
+            (Some(before), Ok(_) | Err(Miss::Usual(_))) => self.before(&github, before, &mut requests).await,
             _ => None,
         };
         match base {
@@ -107,13 +83,13 @@ impl Search {
         }
     }
 
-    async fn base(&self, github: &Repository, asked: Asked, left: &mut Left) -> Result<Vec<Record>, Miss> {
-        let Asked { answered, mut wanted } = asked;
+    async fn base(&self, github: &Repository, requests: &mut Requests) -> Result<Vec<Record>, Miss> {
         let mut runs = Runs::default();
         let own = match &self.workflow {
             Some(file) => {
-                left.take();
-                match github.past_runs(RunsOf::Workflow { file, branch: &self.name }).await {
+                let found = github.past_runs(RunsOf::Workflow { file, branch: &self.name }).await;
+                requests.answered();
+                match found {
                     // One that the default branch does not have yet.
                     Err(GithubError::Missing(_)) => Vec::new(),
                     found => found.map_err(|error| self.failed(&error))?,
@@ -122,21 +98,17 @@ impl Search {
             None => Vec::new(),
         };
         let mut none = own.is_empty();
-        let mut answered = Some(answered);
-        let mut answers = || answered.take().is_some_and(|answered| answered.send(()).is_ok());
         if !none {
-            answers();
-            self.look_through(github, &own, (&mut wanted, &mut runs), (left, WHOLE)).await;
+            self.look_through(github, &own, &mut runs, (requests, WHOLE)).await;
         }
         // Other workflows may build what this one previews.
-        if !runs.recorded && left.0 > 0 {
-            left.take();
+        if !runs.recorded && requests.allow(WHOLE).await {
             let all = github.past_runs(RunsOf::Branch(&self.name)).await;
-            answers();
+            requests.answered();
             let all = all.map_err(|error| self.failed(&error))?;
             let others: Vec<PastRun> = all.into_iter().filter(|run| own.iter().all(|own| own.id != run.id)).collect();
             none &= others.is_empty();
-            self.look_through(github, &others, (&mut wanted, &mut runs), (left, 0)).await;
+            self.look_through(github, &others, &mut runs, (requests, 0)).await;
         }
         match (runs.found.is_empty(), runs.missed, none) {
             (false, ..) => Ok(runs.found),
@@ -146,23 +118,30 @@ impl Search {
         }
     }
 
-    /// Reads records until there is one of each build. As long as no run has kept one, `reserve` requests are left.
+    /// Reads records until there is one of each build. As long as no run has kept one, `reserve` requests are left by all
+    /// but the first.
     async fn look_through(
         &self,
         github: &Repository,
         list: &[PastRun],
-        (wanted, runs): (&mut oneshot::Receiver<BTreeSet<String>>, &mut Runs),
-        (left, reserve): (&mut Left, usize),
+        runs: &mut Runs,
+        (requests, reserve): (&mut Requests, usize),
     ) {
-        for run in list {
-            let reserve = if runs.recorded { 0 } else { reserve };
-            if runs.is_whole() || left.0 < OF_RUN || left.0 <= reserve {
+        let mut list: Vec<&PastRun> = list.iter().collect();
+        // One that failed may have built nothing. Where there are too few requests for a second one, the first must do.
+        if list.first().is_some_and(|run| !run.succeeded()) && !requests.allow(2 * OF_RUN).await {
+            let newest = list.len().min(NEWEST);
+            list[..newest].sort_by_key(|run| !run.succeeded());
+        }
+        for (number, run) in list.into_iter().enumerate() {
+            let reserve = if runs.recorded || number == 0 { 0 } else { reserve };
+            if runs.is_whole() || !requests.allow(OF_RUN.max(reserve + 1)).await {
                 break;
             }
-            match self.read(github, run, left, &mut runs.recorded).await {
+            match self.read(github, run, requests, &mut runs.recorded).await {
                 Ok(Some(record)) => {
                     if runs.lacking.is_none() {
-                        runs.lacking = (&mut *wanted).await.ok();
+                        runs.lacking = requests.builds().await.cloned();
                     }
                     runs.take(record);
                 }
@@ -172,13 +151,15 @@ impl Search {
         }
     }
 
-    /// The record of the preview before this one, which may have made the very same images.
-    async fn before(&self, github: &Repository, before: &Before, left: &mut Left) -> Option<Record> {
-        left.take();
-        let mut list = github.past_runs(RunsOf::Head(&before.sha)).await.ok()?;
+    /// The record of the preview before this one, which may have made the very same images: worth its requests.
+    async fn before(&self, github: &Repository, before: &Before, requests: &mut Requests) -> Option<Record> {
+        requests.grant(WHOLE);
+        let list = github.past_runs(RunsOf::Head(&before.sha)).await;
+        requests.answered();
+        let mut list = list.ok()?;
         let own = self.workflow.as_ref().map(|file| format!(".github/workflows/{file}"));
         list.sort_by_key(|run| own.as_ref() != Some(&run.path));
-        let record = self.read(github, list.first()?, left, &mut false).await.ok()??;
+        let record = self.read(github, list.first()?, requests, &mut false).await.ok()??;
         let pull_request = record.workflow.as_ref().and_then(|workflow| workflow.pull_request);
         (pull_request == Some(before.number)).then_some(record)
     }
@@ -195,11 +176,12 @@ impl Search {
         &self,
         github: &Repository,
         run: &PastRun,
-        left: &mut Left,
+        requests: &mut Requests,
         recorded: &mut bool,
     ) -> Result<Option<Record>, Miss> {
-        left.take();
-        let kept = github.artifacts_of(run).await.map_err(|error| self.failed(&error))?;
+        let kept = github.artifacts_of(run).await;
+        requests.answered();
+        let kept = kept.map_err(|error| self.failed(&error))?;
         let is_joined = |one: &PastArtifact| one.name.starts_with(JOINED);
         let mut kept: Vec<PastArtifact> =
             kept.into_iter().filter(|one| one.name.starts_with(PREFIX) || is_joined(one)).collect();
@@ -213,11 +195,11 @@ impl Search {
         let mut records = Vec::new();
         let mut wrong = None;
         for artifact in &kept {
-            if left.0 == 0 {
+            if !requests.allow(1).await {
                 break;
             }
-            left.take();
             let read = github.read_artifact(artifact).await.map_err(|error| error.to_string());
+            requests.answered();
             match read.and_then(|bytes| self.parse(&bytes, run)) {
                 // It has what the others have.
                 Ok(record) if is_joined(artifact) => {

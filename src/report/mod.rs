@@ -10,6 +10,7 @@ mod gantt;
 pub(crate) mod github;
 mod join;
 mod markdown;
+mod marks;
 mod outcome;
 mod parts;
 mod published;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub(crate) use console::{ConsoleOptions, console, machine_line};
 pub(crate) use join::{Jobs, join};
+pub(crate) use marks::{Marked, marks};
 pub(crate) use published::published;
 pub(crate) use record::{About, Matrix, Record};
 pub(crate) use sbom::{sboms, write_sboms};

@@ -8,6 +8,8 @@ mod registries;
 pub(crate) use github_registry::OnGithub;
 pub(crate) use previews::{Places, Which, remove};
 
+use std::time::Duration;
+
 use crate::app::{Process, print, take_role, with_causes};
 use crate::cli::SweepArgs;
 use crate::client::Services;
@@ -19,6 +21,14 @@ use crate::secret::Redactor;
 
 /// Runs that began less than so long ago may still be going.
 const YOUNG: &str = "12h";
+
+/// What GitHub is told has this long, seen from the sweep's start. After a cancellation the runner ends the job in five
+/// minutes less fifteen seconds, of which the main step takes ten and the wait for a build that goes on 215.
+const AFTER_WAITING: Duration = Duration::from_secs(55);
+/// Where the build had ended before the post step began, which then has waited for nothing.
+const AFTER_END: Duration = Duration::from_secs(200);
+/// However long the sweep itself took.
+const AT_LEAST: Duration = Duration::from_secs(10);
 
 /// Sweeps and reports a line each: what was removed, what was gone, and what could not be removed and why.
 pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor) -> ExitCode {
@@ -45,9 +55,12 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
         }
     }
     let failed = show(&swept, redactor);
-    let reported = deliver_left(&folder, identity(process).as_ref(), redactor).await;
-    reported.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
-    if swept.is_empty() && reported.is_empty() {
+    let reported = deliver_left(&folder, identity(process).as_ref(), redactor, patience(process)).await;
+    reported.lines.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
+    if process.on_actions() {
+        print(&redactor.redact(&reported.marks));
+    }
+    if swept.is_empty() && reported.lines.is_empty() {
         let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
         print(&format!("Nothing to sweep: no run left anything open in {}{aws}.\n", folder.display()));
     }
@@ -69,6 +82,13 @@ pub(crate) fn show(swept: &[Swept], redactor: &Redactor) -> bool {
         }));
     }
     failed
+}
+
+/// How long GitHub may take. The launcher's state tells its post step whether the main step has seen the build end.
+fn patience(process: &Process) -> Duration {
+    let waited = process.on_actions() && process.var("STATE_finished").is_none();
+    let limit = if waited { AFTER_WAITING } else { AFTER_END };
+    limit.saturating_sub(process.started.elapsed().unwrap_or_default()).max(AT_LEAST)
 }
 
 /// Who tells GitHub what a run could not: as in the action's inputs, which its post step has too.

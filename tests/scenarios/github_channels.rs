@@ -74,17 +74,19 @@ fn a_token_that_is_wrong_or_missing_is_no_reason_to_fail() {
 
 #[test]
 fn locked_and_deleted_pull_requests_have_check_runs_only() {
-    for (setting, status) in
-        [(json!({ "number": 7, "locked": true }), "locked"), (json!({ "number": 7, "deleted": 404 }), "gone")]
-    {
+    for (setting, why) in [
+        (json!({ "number": 7, "locked": true }), "pull request 7 is locked"),
+        (json!({ "number": 7, "deleted": 404 }), "there is no pull request 7"),
+        (json!({ "number": 7, "deleted": 410 }), "pull request 7 was deleted"),
+    ] {
         let lab = Github::start();
         let pull = json!({ "head": "change", "head_sha": lab.at("head"), "base": "main" });
         let pull: Value = [pull, setting].iter().flat_map(|part| part.as_object().unwrap().clone()).collect();
         lab.ask("repository", &json!({ "pulls": [pull] }));
         let ran = pull_request(&lab, &["good"], 100).run(&["action"]);
-        ran.succeeded();
-        assert_eq!(warnings(&ran), 1, "{status}: {}", ran.stdout);
-        assert_eq!(lab.check("forge / null.good")["conclusion"], "success", "{status}");
+        ran.succeeded().says(why).says_not("pull-requests: write");
+        assert_eq!(warnings(&ran), 1, "{why}: {}", ran.stdout);
+        assert_eq!(lab.check("forge / null.good")["conclusion"], "success", "{why}");
     }
 }
 
@@ -252,9 +254,21 @@ fn code_of_others_beside_secrets_is_refused() {
     // A maintainer has read that very commit; it is what the check run is about, wherever the branch is by then.
     let moved = json!({ "number": 7, "head": "change", "head_sha": lab.at("merge"), "base": "main" });
     lab.ask("repository", &json!({ "pulls": [moved] }));
-    let ran = runner_approved(&workspace, lab.at("head"));
+    let ran = runner_approved(&workspace, &lab.at("head").to_uppercase());
     ran.succeeded();
     assert_eq!(lab.check("forge / null.good")["head_sha"], lab.at("head"));
+}
+
+#[test]
+fn a_commit_that_needs_no_approval_is_reported_on_whatever_is_approved() {
+    let lab = Github::start();
+    let workspace = pull_request(&lab, &["good"], 100);
+    events::check_out(&workspace, ".", lab.at("merge"));
+    for approved in [lab.at("merge"), lab.at("main"), "nonsense"] {
+        runner_approved(&workspace, approved).succeeded();
+        assert!(lab.checks().iter().all(|check| check["head_sha"] == lab.at("head")), "{:#?}", lab.checks());
+    }
+    lab.took_everything();
 }
 
 fn runner_approved(workspace: &Workspace, sha: &str) -> Ran {

@@ -42,6 +42,34 @@ fn an_older_runs_change_that_lands_late_is_written_over_by_the_post_step() {
     lab.took_everything();
 }
 
+/// The newer run has ended, its post step too, and its text is in the comment's history alone.
+#[test]
+fn an_older_run_that_lands_on_a_newer_ones_text_puts_it_back() {
+    for long in [false, true] {
+        let lab = Github::start();
+        pull_request(&lab, 99).run(&["action"]).succeeded();
+        lab.rules(&json!([{ "method": "PATCH", "path": "/comments/", "times": 1, "hold": true }]));
+        // A short run leaves its change to land behind it, a long one tells of itself while it runs and waits for the answer.
+        let text = template(&["good"]).replace("echo working", if long { "sleep 22" } else { "true" });
+        let older = lab.pull_request(runner(&text), 100);
+        let newer = pull_request(&lab, 101);
+        let mut child = older.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+        wait("the older run's change", || lab.ask("held", &Value::Null) != json!([]));
+        newer.run(&["action"]).succeeded();
+        newer.run(&["sweep"]).succeeded();
+        assert!(lab.comment().contains("run 101"), "{}", lab.comment());
+        lab.ask("release", &Value::Null);
+        assert!(child.wait().unwrap().success());
+        older.run(&["sweep"]).succeeded();
+        assert!(lab.comment().contains("run 101"), "{long}: {}", lab.comment());
+        let texts: Vec<String> =
+            lab.comments()[0]["texts"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        assert!(texts.iter().any(|text| text.contains("run 100")), "it had landed: {texts:#?}");
+        assert_eq!((older.journals(), newer.journals()), (0, 0));
+        lab.took_everything();
+    }
+}
+
 #[test]
 fn the_post_step_leaves_a_newer_runs_comment_alone() {
     let lab = Github::start();
@@ -98,5 +126,22 @@ fn an_app_whose_token_was_given_finds_its_comment_again() {
     let bodies: Vec<&str> = comments.iter().map(|comment| comment["body"].as_str().unwrap()).collect();
     assert_eq!((bodies.len(), bodies[1], bodies[2]), (3, ours.as_str(), ours.as_str()), "{comments:#?}");
     assert!(bodies[0].contains("run 101"), "{}", bodies[0]);
+    lab.took_everything();
+}
+
+#[test]
+fn a_persons_token_finds_its_comment_again() {
+    let lab = Github::start();
+    lab.ask("tokens", &json!([{ "token": "ghp_robot", "login": "robot", "app": null }]));
+    let run = |number, checks: &str| {
+        let workspace = pull_request(&lab, number).env("INPUT_GITHUB-TOKEN", "ghp_robot").env("INPUT_COMMAND", "build");
+        lab.ask("forget-calls", &Value::Null);
+        workspace.env("INPUT_CHECK-RUN", checks).run(&["action"]).succeeded();
+        assert!(lab.comment().contains(&format!("run {number}")), "{}", lab.comment());
+        answers(&lab, "GET", "/user").len()
+    };
+    assert_eq!((run(100, "true"), run(101, "true")), (0, 0), "whoever set the status is who we are");
+    assert_eq!(run(102, "false"), 1, "and is asked for where there is none");
+    assert_eq!(lab.comments()[0]["author"], "robot");
     lab.took_everything();
 }

@@ -145,36 +145,71 @@ fn limits_are_waited_out_as_github_says() {
     lab.took_everything();
 }
 
+/// A limit that lasts longer than a run waits, or of which GitHub does not say how long it lasts: nothing else is asked, and
+/// nobody waits.
+#[test]
+fn a_long_limit_is_left_to_the_post_step() {
+    for headers in [json!({ "retry-after": "600" }), json!({})] {
+        let lab = Github::start();
+        lab.rules(&json!([{ "method": "POST", "path": "/check-runs$", "times": 1, "status": 403, "headers": headers,
+            "message": "You have exceeded a secondary rate limit" }]));
+        let text = template(&["a", "b", "c"]).replace("echo working", "sleep 1");
+        let workspace = lab.pull_request(runner(&text), 100).env("INPUT_COMMAND", "build");
+        let ran = workspace.run(&["action"]);
+        ran.succeeded().says("the post step reports the rest");
+        assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
+        assert_eq!(lab.requests().len(), 1, "{headers}: {:#?}", lab.requests());
+        post(&workspace);
+        assert_eq!(lab.checks().iter().filter(|check| check["conclusion"] == "success").count(), 3);
+        assert!(lab.comment().contains("✅ 3 builds succeeded"));
+        lab.took_everything();
+    }
+}
+
 /// Runs the post step's sweep.
 fn post(workspace: &Workspace) {
     workspace.run(&["sweep"]).succeeded();
     assert_eq!(workspace.journals(), 0);
 }
 
-#[test]
-fn a_slow_github_holds_no_build_up_and_is_told_all_in_the_end() {
+/// Ten builds of a second each beside a GitHub that takes ten for every answer, and how much longer they took than without
+/// it.
+fn beside_a_slow_github(command: &str) -> (Github, Workspace, Duration) {
     let names: Vec<String> = (0..10).map(|n| format!("b{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let text = template(&names).replace("echo working", "sleep 1");
     let lab = Github::start();
-    let quick = lab.pull_request(runner(&text), 100).env("INPUT_CHECK-RUN", "false").env("INPUT_PR-COMMENT", "off");
-    let alone = quick.run(&["action"]);
+    let of = |run| lab.pull_request(runner(&text), run).env("INPUT_COMMAND", command);
+    let alone = of(100).env("INPUT_CHECK-RUN", "false").env("INPUT_PR-COMMENT", "off").env("INPUT_BASELINE", "off");
+    let alone = alone.run(&["action"]);
     alone.succeeded();
     lab.rules(&json!([{ "path": "/repos/", "latency_ms": 10_000 }]));
-    let workspace = lab.pull_request(runner(&text), 101);
+    let workspace = of(101);
     let ran = workspace.run(&["action"]);
     ran.succeeded();
-    // Not one answer was waited for. What it is on a quiet machine is in docs/github.md.
-    assert!(ran.took < alone.took + Duration::from_secs(8), "{:?} beside {:?}", ran.took, alone.took);
-    lab.rules(&json!([]));
-    let ended = std::time::Instant::now();
-    post(&workspace);
-    // What was under way when the run ended has its effect late.
-    std::thread::sleep(Duration::from_secs(11).saturating_sub(ended.elapsed()));
-    assert_eq!(lab.checks().len(), 10);
-    assert!(lab.checks().iter().all(|check| check["conclusion"] == "success"), "{:#?}", lab.checks());
-    assert!(lab.comment().contains("✅ 10 builds succeeded"));
-    lab.took_everything();
+    (lab, workspace, ran.took.saturating_sub(alone.took))
+}
+
+#[test]
+fn a_slow_github_holds_no_build_up_and_is_told_all_in_the_end() {
+    for command in ["build", ""] {
+        // The machine may be busy: what counts is how little it can be.
+        let mut tries: Vec<_> = Vec::new();
+        while tries.len() < 3 && tries.iter().all(|(_, _, longer)| *longer >= Duration::from_secs(2)) {
+            tries.push(beside_a_slow_github(command));
+        }
+        let (lab, workspace, longer) = tries.pop().unwrap();
+        assert!(longer < Duration::from_secs(2), "{command:?} took {longer:?} longer");
+        lab.rules(&json!([]));
+        let ended = std::time::Instant::now();
+        post(&workspace);
+        // What was under way when the run ended has its effect late.
+        std::thread::sleep(Duration::from_secs(11).saturating_sub(ended.elapsed()));
+        assert_eq!(lab.checks().len(), 10);
+        assert!(lab.checks().iter().all(|check| check["conclusion"] == "success"), "{:#?}", lab.checks());
+        assert!(lab.comment().contains("✅ 10 builds succeeded"));
+        lab.took_everything();
+    }
 }
 
 fn long(lab: &Github) -> Workspace {

@@ -83,6 +83,78 @@ fn one_check_run_that_github_does_not_take_becomes_a_status() {
     lab.took_everything();
 }
 
+/// How many lines of templates the runner marks for builds that failed.
+fn marked(ran: &crate::support::Ran) -> usize {
+    ran.stdout.lines().filter(|line| line.starts_with("::error file=t.pkr.hcl,line=")).count()
+}
+
+#[test]
+fn a_failed_build_without_a_check_run_is_marked_by_the_runner() {
+    for (rule, without) in [
+        (json!({ "nth": 2, "status": 422 }), 1),
+        // Taken from the token after the first.
+        (json!({ "nth": 2, "times": 100, "status": 403 }), 2),
+    ] {
+        let lab = Github::start();
+        let mut rules = json!([{ "method": "POST", "path": "/check-runs$", "message": "no" }]);
+        rules[0].as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        lab.rules(&rules);
+        let ran = lab.pull_request(runner(&template(&["bad1", "bad2", "bad3"])), 100).run(&["action"]);
+        assert_eq!(ran.code, Some(1));
+        assert_eq!(
+            lab.checks().iter().filter(|check| !check["annotations"].as_array().unwrap().is_empty()).count(),
+            3 - without
+        );
+        assert_eq!(marked(&ran), without, "{rule}: {}", ran.stdout);
+        lab.took_everything();
+    }
+}
+
+#[test]
+fn what_the_post_step_cannot_mark_by_a_check_run_it_has_the_runner_mark() {
+    let lab = Github::start();
+    lab.rules(&json!([{ "path": "/repos/", "latency_ms": 10_000 }]));
+    let of = |run| lab.pull_request(runner(&template(&["bad", "good"])), run);
+    let workspace = of(100);
+    let ran = workspace.run(&["action"]);
+    ran.says("the post step reports the rest");
+    assert_eq!(marked(&ran), 0, "a check run may mark it yet: {}", ran.stdout);
+    lab.rules(&json!([]));
+    lab.permit(&json!({ "contents": "read", "pull-requests": "write", "actions": "read" }));
+    let swept = workspace.run(&["sweep"]);
+    swept.succeeded().says("`checks: write`");
+    assert_eq!(marked(&swept), 1, "{}", swept.stdout);
+    // Without a token nobody else can.
+    lab.rules(&json!([{ "path": "/repos/", "latency_ms": 10_000 }]));
+    let workspace = of(101);
+    workspace.run(&["action"]).says("the post step reports the rest");
+    let swept = workspace.env("INPUT_GITHUB-TOKEN", "").run(&["sweep"]);
+    assert_eq!(marked(&swept), 1, "{}", swept.stdout);
+}
+
+#[test]
+fn what_github_takes_of_no_build_closes_the_channel() {
+    let lab = Github::start();
+    let no = |path: &str| json!({ "method": "POST", "path": path, "status": 422, "message": "no" });
+    let names: Vec<String> = (0..10).map(|n| format!("b{n}")).collect();
+    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let run = |run, rules: Value| {
+        lab.rules(&rules);
+        lab.ask("forget-calls", &Value::Null);
+        let ran = lab.pull_request(runner(&text), run).run(&["action"]);
+        ran.succeeded();
+        let warnings = ran.stdout.lines().filter(|line| line.starts_with("::warning")).count();
+        assert_eq!(warnings, 1, "{}", ran.stdout);
+        let calls = lab.calls();
+        let of = |end: &str| calls.iter().filter(|call| call.starts_with("POST") && call.contains(end)).count();
+        (of("/check-runs"), of("/statuses/"))
+    };
+    let (checks, statuses) = run(100, json!([no("/check-runs$")]));
+    assert!(checks == 1 && (10..=20).contains(&statuses), "{checks} {statuses}");
+    assert_eq!(last(&lab, "forge / null.b9").0, "success");
+    assert_eq!(run(101, json!([no("/check-runs$"), no("/statuses/")])), (1, 1));
+}
+
 #[test]
 fn a_mended_template_takes_its_red_status_back() {
     let lab = without_checks();
@@ -145,7 +217,7 @@ fn a_status_shows_no_secret_and_two_builds_are_two_statuses() {
 }
 
 fn many(lab: &Github) -> Workspace {
-    let names: Vec<String> = (0..205).map(|n| format!("b{n}")).collect();
+    let names: Vec<String> = (0..205).map(|n| if n == 204 { "bad".to_owned() } else { format!("b{n}") }).collect();
     let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
     lab.pull_request(runner(&text), 100).env("INPUT_PARALLEL-BUILDS", "8")
 }
@@ -155,12 +227,14 @@ fn more_builds_than_check_runs_are_told_of() {
     let lab = Github::start();
     let workspace = many(&lab);
     let ran = workspace.run(&["action"]);
-    ran.succeeded().says("a run has 200 check runs at most: 5 of its 205 builds");
+    assert_eq!(ran.code, Some(1));
+    ran.says("a run has 200 check runs at most: 5 of its 205 builds");
+    assert_eq!(marked(&ran), 1, "the one that failed has none: {}", ran.stdout);
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("::warning")).count(), 1);
     let summary = workspace.read(".runner/GITHUB_STEP_SUMMARY");
     assert!(summary.contains("5 of its 205 builds"), "{summary}");
     workspace.run(&["sweep"]).succeeded();
     assert_eq!(lab.checks().len(), 200);
-    assert!(lab.comment().contains("✅ 205 builds succeeded"));
+    assert!(lab.comment().contains("❌ 1 of 205 builds failed"));
     lab.took_everything();
 }

@@ -112,18 +112,52 @@ fn whatever_there_is_instead_of_a_record_costs_the_comparison_only() {
     }
 }
 
+fn preview_of(lab: &Github, builds: usize, run: u64) -> Workspace {
+    let names: Vec<String> = (0..builds).map(|n| if n == 0 { "good".to_owned() } else { format!("b{n}") }).collect();
+    lab.pull_request(runner(&template(&names.iter().map(String::as_str).collect::<Vec<_>>())), run)
+}
+
 #[test]
-fn many_runs_without_a_record_cost_six_requests() {
+fn many_runs_without_a_record_cost_few_requests() {
     let lab = Github::start();
     let given: Vec<_> = (50..80).map(|run| (run, json!({}), None)).collect();
     runs(&lab, &given);
-    preview(&lab).run(&["action"]).succeeded();
-    assert_eq!(
-        looks(&lab).len(),
-        5,
-        "one list of runs, and artifacts while a record could still be read: {:#?}",
-        looks(&lab)
-    );
+    // One list of runs, and artifacts while a record could still be read.
+    for (builds, most) in [(1, 2), (3, 3), (12, 5)] {
+        lab.ask("forget-calls", &Value::Null);
+        preview_of(&lab, builds, 100).run(&["action"]).succeeded();
+        assert_eq!(looks(&lab).len(), most, "{builds} builds: {:#?}", looks(&lab));
+    }
+}
+
+/// With its post step, whatever there is to compare with and whatever it may do.
+#[test]
+fn a_preview_makes_three_calls_for_each_build_and_six_more() {
+    let no_record: Vec<_> = (50..80).map(|run| (run, json!({}), None)).collect();
+    let a_record = vec![(80, json!({}), Some(kept(80, "succeeded").to_string()))];
+    let all = json!({ "checks": "write", "pull-requests": "write", "statuses": "write", "actions": "read", "contents": "read" });
+    let no_checks = json!({ "pull-requests": "write", "statuses": "write", "actions": "read", "contents": "read" });
+    let only_read = json!({ "actions": "read", "contents": "read" });
+    let mut seen = Vec::new();
+    for (given, compared) in [(&no_record, false), (&a_record, true)] {
+        for permitted in [&all, &no_checks, &only_read] {
+            let lab = Github::start();
+            lab.permit(permitted);
+            runs(&lab, given);
+            for (run, attempt, builds) in
+                [(100, "1", 1), (101, "1", 1), (101, "2", 1), (102, "1", 2), (102, "2", 2), (103, "1", 4)]
+            {
+                lab.ask("forget-calls", &Value::Null);
+                let workspace = preview_of(&lab, builds, run).env("GITHUB_RUN_ATTEMPT", attempt);
+                workspace.run(&["action"]).succeeded();
+                workspace.run(&["sweep"]).succeeded();
+                let requests = lab.requests();
+                seen.push((compared, permitted["checks"] == "write", builds, attempt, requests.len()));
+                assert!(requests.len() <= 3 * builds + 6, "{seen:?}: {requests:#?}");
+                assert_eq!(change(&workspace)["baseline"]["run"] == "baseline-run", compared, "{builds} builds");
+            }
+        }
+    }
 }
 
 /// Other workflows run on every push too; those of this one are asked for alone.
@@ -253,7 +287,7 @@ fn a_file_can_be_compared_with_and_nothing_too() {
 fn a_slow_search_is_waited_for_so_that_the_end_is_told_with_it() {
     let lab = Github::start();
     runs(&lab, &[(50, json!({}), Some(kept(50, "succeeded").to_string()))]);
-    lab.rules(&json!([{ "path": "/actions/artifacts/", "latency_ms": 3000 }]));
+    lab.rules(&json!([{ "path": "/actions/", "latency_ms": 600 }]));
     let workspace = preview(&lab);
     let ran = workspace.run(&["action"]);
     ran.succeeded();

@@ -185,7 +185,7 @@ impl Repository {
 
     /// Learns from a check run of ours which App our token is of.
     pub(crate) async fn recognise(&self, check: u64) -> Result<(), GithubError> {
-        if self.app.get().is_some() || self.login.is_some() {
+        if self.app.get().is_some() || self.personal {
             return Ok(());
         }
         self.annotations_of(check).await.map(drop)

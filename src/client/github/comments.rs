@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::retry::{Effect, patiently};
+use super::viewer::Account;
 use super::{App, GithubError, Repository};
 
 /// A comment, as far as it matters who wrote what. octocrab's type leaves out the App.
@@ -28,7 +29,7 @@ struct Author {
 const ACTIONS: &str = "github-actions[bot]";
 
 #[derive(Serialize)]
-struct Minimize<'a> {
+struct Ask<'a> {
     query: &'static str,
     variables: Variables<'a>,
 }
@@ -36,6 +37,28 @@ struct Minimize<'a> {
 #[derive(Serialize)]
 struct Variables<'a> {
     id: &'a str,
+}
+
+#[derive(Deserialize)]
+struct History {
+    node: Option<Edited>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Edited {
+    user_content_edits: Option<Edits>,
+}
+
+#[derive(Deserialize)]
+struct Edits {
+    nodes: Option<Vec<Option<Edit>>>,
+}
+
+/// What GitHub calls a difference is the whole text; there is none of one that somebody took out of the history.
+#[derive(Deserialize)]
+struct Edit {
+    diff: Option<String>,
 }
 
 impl Comment {
@@ -69,19 +92,16 @@ impl Repository {
         Ok(all)
     }
 
-    /// `viewer` is the account of our token, where neither App nor login are known.
+    /// `viewer` is the account of our token, where the App is not known.
     fn is_ours(&self, comment: &Comment, viewer: Option<u64>) -> bool {
         let login = comment.user.as_ref().map(|user| user.login.as_str());
-        match (self.app.get(), &self.login) {
-            (_, Some(own)) => login == Some(own),
-            (Some(app), None) => match &comment.performed_via_github_app {
+        match (self.app.get(), viewer) {
+            (Some(app), _) => match &comment.performed_via_github_app {
                 Some(by) => by.id == app.id,
                 None => login == Some(&format!("{}[bot]", app.slug)),
             },
-            (None, None) => match viewer {
-                Some(own) => comment.user.as_ref().is_some_and(|user| user.id == own),
-                None => login == Some(ACTIONS),
-            },
+            (None, Some(own)) => comment.user.as_ref().is_some_and(|user| user.id == own),
+            (None, None) => login == Some(ACTIONS),
         }
     }
 
@@ -94,10 +114,7 @@ impl Repository {
         let route = self.route(&format!("issues/{pull}/comments"));
         let body = serde_json::json!({ "body": body });
         let made: Comment = patiently(Effect::Another, || self.crab.post(&route, Some(&body))).await?;
-        // Who wrote it is who we are.
-        if let Some(author) = &made.user {
-            let _ = self.viewer.set(Some(author.id));
-        }
+        self.is_by(made.user.as_ref().map(|author| Account { id: author.id }));
         Ok(made)
     }
 
@@ -115,11 +132,21 @@ impl Repository {
         patiently(Effect::None, || issues.delete_comment(id.into())).await
     }
 
+    /// Texts that the comment has had lately, the newest first. REST does not tell them.
+    pub(crate) async fn texts(&self, comment: &Comment) -> Result<Vec<String>, GithubError> {
+        let query = "query($id: ID!) { node(id: $id) { ... on IssueComment \
+                     { userContentEdits(first: 20) { nodes { diff } } } } }";
+        let ask = Ask { query, variables: Variables { id: &comment.node_id } };
+        let told: History = patiently(Effect::None, || self.graph.graphql(&ask)).await?;
+        let edits = told.node.and_then(|node| node.user_content_edits).and_then(|edits| edits.nodes);
+        Ok(edits.unwrap_or_default().into_iter().flatten().filter_map(|edit| edit.diff).collect())
+    }
+
     /// Folds a comment away as outdated.
     pub(crate) async fn minimize_comment(&self, comment: &Comment) -> Result<(), GithubError> {
         let query = "mutation($id: ID!) { minimizeComment(input: {subjectId: $id, classifier: OUTDATED}) \
                      { minimizedComment { isMinimized } } }";
-        let ask = Minimize { query, variables: Variables { id: &comment.node_id } };
+        let ask = Ask { query, variables: Variables { id: &comment.node_id } };
         patiently(Effect::None, || self.graph.graphql::<serde_json::Value>(&ask)).await.map(drop)
     }
 }

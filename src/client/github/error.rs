@@ -7,11 +7,16 @@ use octocrab::Error;
 pub(crate) enum GithubError {
     #[error("GitHub refuses the token: {0}")]
     Unauthorized(String),
-    /// Not a limit of rates: the token may not do this, or the pull request is locked.
+    /// Not a limit of rates: the token may not do this.
     #[error("GitHub forbids it: {0}")]
     Forbidden(String),
+    /// Nobody but those who may write to the repository talks on this pull request.
+    #[error("it is locked: {0}")]
+    Locked(String),
     #[error("not found on GitHub, or hidden from this token: {0}")]
     Missing(String),
+    #[error("deleted on GitHub: {0}")]
+    Gone(String),
     #[error("GitHub and forge do not understand each other: {0}")]
     Invalid(String),
     #[error("GitHub's limit of requests is reached: {0}")]
@@ -51,8 +56,10 @@ impl From<Error> for GithubError {
         match source.status_code.as_u16() {
             401 => Self::Unauthorized(text),
             403 | 429 if super::retry::is_limit(source) => Self::Limited(text),
+            403 if text.to_ascii_lowercase().contains("is locked") => Self::Locked(text),
             403 => Self::Forbidden(text),
-            404 | 410 => Self::Missing(text),
+            404 => Self::Missing(text),
+            410 => Self::Gone(text),
             500.. => Self::Failing(format!("{} {text}", source.status_code.as_u16())),
             _ => Self::Invalid(text),
         }

@@ -83,9 +83,9 @@ pub(crate) struct Repository {
     address: Address,
     /// The App that our token is of, once it is known.
     app: OnceLock<App>,
-    /// Of a person's token; those of workflows and Apps do not tell.
-    login: Option<String>,
-    /// The account that our token is of, where it was asked for.
+    /// The token is a person's; those of workflows and Apps may not ask REST whose they are.
+    personal: bool,
+    /// Number of the account that our token is of, once it is known.
     viewer: OnceCell<Option<u64>>,
 }
 
@@ -102,11 +102,6 @@ impl std::fmt::Debug for Bearer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Bearer")
     }
-}
-
-#[derive(Deserialize)]
-struct Login {
-    login: String,
 }
 
 #[derive(Deserialize)]
@@ -147,21 +142,14 @@ impl Repository {
         let graphql = address.graphql.strip_suffix("/graphql").unwrap_or(&address.api).to_owned();
         let known = OnceLock::new();
         let plain = client.clone();
-        let (crab, graph, bearer, login) = match identity {
+        let (crab, graph, bearer, personal) = match identity {
             Identity::Token(token) => {
                 redactor.add(&token);
                 let personal = PERSONAL.iter().any(|prefix| token.starts_with(prefix));
                 let cached = builder(&address.api)?.cache(InMemoryCache::new());
                 let crab = cached.personal_token(token.clone()).build_with_reqwest(client.clone())?;
                 let graph = builder(&graphql)?.personal_token(token.clone()).build_with_reqwest(client)?;
-                let login = match personal {
-                    true => {
-                        let user: Login = patiently(Effect::None, || crab.get("/user", None::<&()>)).await?;
-                        Some(user.login)
-                    }
-                    false => None,
-                };
-                (crab, graph, Bearer::Token(token), login)
+                (crab, graph, Bearer::Token(token), personal)
             }
             Identity::App { id, key } => {
                 redactor.add(&key);
@@ -173,10 +161,10 @@ impl Repository {
                 let found: Installation = patiently(Effect::None, || app.get(&route, None::<&()>)).await?;
                 let _ = known.set(App { id, slug: found.app_slug });
                 let crab = app.installation(found.id.into())?;
-                (crab.clone(), crab, Bearer::App(app, found.id), None)
+                (crab.clone(), crab, Bearer::App(app, found.id), false)
             }
         };
-        Ok(Self { crab, graph, plain, bearer, address, app: known, login, viewer: OnceCell::new() })
+        Ok(Self { crab, graph, plain, bearer, address, app: known, personal, viewer: OnceCell::new() })
     }
 
     fn route(&self, rest: &str) -> String {

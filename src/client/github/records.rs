@@ -92,6 +92,11 @@ impl PastRun {
         self.status == "completed"
     }
 
+    /// Whether all of its jobs did.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.conclusion.as_deref() == Some("success")
+    }
+
     /// Whether the repository's own branch or tag was pushed. A fork's branch can have the name of ours.
     fn is_own(&self, of: RunsOf<'_>) -> bool {
         let id = self.repository.map(|repository| repository.id);

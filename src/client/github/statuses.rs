@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::CheckState;
 use super::retry::{Effect, patiently};
+use super::viewer::Account;
 use super::{GithubError, Repository};
 
 /// A status as it is to be.
@@ -31,6 +32,8 @@ struct Body<'a> {
 struct Answer {
     state: String,
     context: String,
+    #[serde(default)]
+    creator: Option<Account>,
 }
 
 impl Repository {
@@ -43,7 +46,9 @@ impl Repository {
             description: &status.description,
             target_url: status.target_url.as_deref(),
         };
-        patiently(Effect::None, || self.crab.post::<_, Answer>(&route, Some(&body))).await.map(drop)
+        let set: Answer = patiently(Effect::None, || self.crab.post(&route, Some(&body))).await?;
+        self.is_by(set.creator);
+        Ok(())
     }
 
     /// Whether the newest status of this context says that something failed.

@@ -29,7 +29,35 @@ pub(super) struct Channels {
     /// Why one of them is closed.
     without_checks: Option<GithubError>,
     without_statuses: Option<GithubError>,
-    notices: Vec<String>,
+    refused: Vec<Refused>,
+}
+
+/// What was refused by itself, those together that were for the same reason.
+#[derive(Debug)]
+struct Refused {
+    way: Way,
+    error: GithubError,
+    names: Vec<String>,
+}
+
+/// Of more it is told how many they are.
+const NAMES: usize = 3;
+
+impl Refused {
+    fn told(&self) -> String {
+        let Self { way, error, names } = self;
+        let (what, many, done) = match way {
+            Way::Check => ("check run", "check runs", "be brought up to date"),
+            Way::Status => ("commit status", "commit statuses", "be set"),
+        };
+        let quoted: Vec<String> = names.iter().take(NAMES).map(|name| format!("{name:?}")).collect();
+        let quoted = quoted.join(", ");
+        match names.len() {
+            1 => format!("the {what} {quoted} could not {done}: {error}"),
+            count @ ..=NAMES => format!("{count} {many} could not {done}: {error} ({quoted})"),
+            count => format!("{count} {many} could not {done}: {error} ({quoted} and {} more)", count - NAMES),
+        }
+    }
 }
 
 impl Channels {
@@ -41,7 +69,7 @@ impl Channels {
             no_status: BTreeSet::new(),
             without_checks: None,
             without_statuses: None,
-            notices: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -62,17 +90,17 @@ impl Channels {
         }
     }
 
-    /// A channel that is refused stays closed; one check run that GitHub does not take is only that one. `first` when none
-    /// was taken before. What passes is no reason for another channel: the post step tries again.
+    /// A channel that is refused stays closed; one check run that GitHub does not take is only that one, where it took
+    /// others. `first` when none was taken before. What passes is no reason for another channel: the post step tries again.
     pub(super) fn refuse_check(&mut self, name: &str, error: &GithubError, first: bool) {
-        if first && (closes(error) || !error.is_final()) {
+        if first {
             self.checks = false;
             // A token that is no good for one is no good for the other.
-            self.statuses = may_be_lacking(error);
+            self.statuses = error.is_final() && !matches!(error, GithubError::Unauthorized(_));
             self.without_checks = Some(error.clone());
             return;
         }
-        self.notices.push(format!("the check run {name:?} could not be brought up to date: {error}"));
+        self.refuse(Way::Check, name, error);
         self.no_check.insert(name.to_owned());
         if !error.is_final() {
             self.no_status.insert(name.to_owned());
@@ -81,13 +109,20 @@ impl Channels {
 
     /// The same for a status.
     pub(super) fn refuse_status(&mut self, name: &str, error: &GithubError, first: bool) {
-        if closes(error) || (first && !error.is_final()) {
+        if first || closes(error) {
             self.statuses = false;
             self.without_statuses = Some(error.clone());
             return;
         }
-        self.notices.push(format!("the commit status {name:?} could not be set: {error}"));
+        self.refuse(Way::Status, name, error);
         self.no_status.insert(name.to_owned());
+    }
+
+    fn refuse(&mut self, way: Way, name: &str, error: &GithubError) {
+        match self.refused.iter_mut().find(|refused| refused.way == way && refused.error == *error) {
+            Some(refused) => refused.names.push(name.to_owned()),
+            None => self.refused.push(Refused { way, error: error.clone(), names: vec![name.to_owned()] }),
+        }
     }
 
     /// What the person should know. `by_status` when statuses were set.
@@ -107,7 +142,7 @@ impl Channels {
             (None, Some((statuses, error))) => Some(format!("no commit statuses were set{statuses}: {error}")),
             (None, None) => None,
         };
-        closed.into_iter().chain(self.notices).collect()
+        closed.into_iter().chain(self.refused.iter().map(Refused::told)).collect()
     }
 }
 
@@ -129,6 +164,22 @@ pub(super) fn wants(error: &GithubError, permission: &str) -> String {
     }
 }
 
+/// Why there is no comment, and what would help. `seen` when the token may see the repository.
+pub(super) fn uncommented(pull: u64, error: &GithubError, seen: bool) -> String {
+    match error {
+        GithubError::Locked(_) => format!(
+            "no comment was written: pull request {pull} is locked; unlock it, or set the input `pr-comment` to `off`"
+        ),
+        GithubError::Gone(_) => format!("no comment was written: pull request {pull} was deleted"),
+        GithubError::Missing(_) if seen => {
+            format!("no comment was written: there is no pull request {pull}, it may have been deleted")
+        }
+        error => {
+            format!("no comment was written on pull request {pull}: {error}{}", wants(error, "pull-requests: write"))
+        }
+    }
+}
+
 /// A check run in the words of a status.
 pub(super) fn status(check: &CheckRun) -> Status {
     Status {
@@ -147,13 +198,47 @@ mod tests {
         GithubError::Forbidden("no".to_owned())
     }
 
+    fn invalid() -> GithubError {
+        GithubError::Invalid("422".to_owned())
+    }
+
+    #[test]
+    fn refusals_for_one_reason_are_one_notice() {
+        let mut channels = Channels::new(true);
+        for name in ["a", "b", "c", "d", "e"] {
+            channels.refuse_check(name, &invalid(), false);
+        }
+        channels.refuse_status("a", &invalid(), false);
+        let [checks, status] = &channels.notices(true)[..] else { panic!("two notices") };
+        assert!(checks.starts_with("5 check runs could not be brought up to date: "), "{checks}");
+        assert!(checks.ends_with("(\"a\", \"b\", \"c\" and 2 more)"), "{checks}");
+        assert!(status.starts_with("the commit status \"a\" could not be set: "), "{status}");
+    }
+
+    #[test]
+    fn a_locked_pull_request_is_not_a_deleted_one_nor_a_missing_permission() {
+        let told = |error: GithubError, seen| uncommented(7, &error, seen);
+        let said = || "no".to_owned();
+        assert!(told(GithubError::Locked(said()), true).contains("is locked; unlock it"));
+        assert!(told(GithubError::Gone(said()), false).ends_with("was deleted"));
+        assert!(told(GithubError::Missing(said()), true).contains("may have been deleted"));
+        for error in [GithubError::Missing(said()), GithubError::Forbidden(said())] {
+            assert!(told(error, false).contains("`pull-requests: write`"));
+        }
+    }
+
     #[test]
     fn a_refusal_leads_to_the_next_channel_and_one_that_passes_does_not() {
         let mut channels = Channels::new(true);
-        channels.refuse_check("a", &GithubError::Invalid("422".to_owned()), true);
+        channels.refuse_check("a", &invalid(), false);
         assert_eq!((channels.way("a"), channels.way("b")), (Some(Way::Status), Some(Way::Check)));
         channels.refuse_check("b", &GithubError::Failing("502".to_owned()), false);
         assert_eq!(channels.way("b"), None, "later, by a check run");
+        let mut channels = Channels::new(true);
+        channels.refuse_check("a", &invalid(), true);
+        assert_eq!((channels.way("a"), channels.way("b")), (Some(Way::Status), Some(Way::Status)));
+        channels.refuse_status("a", &invalid(), true);
+        assert!(!channels.is_open());
         let mut channels = Channels::new(true);
         channels.refuse_check("a", &forbidden(), true);
         assert_eq!((channels.way("a"), channels.has_checks()), (Some(Way::Status), false));

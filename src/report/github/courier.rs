@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, QUIET};
-use super::channel::{Channels, Way, status, wants};
+use super::channel::{Channels, Way, status, uncommented, wants};
 use super::check_run::{of_all, of_build, of_mistakes, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
 use super::{CommentMode, Destination, PullOf, sticky};
 use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
+use crate::report::Marked;
 use crate::report::record::{Build, Note, Record, Stamp, State};
 
 /// Check runs of one run: a workflow's token has a thousand requests an hour for all workflows of a repository.
@@ -42,6 +43,8 @@ pub(super) struct Courier {
     comment_refused: bool,
     /// Something was refused that may be taken later.
     unfinished: bool,
+    /// GitHub wants to be asked nothing for longer than a run waits.
+    limited: bool,
     mended: bool,
     began: Instant,
     budget: Budget,
@@ -63,6 +66,7 @@ impl Courier {
             sent,
             pull: None,
             unfinished: false,
+            limited: false,
             mended: false,
             began: Instant::now(),
             interim: false,
@@ -70,9 +74,33 @@ impl Courier {
         }
     }
 
-    /// Whether marks on lines of the template are shown by check runs.
-    pub(super) fn shows_annotations(&self) -> bool {
-        self.channels.has_checks() && self.sha.is_some()
+    /// Whose lines check runs mark.
+    pub(super) fn marked(&self, record: &Record) -> Marked {
+        let shows = |check: CheckRun| {
+            let sent = self.sent.checks.get(&check.name);
+            sent.is_some_and(|sent| sent.state == check.state && sent.annotations >= check.annotations.len())
+        };
+        let mut marked = Marked::default();
+        if record.is_joined() || record.builds.is_empty() {
+            marked.notes = shows(if record.is_joined() { of_all(record) } else { of_mistakes(record) });
+            return marked;
+        }
+        let mut of_first: &[Note] = &record.notes;
+        let labels = record.labels();
+        for (number, (build, label)) in record.builds.iter().zip(&labels).enumerate() {
+            let notes = std::mem::take(&mut of_first);
+            let marks = !notes.is_empty() || build.state == State::Failed;
+            if marks && shows(of_build(record, build, label, notes)) {
+                marked.builds.insert(number);
+                marked.notes |= !notes.is_empty();
+            }
+        }
+        marked
+    }
+
+    /// The comment, if it was that of another run before.
+    pub(super) fn replaced(&self) -> Option<u64> {
+        self.sent.replaced
     }
 
     /// Keeps on disk what is to be told.
@@ -111,6 +139,9 @@ impl Courier {
     }
 
     fn next(&self, record: &Record) -> Option<Task> {
+        if self.limited {
+            return None;
+        }
         if self.channels.is_open() {
             if self.sha.is_none() && self.pull.is_none() {
                 return Some(Task::FindPull);
@@ -123,7 +154,9 @@ impl Courier {
                     _ => Task::Check(Box::new(check)),
                 });
             }
-            if self.sha.is_some() && !self.mended && record.is_mended() {
+            // Once it is known which way is open.
+            let told = !self.sent.checks.is_empty() || !self.sent.statuses.is_empty();
+            if told && !self.mended && record.is_mended() {
                 return Some(Task::Mend);
             }
         }
@@ -212,6 +245,7 @@ impl Courier {
             (found, _) => found,
         };
         self.pull = Some(found.unwrap_or_else(|error| {
+            self.failed(&error);
             self.notices
                 .push(format!("the pull request was not found: {error}{}", wants(&error, "pull-requests: read")));
             None
@@ -252,22 +286,23 @@ impl Courier {
                 there.map(|annotations| (sent.id, annotations))
             }
         };
-        let again = sent.is_some() && check.state == CheckState::InProgress;
-        if again {
+        if sent.is_some() && check.state == CheckState::InProgress {
             self.budget.spend(&check.name);
         }
         match told {
-            Ok((id, annotations)) => {
-                self.budget.told(&check.name);
-                let now = SentCheck { id, state: check.state, title: check.title, annotations };
-                self.outbox.sent(&check.name, &now);
-                self.sent.checks.insert(check.name, now);
-            }
+            Ok((id, annotations)) => self.shown(check, id, annotations),
             Err(error) => {
-                self.unfinished |= !error.is_final();
+                self.failed(&error);
                 self.channels.refuse_check(&check.name, &error, self.sent.checks.is_empty());
             }
         }
+    }
+
+    fn shown(&mut self, check: CheckRun, id: u64, annotations: usize) {
+        self.budget.told(&check.name);
+        let now = SentCheck { id, state: check.state, title: check.title, annotations };
+        self.outbox.sent(&check.name, &now);
+        self.sent.checks.insert(check.name, now);
     }
 
     /// At most twice for a build: that it goes on is told once, if at all.
@@ -282,7 +317,7 @@ impl Courier {
                 self.sent.statuses.insert(check.name, check.state);
             }
             Err(error) => {
-                self.unfinished |= !error.is_final();
+                self.failed(&error);
                 self.channels.refuse_status(&check.name, &error, self.sent.statuses.is_empty());
             }
         }
@@ -310,7 +345,8 @@ impl Courier {
     async fn send_comment(&mut self, record: &Record, last: bool) {
         let Some(Some(pull)) = self.pull else { return };
         self.interim = true;
-        if let Some(at) = self.sent.commenting.take() {
+        let unsure = self.sent.commenting.take();
+        if let Some(at) = unsure {
             wait_until_late(at).await;
         }
         if let Some(check) = self.sent.checks.values().next() {
@@ -318,7 +354,7 @@ impl Courier {
             let _ = self.repository.recognise(check.id).await;
         }
         self.outbox.commenting();
-        match sticky::write(&self.repository, &self.destination, pull, record).await {
+        match sticky::write(&self.repository, &self.destination, pull, record, unsure.is_some()).await {
             Ok(replaced) => {
                 self.sent.replaced = replaced.or(self.sent.replaced);
                 if last {
@@ -328,11 +364,17 @@ impl Courier {
             }
             Err(error) => {
                 self.comment_refused = true;
-                self.unfinished |= !error.is_final();
-                let what = format!("no comment was written on pull request {pull}: {error}");
-                self.notices.push(what + &wants(&error, "pull-requests: write"));
+                self.failed(&error);
+                let seen = !self.sent.checks.is_empty() || !self.sent.statuses.is_empty();
+                self.notices.push(uncommented(pull, &error, seen));
             }
         }
+    }
+
+    /// What passes is left to the post step, and while a limit lasts GitHub is asked nothing else.
+    fn failed(&mut self, error: &GithubError) {
+        self.unfinished |= !error.is_final();
+        self.limited |= matches!(error, GithubError::Limited(_));
     }
 }
 
@@ -348,4 +390,61 @@ pub(super) fn unshown(record: &Record) -> Option<String> {
         let rest = builds - CHECKS;
         format!("a run has {CHECKS} check runs at most: {rest} of its {builds} builds are in the comment and the summary alone")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::github::Identity;
+    use crate::run::event::Phase;
+    use crate::secret::Redactor;
+
+    async fn courier(jobs: u64, folder: &std::path::Path) -> Courier {
+        let destination = Destination { sha: Some("b".repeat(40)), checks: true, jobs, ..Destination::default() };
+        let address = crate::client::github::Address {
+            api: "http://127.0.0.1:9".to_owned(),
+            graphql: "http://127.0.0.1:9/graphql".to_owned(),
+            owner: "octo".to_owned(),
+            name: "images".to_owned(),
+        };
+        let repository =
+            Repository::connect(address, Identity::Token("t".to_owned()), &Redactor::default()).await.unwrap();
+        let outbox = Outbox::create(folder, &destination);
+        Courier::new(repository, Destination { comment: CommentMode::Off, ..destination }, outbox, Sent::default())
+    }
+
+    /// Takes all calls that are to be made now for made. How many change a check run that goes on.
+    fn make_all(courier: &mut Courier, record: &Record) -> usize {
+        let mut changes = 0;
+        while let Some(Task::Check(check)) = courier.next(record) {
+            if courier.sent.checks.contains_key(&check.name) && check.state == CheckState::InProgress {
+                courier.budget.spend(&check.name);
+                changes += 1;
+            }
+            courier.shown(*check, 1, 0);
+        }
+        changes
+    }
+
+    /// Builds that change their phase all the time use up what an hour has, and end as told as any.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_call_of_a_build_is_never_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        for (jobs, an_hour) in [(1, 60), (100, 3), (1000, 0)] {
+            let mut courier = courier(jobs, folder.path()).await;
+            let build = |n: usize| Build { name: format!("b{n}"), state: State::Running, ..Build::default() };
+            let mut record = Record { builds: (0..10).map(build).collect(), ..Record::default() };
+            let mut changes = 0;
+            for round in 0..3600 / 20 {
+                let phase = if round % 2 == 0 { Phase::Provision } else { Phase::Launch };
+                record.builds.iter_mut().for_each(|build| build.phase = Some(phase));
+                changes += make_all(&mut courier, &record);
+                tokio::time::advance(Duration::from_secs(20)).await;
+            }
+            assert_eq!((courier.sent.checks.len(), changes), (10, an_hour), "{jobs} jobs");
+            record.builds.iter_mut().for_each(|build| build.state = State::Succeeded);
+            make_all(&mut courier, &record);
+            assert!(courier.sent.checks.values().all(|sent| sent.state == CheckState::Success), "{:?}", courier.sent);
+        }
+    }
 }

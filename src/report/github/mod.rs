@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::record::{About, Record};
-use super::{Reporter, RunView};
+use super::{Marked, Reporter, RunView};
 use crate::client::github::{Address, Identity, Repository};
 use crate::run::event::{Event, EventKind};
 use crate::secret::Redactor;
@@ -29,9 +29,7 @@ use outbox::{Outbox, Sent};
 
 /// A record is made no more often than this while events come thick.
 const OFTEN: Duration = Duration::from_millis(250);
-/// After the run's end GitHub has so long for each answer ...
-const GRACE: Duration = Duration::from_millis(1500);
-/// ... as long as it answers this fast, and so long in all.
+/// After the run's end GitHub is waited for as long as it answers this fast, and so long in all.
 const FAST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -92,10 +90,8 @@ pub(crate) enum CommentMode {
 pub(crate) struct Delivered {
     /// What the person should know.
     pub notices: Vec<String>,
-    /// Check runs show marks on the template's lines.
-    pub annotated: bool,
-    /// The post step has the rest.
-    pub handed_over: bool,
+    /// Whose lines check runs mark. Nothing when the post step has the rest: it marks what is not marked by then.
+    pub marked: Option<Marked>,
 }
 
 /// The reporter that runs beside the build.
@@ -200,17 +196,15 @@ async fn deliver(
     // The first record is that of a run that has begun.
     if records.changed().await.is_err() {
         outbox.remove();
-        return Delivered::default();
+        return Delivered { notices: Vec::new(), marked: Some(Marked::default()) };
     }
     let address = address(&destination);
     let repository = match Repository::connect(address, identity, &redactor).await {
         Ok(repository) => repository,
         Err(error) => {
             outbox.remove();
-            return Delivered {
-                notices: vec![format!("nothing is reported on GitHub: {error}")],
-                ..Delivered::default()
-            };
+            let notices = vec![format!("nothing is reported on GitHub: {error}")];
+            return Delivered { notices, marked: Some(Marked::default()) };
         }
     };
     let mut courier = Courier::new(repository, destination, outbox, Sent::default());
@@ -230,9 +224,9 @@ async fn deliver(
             Ok(Ok(())) | Err(_) => {}
             // The run is over and everything is told.
             Ok(Err(_)) => {
-                let annotated = courier.shows_annotations();
+                let marked = courier.marked(&record);
                 let (notices, handed_over) = courier.finish(false);
-                return Delivered { notices, annotated, handed_over };
+                return Delivered { notices, marked: Some(marked).filter(|_| !handed_over) };
             }
         }
     }
@@ -248,21 +242,21 @@ fn address(destination: &Destination) -> Address {
 }
 
 impl Delivery {
-    /// Waits while GitHub answers fast, for a short while when it does not; the rest is the post step's.
-    pub(crate) async fn finish(self) -> Delivered {
+    /// Waits while GitHub answers fast, and so long when it does not; the rest is the post step's.
+    pub(crate) async fn finish(self, patience: Duration) -> Delivered {
         let unshown = match self.checks {
             true => courier::unshown(&self.records.borrow()),
             false => None,
         };
-        let mut delivered = self.settle().await;
+        let mut delivered = self.settle(patience).await;
         delivered.notices.extend(unshown);
         delivered
     }
 
-    async fn settle(mut self) -> Delivered {
+    async fn settle(mut self, patience: Duration) -> Delivered {
         let end = tokio::time::Instant::now() + LONGEST;
         loop {
-            let patience = (tokio::time::Instant::now() + GRACE).min(end);
+            let late = (tokio::time::Instant::now() + patience).min(end);
             tokio::select! {
                 done = &mut self.task => return done.unwrap_or_default(),
                 answer = self.answers.changed() => {
@@ -274,13 +268,12 @@ impl Delivery {
                         return (&mut self.task).await.unwrap_or_default();
                     }
                 }
-                () = tokio::time::sleep_until(patience) => {}
+                () = tokio::time::sleep_until(late) => {}
             }
             // As the run ended, which a courier that waits for an answer has not seen.
             self.outbox.record(&self.records.borrow());
             self.task.abort();
-            let done = (&mut self.task).await;
-            return done.unwrap_or(Delivered { handed_over: true, annotated: true, ..Delivered::default() });
+            return (&mut self.task).await.unwrap_or_default();
         }
     }
 }

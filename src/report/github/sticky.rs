@@ -1,6 +1,6 @@
 //! The comment of a pull request, found again by its marker: never two, never an older run's over a newer one's.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::comment::{Marker, comment};
 use super::{CommentMode, Destination};
@@ -10,20 +10,24 @@ use crate::report::record::Record;
 /// Tries to write; before each the comments are looked at again.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+/// In so long a newer run can have looked, written and ended, before a change of ours has landed on its text.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Writes the comment of this run. Yields its id if it was that of another run before, which may write into it once more:
-/// GitHub takes no condition with a change, and a request that is under way has seen nothing of ours.
+/// GitHub takes no condition with a change, and a request that is under way has seen nothing of ours. Whoever ends last,
+/// the post step, is to [`look_again`]. `unsure` when an earlier try may have had its effect late.
 pub(super) async fn write(
     repository: &Repository,
     destination: &Destination,
     pull: u64,
     record: &Record,
+    unsure: bool,
 ) -> Result<Option<u64>, GithubError> {
     let marker = Marker::of(record, destination.key.as_deref());
     let sticky = Sticky { repository, mode: destination.comment, pull, text: comment(record, &marker), marker };
     let mut attempt = 1;
     loop {
-        match sticky.write_once(record.says_nothing()).await {
+        match sticky.write_once(record.says_nothing(), unsure || attempt > 1).await {
             Err(error @ (GithubError::Failing(_) | GithubError::Unreachable(_))) if attempt < ATTEMPTS => {
                 tracing::debug!(attempt, "the comment is tried again: {error}");
                 tokio::time::sleep(PAUSE * attempt).await;
@@ -45,7 +49,7 @@ pub(super) async fn look_again(
     let sticky = Sticky { repository, mode: destination.comment, pull: 0, text: comment(record, &marker), marker };
     match sticky.stand(id).await {
         // Deleted: nobody is to see it.
-        Err(GithubError::Missing(_)) => Ok(false),
+        Err(GithubError::Missing(_) | GithubError::Gone(_)) => Ok(false),
         settled => settled,
     }
 }
@@ -62,7 +66,8 @@ type Found = Vec<(Marker, Comment)>;
 
 impl Sticky<'_> {
     /// `quiet` when there is nothing to say: then only what was said before is corrected.
-    async fn write_once(&self, quiet: bool) -> Result<Option<u64>, GithubError> {
+    async fn write_once(&self, quiet: bool, unsure: bool) -> Result<Option<u64>, GithubError> {
+        let begun = Instant::now();
         let there = self.look(None).await?;
         let own = there.iter().find(|(found, _)| self.is_of_this_run(found));
         if there.iter().any(|(found, _)| found.is_newer_than(&self.marker)) {
@@ -79,16 +84,22 @@ impl Sticky<'_> {
         };
         if let Some((found, old)) = old {
             if old.body == self.text {
+                if unsure {
+                    self.give_back(old).await?;
+                }
                 return Ok(None);
             }
             match self.repository.update_comment(old.id, &self.text).await {
                 // Deleted in the meantime, or somebody else's after all.
                 Err(GithubError::Forbidden(_) | GithubError::Missing(_)) if !quiet => {}
-                Ok(()) if !self.is_of_this_run(found) => {
-                    self.stand(old.id).await?;
-                    return Ok(Some(old.id));
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    if unsure || begun.elapsed() >= SLOW {
+                        self.give_back(old).await?;
+                    }
+                    // An earlier attempt of this very run is over.
+                    return Ok(Some(old.id).filter(|_| found.run != self.marker.run));
                 }
-                settled => return settled.map(|()| None),
             }
         }
         if quiet {
@@ -107,6 +118,25 @@ impl Sticky<'_> {
                 Ok(None)
             }
             CommentMode::Append | CommentMode::Off => Ok(None),
+        }
+    }
+
+    /// A newer run's text that ours has landed on is put back. It is in the comment's history alone.
+    async fn give_back(&self, comment: &Comment) -> Result<(), GithubError> {
+        let texts = match self.repository.texts(comment).await {
+            Ok(texts) => texts,
+            Err(error) => {
+                tracing::debug!("GitHub does not tell what the comment was: {error}");
+                return Ok(());
+            }
+        };
+        let newer = texts.iter().filter_map(|text| Some((Marker::read(text)?, text)));
+        let newer = newer.filter(|(shown, _)| shown.key == self.marker.key && shown.is_newer_than(&self.marker));
+        // Of the newest run, what it said last; the history begins with the newest text.
+        let newest = newer.rev().max_by_key(|(shown, _)| (shown.run, shown.attempt));
+        match newest {
+            Some((_, text)) => self.repository.update_comment(comment.id, text).await,
+            None => Ok(()),
         }
     }
 
@@ -140,7 +170,7 @@ impl Sticky<'_> {
     async fn remove(&self, id: u64) -> Result<(), GithubError> {
         match self.repository.delete_comment(id).await {
             // The other run is as tidy.
-            Err(GithubError::Missing(_)) | Ok(()) => Ok(()),
+            Err(GithubError::Missing(_) | GithubError::Gone(_)) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -27,7 +27,7 @@ def view(call, comment):
 def add(repo, number, body, author, app, at=None):
     comment = {
         "id": repo.lab.new_id(), "issue": number, "body": body, "author": author, "app": app, "created_at": at or stamp(), "updated_at": at or stamp(),
-        "minimized": None, "edited_by": [],
+        "minimized": None, "edited_by": [], "texts": [body],
     }
     repo.comments[comment["id"]] = comment
     return comment
@@ -89,6 +89,7 @@ def update(call):
     _check(call.body["body"])
     comment |= {"body": call.body["body"], "updated_at": stamp()}
     comment["edited_by"].append(call.token.login)
+    comment["texts"].append(comment["body"])
     return Answer(200, view(call, comment))
 
 

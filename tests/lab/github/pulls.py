@@ -100,6 +100,14 @@ def permission(call):
     return Answer(200, {"permission": old, "role_name": level, "user": user(call.params["username"])})
 
 
+@route("GET", "/user")
+def own_account(call):
+    """Whose token it is: an App's has nobody behind it."""
+    if call.token.app:
+        raise Refused(403, "Resource not accessible by integration")
+    return Answer(200, user(call.token.login))
+
+
 @route("GET", "/rate_limit", free=True)
 def budget(call):
     shown = {}

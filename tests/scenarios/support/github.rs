@@ -121,6 +121,14 @@ impl Github {
         calls.as_array().unwrap().iter().map(text).filter(|call| call.contains("/repos/")).collect()
     }
 
+    /// Calls of all of GitHub's interfaces: what is kept of a run by the runner's service is none of them.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let calls = self.ask("calls", &Value::Null);
+        let text = |call: &Value| format!("{} {}", call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
+        let of_github = |call: &String| ["/repos/", "/graphql", "/user", "/app"].iter().any(|part| call.contains(part));
+        calls.as_array().unwrap().iter().map(text).filter(of_github).collect()
+    }
+
     /// Nothing was sent that GitHub would have refused for its form.
     #[track_caller]
     pub(crate) fn took_everything(&self) {
