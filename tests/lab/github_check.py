@@ -217,6 +217,9 @@ def comments(lab):
     assert "data" not in lab.api("POST", "/graphql", {"query": query}).json()
     viewer = lab.api("POST", "/graphql", {"query": "query { viewer { databaseId login } }"}).json()["data"]["viewer"]
     assert viewer == {"databaseId": 41898282, "login": "github-actions[bot]"}, viewer
+    query = "query($id: ID!) { node(id: $id) { ... on IssueComment { body userContentEdits(first: 2) { nodes { diff } } } } }"
+    told = lab.api("POST", "/graphql", {"query": query, "variables": {"id": made["node_id"]}}).json()["data"]["node"]
+    assert told["body"] == "new" and [edit["diff"] for edit in told["userContentEdits"]["nodes"]] == ["new", made["body"]], told
     assert len(lab.door("invalid")) == before + 6
     assert [c["minimized"] for c in lab.door("state")["comments"] if c["id"] == made["id"]] == ["OUTDATED"]
     lab.api("DELETE", one, want=204)

@@ -137,11 +137,11 @@ fn what_github_takes_of_no_build_closes_the_channel() {
     let lab = Github::start();
     let no = |path: &str| json!({ "method": "POST", "path": path, "status": 422, "message": "no" });
     let names: Vec<String> = (0..10).map(|n| format!("b{n}")).collect();
-    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let text = template(&names.iter().map(String::as_str).collect::<Vec<_>>()).replace("echo working", "sleep 3");
     let run = |run, rules: Value| {
         lab.rules(&rules);
         lab.ask("forget-calls", &Value::Null);
-        let ran = lab.pull_request(runner(&text), run).run(&["action"]);
+        let ran = lab.pull_request(runner(&text), run).env("INPUT_COMMAND", "build").run(&["action"]);
         ran.succeeded();
         let warnings = ran.stdout.lines().filter(|line| line.starts_with("::warning")).count();
         assert_eq!(warnings, 1, "{}", ran.stdout);

@@ -40,13 +40,15 @@ struct Variables<'a> {
 }
 
 #[derive(Deserialize)]
-struct History {
-    node: Option<Edited>,
+struct Answer {
+    node: Option<Node>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Edited {
+struct Node {
+    #[serde(default)]
+    body: String,
     user_content_edits: Option<Edits>,
 }
 
@@ -105,7 +107,7 @@ impl Repository {
         }
     }
 
-    pub(crate) async fn comment(&self, id: u64) -> Result<Comment, GithubError> {
+    async fn comment(&self, id: u64) -> Result<Comment, GithubError> {
         let route = self.route(&format!("issues/comments/{id}"));
         patiently(Effect::None, || self.crab.get(&route, None::<&()>)).await
     }
@@ -132,14 +134,22 @@ impl Repository {
         patiently(Effect::None, || issues.delete_comment(id.into())).await
     }
 
-    /// Texts that the comment has had lately, the newest first. REST does not tell them.
-    pub(crate) async fn texts(&self, comment: &Comment) -> Result<Vec<String>, GithubError> {
+    /// What the comment says, and before it what it has said lately, the newest text first. REST does not tell the latter,
+    /// so where GraphQL tells nothing there is the text alone.
+    pub(crate) async fn texts(&self, id: u64, node: &str) -> Result<Vec<String>, GithubError> {
         let query = "query($id: ID!) { node(id: $id) { ... on IssueComment \
-                     { userContentEdits(first: 20) { nodes { diff } } } } }";
-        let ask = Ask { query, variables: Variables { id: &comment.node_id } };
-        let told: History = patiently(Effect::None, || self.graph.graphql(&ask)).await?;
-        let edits = told.node.and_then(|node| node.user_content_edits).and_then(|edits| edits.nodes);
-        Ok(edits.unwrap_or_default().into_iter().flatten().filter_map(|edit| edit.diff).collect())
+                     { body userContentEdits(first: 20) { nodes { diff } } } } }";
+        let ask = Ask { query, variables: Variables { id: node } };
+        let told: Result<Answer, GithubError> = patiently(Effect::None, || self.graph.graphql(&ask)).await;
+        let told = match told {
+            Ok(Answer { node: Some(node) }) => node,
+            Ok(Answer { node: None }) | Err(GithubError::Invalid(_) | GithubError::Forbidden(_)) => {
+                return self.comment(id).await.map(|comment| vec![comment.body]);
+            }
+            Err(error) => return Err(error),
+        };
+        let edits = told.user_content_edits.and_then(|edits| edits.nodes).unwrap_or_default();
+        Ok([told.body].into_iter().chain(edits.into_iter().flatten().filter_map(|edit| edit.diff)).collect())
     }
 
     /// Folds a comment away as outdated.

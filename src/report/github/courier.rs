@@ -7,6 +7,7 @@ use super::budget::{Budget, QUIET};
 use super::channel::{Channels, Way, status, uncommented, wants};
 use super::check_run::{of_all, of_build, of_mistakes, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
+use super::sticky::Shared;
 use super::{CommentMode, Destination, PullOf, sticky};
 use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
 use crate::report::Marked;
@@ -98,9 +99,9 @@ impl Courier {
         marked
     }
 
-    /// The comment, if it was that of another run before.
-    pub(super) fn replaced(&self) -> Option<u64> {
-        self.sent.replaced
+    /// The comment, if other runs may have written into it.
+    pub(super) fn shared(&self) -> Option<Shared> {
+        self.sent.shared.clone()
     }
 
     /// Keeps on disk what is to be told.
@@ -114,7 +115,7 @@ impl Courier {
         match left {
             true => {}
             // An older run's change of the comment may be under way, and land on ours.
-            false if self.sent.commented && self.sent.replaced.is_some() && !last => self.outbox.told(),
+            false if self.sent.commented && self.sent.shared.is_some() && !last => self.outbox.told(),
             false => self.outbox.remove(),
         }
         self.notices.extend(self.channels.notices(!self.sent.statuses.is_empty()));
@@ -355,10 +356,10 @@ impl Courier {
         }
         self.outbox.commenting();
         match sticky::write(&self.repository, &self.destination, pull, record, unsure.is_some()).await {
-            Ok(replaced) => {
-                self.sent.replaced = replaced.or(self.sent.replaced);
+            Ok(shared) => {
+                self.sent.shared = shared.or(self.sent.shared.take());
                 if last {
-                    self.outbox.commented(self.sent.replaced);
+                    self.outbox.commented(self.sent.shared.as_ref());
                     self.sent.commented = true;
                 }
             }

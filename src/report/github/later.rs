@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::courier::Courier;
 use super::outbox::{self, Left};
+use super::sticky::Looked;
 use super::{address, sticky};
 use crate::client::github::{GithubError, Identity, Repository};
 use crate::report::{Marked, marks};
@@ -79,15 +80,15 @@ impl Late {
         if !told {
             return Err(SLOW.to_owned());
         }
-        let replaced = courier.replaced();
+        let shared = courier.shared();
         let (notices, _) = courier.finish(true);
         self.lines.push(match notices.is_empty() {
             true => format!("reported  run {} on GitHub", record.run),
             false => format!("partly    reports of run {}, as far as GitHub took them:", record.run),
         });
         self.lines.extend(notices.into_iter().map(|notice| format!("          {notice}")));
-        if let Some(comment) = replaced {
-            let looked = sticky::look_again(&repository, &left.destination, &record, comment);
+        if let Some(shared) = shared {
+            let looked = sticky::look_again(&repository, &left.destination, &record, &shared);
             let looked = timeout_at(until, looked).await;
             self.seen(&record.run, looked.unwrap_or_else(|_| Err(GithubError::Unreachable(SLOW.to_owned()))));
         }
@@ -103,8 +104,8 @@ impl Late {
         until: Instant,
     ) -> Result<(), String> {
         let repository = connect(&left, identity, redactor, until).await?;
-        if let Some(comment) = left.sent.replaced {
-            let looked = sticky::look_again(&repository, &left.destination, &left.record, comment);
+        if let Some(shared) = &left.sent.shared {
+            let looked = sticky::look_again(&repository, &left.destination, &left.record, shared);
             match timeout_at(until, looked).await {
                 Err(_) => return Err(SLOW.to_owned()),
                 Ok(Err(error)) if !error.is_final() => return Err(error.to_string()),
@@ -115,14 +116,13 @@ impl Late {
         Ok(())
     }
 
-    fn seen(&mut self, run: &str, looked: Result<bool, GithubError>) {
-        match looked {
-            Ok(true) => {
-                self.lines.push(format!("reported  run {run} again: an older run had written over its comment"));
-            }
-            Ok(false) => {}
-            Err(error) => self.lines.push(format!("unseen    the comment of run {run}: {error}")),
-        }
+    fn seen(&mut self, run: &str, looked: Result<Looked, GithubError>) {
+        self.lines.push(match looked {
+            Ok(Looked::Fine) => return,
+            Ok(Looked::Again) => format!("reported  run {run} again: an older run had written over its comment"),
+            Ok(Looked::GivenBack) => format!("reported  a newer run again: run {run} had written over its comment"),
+            Err(error) => format!("unseen    the comment of run {run}: {error}"),
+        });
     }
 }
 

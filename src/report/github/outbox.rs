@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::Destination;
+use super::sticky::Shared;
 use crate::client::github::CheckState;
 use crate::report::record::{Record, Stamp};
 use crate::run::id;
@@ -47,8 +48,8 @@ enum Line {
         at: Stamp,
     },
     Commented {
-        /// The comment, if it was that of another run before.
-        replaced: Option<u64>,
+        /// The comment, if other runs may have written into it.
+        shared: Option<Shared>,
     },
     /// There is nothing else to tell.
     Told,
@@ -76,8 +77,8 @@ pub(super) struct Sent {
     pub commenting: Option<Stamp>,
     /// The last comment is there.
     pub commented: bool,
-    /// The comment, if it was that of another run before, whose change of it may have been under way.
-    pub replaced: Option<u64>,
+    /// The comment, if other runs may have written into it.
+    pub shared: Option<Shared>,
     /// There is nothing else to tell.
     pub told: bool,
 }
@@ -133,8 +134,8 @@ impl Outbox {
         self.write(&Line::Status { name: name.to_owned(), state });
     }
 
-    pub(super) fn commented(&self, replaced: Option<u64>) {
-        self.write(&Line::Commented { replaced });
+    pub(super) fn commented(&self, shared: Option<&Shared>) {
+        self.write(&Line::Commented { shared: shared.cloned() });
     }
 
     pub(super) fn told(&self) {
@@ -208,8 +209,8 @@ fn read(path: &Path) -> std::io::Result<Option<Left>> {
                 sent.checks.insert(name, check);
             }
             Ok(Line::Status { name, state }) => drop(sent.statuses.insert(name, state)),
-            Ok(Line::Commented { replaced }) => {
-                (sent.commented, sent.replaced, sent.commenting) = (true, replaced, None);
+            Ok(Line::Commented { shared }) => {
+                (sent.commented, sent.shared, sent.commenting) = (true, shared, None);
             }
             Ok(Line::Told) => sent.told = true,
             Err(_) => {}

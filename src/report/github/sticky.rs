@@ -1,6 +1,8 @@
 //! The comment of a pull request, found again by its marker: never two, never an older run's over a newer one's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::comment::{Marker, comment};
 use super::{CommentMode, Destination};
@@ -10,19 +12,36 @@ use crate::report::record::Record;
 /// Tries to write; before each the comments are looked at again.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
-/// In so long a newer run can have looked, written and ended, before a change of ours has landed on its text.
-const SLOW: Duration = Duration::from_secs(1);
 
-/// Writes the comment of this run. Yields its id if it was that of another run before, which may write into it once more:
-/// GitHub takes no condition with a change, and a request that is under way has seen nothing of ours. Whoever ends last,
-/// the post step, is to [`look_again`]. `unsure` when an earlier try may have had its effect late.
+/// A comment that other runs may be about to change, or have changed unseen: GitHub takes no condition with a change, and a
+/// request that is under way has seen nothing of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shared {
+    id: u64,
+    /// The same for GraphQL.
+    node: String,
+}
+
+/// What came of looking at it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// It says what it is to say.
+    Fine,
+    /// An older run had written over it.
+    Again,
+    /// This run had written over a newer one's text.
+    GivenBack,
+}
+
+/// Writes the comment of this run. `unsure` when an earlier try may have had its effect late. Yields it if that of another
+/// run is in its history: whoever ends last, the post step, is to [`look_again`].
 pub(super) async fn write(
     repository: &Repository,
     destination: &Destination,
     pull: u64,
     record: &Record,
     unsure: bool,
-) -> Result<Option<u64>, GithubError> {
+) -> Result<Option<Shared>, GithubError> {
     let marker = Marker::of(record, destination.key.as_deref());
     let sticky = Sticky { repository, mode: destination.comment, pull, text: comment(record, &marker), marker };
     let mut attempt = 1;
@@ -38,19 +57,45 @@ pub(super) async fn write(
     }
 }
 
-/// Looks at a comment that this run has written. Whether an older run has written over it, and it was written again.
+/// Looks at a comment that this run has written, and at what it was before: the text of the newest run is to be there.
 pub(super) async fn look_again(
     repository: &Repository,
     destination: &Destination,
     record: &Record,
-    id: u64,
-) -> Result<bool, GithubError> {
-    let marker = Marker::of(record, destination.key.as_deref());
-    let sticky = Sticky { repository, mode: destination.comment, pull: 0, text: comment(record, &marker), marker };
-    match sticky.stand(id).await {
+    shared: &Shared,
+) -> Result<Looked, GithubError> {
+    let own = Marker::of(record, destination.key.as_deref());
+    let texts = match repository.texts(shared.id, &shared.node).await {
+        Ok(texts) => texts,
         // Deleted: nobody is to see it.
-        Err(GithubError::Missing(_) | GithubError::Gone(_)) => Ok(false),
-        settled => settled,
+        Err(GithubError::Missing(_) | GithubError::Gone(_)) => return Ok(Looked::Fine),
+        Err(error) => return Err(error),
+    };
+    let ours = comment(record, &own);
+    match newest(&texts, (&own, ours.as_str())) {
+        None => Ok(Looked::Fine),
+        Some((of, text)) => {
+            repository.update_comment(shared.id, text).await?;
+            Ok(if of == own { Looked::Again } else { Looked::GivenBack })
+        }
+    }
+}
+
+/// The text that belongs into a comment, if another is there: `texts` are what it says, and what it has said, the newest
+/// first. One that is no run's any more is somebody's who has changed it.
+fn newest<'a>(texts: &'a [String], (own, ours): (&Marker, &'a str)) -> Option<(Marker, &'a str)> {
+    let of_key = |text: &str| Marker::read(text).filter(|shown| shown.key == own.key);
+    let shown = of_key(texts.first()?)?;
+    let said = texts.iter().rev().filter_map(|text| Some((of_key(text)?, text.as_str())));
+    let all = said.chain([(own.clone(), ours)]);
+    // Of equal ones the last, which is what it said last.
+    let newest = all.max_by_key(|(of, _)| (of.run, of.attempt))?;
+    newest.0.is_newer_than(&shown).then_some(newest)
+}
+
+impl Shared {
+    fn of(comment: &Comment) -> Self {
+        Self { id: comment.id, node: comment.node_id.clone() }
     }
 }
 
@@ -66,8 +111,7 @@ type Found = Vec<(Marker, Comment)>;
 
 impl Sticky<'_> {
     /// `quiet` when there is nothing to say: then only what was said before is corrected.
-    async fn write_once(&self, quiet: bool, unsure: bool) -> Result<Option<u64>, GithubError> {
-        let begun = Instant::now();
+    async fn write_once(&self, quiet: bool, unsure: bool) -> Result<Option<Shared>, GithubError> {
         let there = self.look(None).await?;
         let own = there.iter().find(|(found, _)| self.is_of_this_run(found));
         if there.iter().any(|(found, _)| found.is_newer_than(&self.marker)) {
@@ -83,23 +127,15 @@ impl Sticky<'_> {
             _ => own,
         };
         if let Some((found, old)) = old {
+            // An earlier attempt of this very run is over.
+            let shared = Some(Shared::of(old)).filter(|_| unsure || found.run != self.marker.run);
             if old.body == self.text {
-                if unsure {
-                    self.give_back(old).await?;
-                }
-                return Ok(None);
+                return Ok(shared);
             }
             match self.repository.update_comment(old.id, &self.text).await {
                 // Deleted in the meantime, or somebody else's after all.
                 Err(GithubError::Forbidden(_) | GithubError::Missing(_)) if !quiet => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    if unsure || begun.elapsed() >= SLOW {
-                        self.give_back(old).await?;
-                    }
-                    // An earlier attempt of this very run is over.
-                    return Ok(Some(old.id).filter(|_| found.run != self.marker.run));
-                }
+                settled => return settled.map(|()| shared),
             }
         }
         if quiet {
@@ -121,42 +157,13 @@ impl Sticky<'_> {
         }
     }
 
-    /// A newer run's text that ours has landed on is put back. It is in the comment's history alone.
-    async fn give_back(&self, comment: &Comment) -> Result<(), GithubError> {
-        let texts = match self.repository.texts(comment).await {
-            Ok(texts) => texts,
-            Err(error) => {
-                tracing::debug!("GitHub does not tell what the comment was: {error}");
-                return Ok(());
-            }
-        };
-        let newer = texts.iter().filter_map(|text| Some((Marker::read(text)?, text)));
-        let newer = newer.filter(|(shown, _)| shown.key == self.marker.key && shown.is_newer_than(&self.marker));
-        // Of the newest run, what it said last; the history begins with the newest text.
-        let newest = newer.rev().max_by_key(|(shown, _)| (shown.run, shown.attempt));
-        match newest {
-            Some((_, text)) => self.repository.update_comment(comment.id, text).await,
-            None => Ok(()),
-        }
-    }
-
-    /// An older run that wrote at the same time is written over. Whether there was one.
-    async fn stand(&self, id: u64) -> Result<bool, GithubError> {
-        let there = self.repository.comment(id).await?;
-        let older = |shown: &Marker| shown.key == self.marker.key && self.marker.is_newer_than(shown);
-        if !Marker::read(&there.body).as_ref().is_some_and(older) {
-            return Ok(false);
-        }
-        self.repository.update_comment(id, &self.text).await.map(|()| true)
-    }
-
     /// Another run may have made one at the same time: the first comment stays, with the newest run's text.
-    async fn settle(&self, since: &str) -> Result<Option<u64>, GithubError> {
+    async fn settle(&self, since: &str) -> Result<Option<Shared>, GithubError> {
         let all = self.look(Some(since)).await?;
         let newest = all.iter().max_by_key(|(found, _)| (found.run, found.attempt));
         let (Some((_, first)), Some((newest, shown))) = (all.first(), newest) else { return Ok(None) };
         if self.marker.is_newer_than(newest) {
-            return self.repository.update_comment(first.id, &self.text).await.map(|()| Some(first.id));
+            return self.repository.update_comment(first.id, &self.text).await.map(|()| Some(Shared::of(first)));
         }
         if first.id != shown.id {
             self.repository.update_comment(first.id, &shown.body).await?;
@@ -164,7 +171,7 @@ impl Sticky<'_> {
         for (_, double) in &all[1..] {
             self.remove(double.id).await?;
         }
-        Ok(Some(first.id).filter(|_| all.len() > 1))
+        Ok(Some(Shared::of(first)).filter(|_| all.len() > 1))
     }
 
     async fn remove(&self, id: u64) -> Result<(), GithubError> {
@@ -186,5 +193,35 @@ impl Sticky<'_> {
 
     fn is_of_this_run(&self, found: &Marker) -> bool {
         (found.run, found.attempt) == (self.marker.run, self.marker.attempt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text of that run and attempt, of the comment `key`.
+    fn text(key: &str, run: u64, attempt: u64, words: &str) -> String {
+        format!("<!-- forge-action:v1 key={key} sha=b run={run} attempt={attempt} -->\n{words}")
+    }
+
+    #[test]
+    fn the_newest_runs_last_text_belongs_into_the_comment() {
+        let (own, ours) =
+            (Marker { key: "k".to_owned(), sha: "b".to_owned(), run: 5, attempt: 2 }, text("k", 5, 2, "ours"));
+        for (texts, expected) in [
+            (vec![ours.clone()], None),
+            (vec![text("k", 4, 9, "older"), ours.clone()], Some("ours")),
+            (vec![text("k", 5, 1, "older attempt")], Some("ours")),
+            (vec![text("k", 6, 1, "newer")], None),
+            (vec![ours.clone(), text("k", 6, 1, "end"), text("k", 6, 1, "begin"), text("k", 4, 1, "")], Some("end")),
+            (vec![ours.clone(), text("k", 6, 1, "six"), text("k", 7, 1, "seven")], Some("seven")),
+            (vec![ours.clone(), text("other", 6, 1, "newer")], None),
+            (vec!["a maintainer's own".to_owned(), text("k", 6, 1, "newer")], None),
+            (vec![], None),
+        ] {
+            let found = newest(&texts, (&own, ours.as_str())).map(|(_, text)| text.lines().last().unwrap());
+            assert_eq!(found, expected, "{texts:?}");
+        }
     }
 }
