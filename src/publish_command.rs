@@ -46,8 +46,7 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
     }
     for said in all_compared(&subjects, wanted.as_deref().unwrap_or_default()) {
         let text = said.unwrap_or_else(|text| format!("Warning: {text}"));
-        let text = redactor.redact(&(text + "\n"));
-        print(&if process.on_actions() { neutral(&text) } else { text });
+        print(&redactor.redact(&(text + "\n")));
     }
     if subjects.is_empty() {
         return Err("no build in what was named has an image".to_owned());

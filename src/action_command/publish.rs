@@ -22,7 +22,6 @@ use crate::publish_command::{self, OF_BUILDS};
 use crate::report::Record;
 use crate::report::record::State;
 use crate::report_command;
-use crate::workflow_command::neutral;
 
 /// Publishes what the jobs name. `services` know who asks of AWS.
 pub(super) async fn run(
@@ -81,7 +80,7 @@ async fn try_run(
     past.told_elsewhere(&choice.subjects).iter().for_each(|line| app::print(&format!("{line}\n")));
     for said in publish_command::all_compared(&choice.subjects, &wanted) {
         match said {
-            Ok(text) => app::print(&neutral(&step.redactor.redact(&format!("{text}\n")))),
+            Ok(text) => app::print(&step.redactor.redact(&format!("{text}\n"))),
             Err(text) => warn(&step.redactor.redact(&text)),
         }
     }
