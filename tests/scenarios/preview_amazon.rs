@@ -67,6 +67,7 @@ fn an_image_of_a_preview_is_for_nobody_else_and_goes_alone() {
     assert_eq!(named(&lab).len(), before + 2);
     let sweep =
         |args: &[&str]| workspace.run(&[&["sweep", "--aws", "--aws-regions", "eu-west-1,eu-central-1"], args].concat());
+    lab.ask("forget-calls", &Value::Null);
     sweep(&["--previews"]).succeeded().says("Nothing to sweep");
     let ran = sweep(&["--pull-request", "7"]);
     ran.succeeded().says("removed   image ami-").says("(preview of octo/images#7)");
@@ -74,6 +75,7 @@ fn an_image_of_a_preview_is_for_nobody_else_and_goes_alone() {
     assert_eq!(names, ["web-1", "web-1", "web-1-pr-77-0123abc"]);
     // The other by its age.
     sweep(&["--previews", "--older-than", "0"]).succeeded().says("(preview of octo/images#77)");
+    crate::amazon_ebs::granted(&lab, &["sweep"]);
     assert_eq!(named(&lab).len(), before);
     let left = lab.left();
     assert_eq!(left.len(), before, "images, and no snapshot of a preview: {left:#?}");
@@ -114,7 +116,9 @@ fn volumes_and_snapshots_of_a_preview_go_too() {
     workspace.build(&["-preview", "7"]).says("held back: snapshot_users");
     assert!(!lab.calls().contains(&"ModifySnapshotAttribute".to_owned()));
     assert_eq!(lab.left().len(), 2, "{:#?}", lab.left());
+    lab.ask("forget-calls", &Value::Null);
     let ran = workspace.run(&["sweep", "--aws", "--aws-regions", "eu-west-1", "--pull-request", "7"]);
     ran.succeeded().says("removed   snapshot snap-").says("removed   volume vol-");
+    crate::amazon_ebs::granted(&lab, &["sweep"]);
     assert!(lab.left().is_empty(), "{:#?}", lab.left());
 }

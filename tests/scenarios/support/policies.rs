@@ -46,20 +46,20 @@ pub(crate) fn granted_but(lab: &Lab, names: &[&str], but: &[&str]) {
         let things = call["resources"].as_array().unwrap();
         let things = if things.is_empty() { std::slice::from_ref(&Value::Null) } else { things };
         for thing in things {
-            let granted = statements.iter().any(|statement| grants(statement, &wanted, thing));
+            let granted = statements.iter().any(|statement| grants(statement, &wanted, (thing, &call["form"])));
             assert!(granted, "the policies {names:?} do not grant {wanted} of {thing}");
         }
     }
 }
 
-fn grants(statement: &Value, action: &str, thing: &Value) -> bool {
+fn grants(statement: &Value, action: &str, (thing, form): (&Value, &Value)) -> bool {
     assert_eq!(statement["Effect"], "Allow");
     let listed = texts(&statement["Action"]).contains(&action);
     let within = |name: &str| texts(&statement[name]).iter().any(|arn| fits(arn, thing));
     // Where the lab does not say what a call is about, every statement is about it.
     let unknown = thing["kind"].is_null();
     let named = unknown || if statement["NotResource"].is_null() { within("Resource") } else { !within("NotResource") };
-    listed && named && holds(&statement["Condition"], thing)
+    listed && named && holds(&statement["Condition"], (thing, form))
 }
 
 /// Whether an ARN names a thing, by its last part.
@@ -69,7 +69,7 @@ fn fits(arn: &str, thing: &Value) -> bool {
     pattern.strip_suffix('*').map_or(pattern == own, |begin| own.starts_with(begin))
 }
 
-fn holds(condition: &Value, thing: &Value) -> bool {
+fn holds(condition: &Value, (thing, form): (&Value, &Value)) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.flat_map(|(operator, keys)| keys.as_object().unwrap().iter().map(move |one| (operator, one))).all(
         |(operator, (key, wanted))| match (operator.as_str(), key.split_once('/')) {
@@ -77,6 +77,11 @@ fn holds(condition: &Value, thing: &Value) -> bool {
                 assert_eq!(wanted, "false", "the tag is wanted");
                 let asked = if of == "aws:RequestTag" { thing["made"] == true } else { thing["made"] == false };
                 asked && thing["tags"].get(tag).is_some()
+            }
+            ("ForAllValues:StringNotEqualsIgnoreCase", None) if key == "aws:TagKeys" => {
+                let parameters = form.as_object().into_iter().flatten();
+                let mut keys = parameters.filter(|(name, _)| name.starts_with("Tag.") && name.ends_with(".Key"));
+                keys.all(|(_, key)| !texts(wanted).iter().any(|one| one.eq_ignore_ascii_case(key.as_str().unwrap())))
             }
             // What the lab does not know.
             ("StringEquals", None) if key == "iam:AWSServiceName" => true,
