@@ -23,19 +23,23 @@ pub(crate) struct Attestation {
 }
 
 impl Attestation {
-    /// This, and what `defaults` says where this is silent.
+    /// This, and what `defaults` says where this is silent. Whoever says what an attestation must be wants one, whatever
+    /// `defaults` says.
     pub(super) fn over(self, defaults: Self) -> Self {
         Self {
-            required: self.required.or(defaults.required),
+            required: self.required.or(self.says_which().then_some(true)).or(defaults.required),
             signers: self.signers.or(defaults.signers),
             trusted_root: self.trusted_root.or(defaults.trusted_root),
             issuer: self.issuer.or(defaults.issuer),
         }
     }
 
-    /// Whoever says what an attestation must be wants one.
     pub(crate) fn is_required(&self) -> bool {
-        self.required.unwrap_or(self.signers.is_some() || self.trusted_root.is_some() || self.issuer.is_some())
+        self.required.unwrap_or_else(|| self.says_which())
+    }
+
+    fn says_which(&self) -> bool {
+        self.signers.is_some() || self.trusted_root.is_some() || self.issuer.is_some()
     }
 }
 

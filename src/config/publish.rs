@@ -133,6 +133,11 @@ impl Publish {
         }
     }
 
+    /// Whether no image could be published as this says.
+    pub(super) fn contradicts_itself(&self) -> bool {
+        self.without_record == Some(WithoutRecord::Build) && self.attestation.is_required()
+    }
+
     /// The names that a version gives, each of them once.
     pub(crate) fn names(&self) -> Vec<Name> {
         let usual = || Name::ALL.into_iter().filter(|name| *name != Name::Channel).collect();
@@ -178,11 +183,6 @@ pub(super) fn publish(node: &Node, mistakes: &mut Mistakes<'_>) -> Publish {
             "failed-runs" => publish.failed_runs = one_of(value, key, FailedRuns::WORDS, mistakes),
             _ => publish.wait_for_build = length(value, key, mistakes),
         }
-    }
-    if publish.without_record == Some(WithoutRecord::Build) && publish.attestation.is_required() {
-        let diagnostic = Diagnostic::error("\"without-record\" is \"build\", and an attestation is required");
-        let detail = "an image that is built while it is published has none yet";
-        mistakes.push(diagnostic.at(node.span).detail(detail).help("leave out one of them"));
     }
     publish
 }

@@ -65,7 +65,15 @@ fn image(entry: &Entry, defaults: &Settings, mistakes: &mut Mistakes<'_>) -> Opt
         let diagnostic = Diagnostic::error(format!("{what} has no template")).at(*span);
         mistakes.push(diagnostic.help("add template: and the template's file or folder"));
     }
-    settings.image((name.clone(), *span), defaults)
+    let image = settings.image((name.clone(), *span), defaults)?;
+    if image.publish.contradicts_itself() {
+        let summary = format!("{what}: \"without-record\" is \"build\", and an attestation is required");
+        let detail = "an image that is built while it is published has none yet";
+        let help = "leave out one of them, here or in \"defaults\"; for this image alone, write without-record: refuse \
+                    or attestation: { required: false }";
+        mistakes.push(Diagnostic::error(summary).at(*span).detail(detail).help(help));
+    }
+    Some(image)
 }
 
 fn settings(node: &Node, what: &str, known: &[&str], mistakes: &mut Mistakes<'_>) -> Option<Settings> {

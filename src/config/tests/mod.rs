@@ -442,6 +442,11 @@ images:
     assert!(attestation.is_required() && !other.publish.attestation.is_required());
     let alone = read_text("images: {a: {template: t, publish: {attestation: {trusted-root: r}}}}").unwrap();
     assert!(alone.images[0].publish.attestation.is_required(), "whoever says what it must be wants one");
+    let over = "defaults: {publish: {attestation: {required: false}}}\n\
+                images: {a: {template: t, publish: {attestation: {trusted-root: r}}}, b: {template: t}}";
+    let images = read_text(over).unwrap().images;
+    let required: Vec<bool> = images.iter().map(|image| image.publish.attestation.is_required()).collect();
+    assert_eq!(required, [true, false], "also where the others need none");
     assert_eq!((other.publish.without_record, other.on(EventClass::Manual)), (None, Do::Build));
 }
 
@@ -486,6 +491,17 @@ fn mistakes_in_publishing_are_told_at_their_places() {
         let told_now = read_text(format!("images: {{a: {{template: t, publish: {written}}}}}")).unwrap_err();
         assert!(told_now.len() == 1 && told_now[0].ends_with(told), "{told_now:?}");
     }
+    // What an image and the defaults say together.
+    let both = |defaults: &str, image: &str| {
+        read_text(format!("defaults: {{publish: {defaults}}}\nimages: {{a: {{template: t, publish: {image}}}}}"))
+    };
+    let (build, vouched) = ("{without-record: build}", "{attestation: {required: true}}");
+    for (defaults, image) in [(build, vouched), (vouched, build)] {
+        let told = both(defaults, image).unwrap_err();
+        assert!(told.len() == 1 && told[0].contains("image \"a\": \"without-record\" is \"build\""), "{told:?}");
+    }
+    assert!(both(build, "{without-record: refuse, attestation: {required: true}}").is_ok());
+    assert!(both(vouched, "{without-record: build, attestation: {required: false}}").is_ok());
     let told = read_text("images: {a: {template: t, on: {push: publish}}}").unwrap_err();
     assert!(told[0].ends_with("\"push\" cannot be set to \"publish\""), "{told:?}");
 }
