@@ -6,8 +6,10 @@ use crate::client::github::{Asset, GithubError, Release, Repository};
 use crate::publish;
 use crate::report::{self, Record};
 
-/// An upload that breaks off is begun anew so often.
-const ATTEMPTS: u32 = 3;
+/// Uploads of one file: one that breaks off is begun anew.
+const UPLOADS: u32 = 3;
+/// What is behind the name of a file that is to take the place of another. Nobody else gives such names.
+const NEXT: &str = ".forge-next";
 
 /// A file for the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +82,8 @@ async fn try_update(
 /// new one is: that is uploaded under a name of its own first.
 async fn attach(github: &Repository, release: &Release, file: &File) -> Result<&'static str, GithubError> {
     let name = renamed(&file.name);
-    let next = format!("{name}.new");
-    let mut attempt = 1;
+    let next = format!("{name}{NEXT}");
+    let mut uploads = 0;
     loop {
         let mut assets = github.assets(release.id).await?;
         let mut take = |name: &str| assets.iter().position(|asset| asset.name == name).map(|at| assets.swap_remove(at));
@@ -92,7 +94,7 @@ async fn attach(github: &Repository, release: &Release, file: &File) -> Result<&
             if let Some(rest) = made {
                 github.delete_asset(rest.id).await?;
             }
-            return Ok(if attempt == 1 { "is among the assets already" } else { "is among the assets now" });
+            return Ok(if uploads == 0 { "is among the assets already" } else { "is among the assets now" });
         }
         if let Some(asset) = &made
             && is_same(github, asset, &file.content).await?
@@ -103,6 +105,12 @@ async fn attach(github: &Repository, release: &Release, file: &File) -> Result<&
             github.rename_asset(asset.id, &name).await?;
             return Ok("is among the assets now");
         }
+        if uploads == UPLOADS {
+            return Err(GithubError::Failing(format!(
+                "{name} was uploaded {uploads} times and is not there as it was"
+            )));
+        }
+        uploads += 1;
         // Nothing can be uploaded under the name of a half one.
         let is_half = |asset: &mut Asset| !asset.is_whole();
         for rest in [known.take_if(is_half), made.take()].into_iter().flatten() {
@@ -112,12 +120,12 @@ async fn attach(github: &Repository, release: &Release, file: &File) -> Result<&
         match github.upload_asset(release, place, &file.content).await {
             Ok(made) if made.is_whole() && known.is_none() => return Ok("is among the assets now"),
             // The next look puts it in the place of the other.
-            Ok(made) if made.is_whole() => attempt += 1,
-            Err(error) if error.is_final() || attempt >= ATTEMPTS => return Err(error),
-            Ok(_) if attempt >= ATTEMPTS => {
+            Ok(made) if made.is_whole() => {}
+            Err(error) if error.is_final() || uploads == UPLOADS => return Err(error),
+            Ok(_) if uploads == UPLOADS => {
                 return Err(GithubError::Failing(format!("{name} arrives in part only")));
             }
-            Ok(_) | Err(_) => attempt += 1,
+            Ok(_) | Err(_) => {}
         }
     }
 }

@@ -55,6 +55,17 @@ fn a_file_of_a_release_is_replaced_without_ever_being_away() {
     let there = assets(&lab);
     assert!(there.contains(&listed("two")) && there.len() == 2, "{there:?}");
 
+    // What a person has put there under a name like those of files on their way stays.
+    let person = tagged(&lab, "v1.2.3").env("INPUT_ASSETS", "list.of.all.txt.new");
+    person.file("list.of.all.txt.new", "mine");
+    person.run(&["action"]).succeeded();
+    with("six").run(&["action"]).succeeded().says("list of all.txt: is among the assets now");
+    let names: Vec<String> = assets(&lab).into_iter().map(|(name, ..)| name).collect();
+    assert!(names.contains(&"list.of.all.txt.new".to_owned()) && names.len() == 3, "{names:?}");
+    // It never is what was uploaded: that has an end.
+    lab.rules(&json!([{ "method": "GET", "path": "/releases/assets/", "status": 200, "body": "xxx" }]));
+    with("ten").run(&["action"]).failed().says("was uploaded 3 times and is not there as it was");
+
     // It is deleted while its files arrive.
     lab.rules(&json!([{ "method": "POST", "path": "/assets", "status": 404, "message": "Not Found" }]));
     let ran = with("three").run(&["action"]);
