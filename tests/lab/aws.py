@@ -433,9 +433,13 @@ def before(call, form):
     token = form.get("ClientToken")
     if action in ("CopyImage", "RunInstances", "CreateFleet") and token:
         # moto makes a second thing for the same token; AWS gives the first answer again.
-        if (action, region, token) in state.tokens:
-            return Response(state.tokens[(action, region, token)], 200, content_type="text/xml"), then
-        then.append(lambda body: state.tokens.update({(action, region, token): body}))
+        asked = dict(form)
+        known, answered = state.tokens.get((action, region, token), (None, None))
+        if answered is not None and action == "CopyImage" and known != asked:
+            return failure("ec2", "IdempotentParameterMismatch", f"Client token {token} was used with other parameters", 400), then
+        if answered is not None:
+            return Response(answered, 200, content_type="text/xml"), then
+        then.append(lambda body: state.tokens.update({(action, region, token): (asked, body)}))
     if action == "DeleteTags":
         # moto knows nothing of imports.
         for name in [k for k, v in form.items() if k.startswith("ResourceId.") and v in state.imports]:

@@ -57,6 +57,17 @@ fn a_copy_that_failed_is_removed_and_made_again() {
     becomes(&lab, &failed, "gone");
     publish(&workspace, "v1.3.0").succeeded();
     assert_ne!(only(&lab, "web-2", "us-east-1"), failed);
+
+    // Its tags have changed besides: the call of then is another one.
+    let third = image(&lab, "web-3");
+    let workspace = within(&lab, &third, "[us-east-1]");
+    lab.rules(&json!([{ "call": "CopyImage", "state": "failed", "nth": 1, "times": 1 }]));
+    publish(&workspace, "v1.4.0").failed();
+    becomes(&lab, &only(&lab, "web-3", "us-east-1"), "gone");
+    lab.ask("tag-in", &json!({ "region": "eu-west-1", "id": third, "tags": { "Team": "b" } }));
+    publish(&workspace, "v1.4.0").succeeded();
+    let copy = only(&lab, "web-3", "us-east-1");
+    assert_eq!(lab.images()[&copy]["tags"]["Team"], "b");
 }
 
 #[test]

@@ -81,14 +81,16 @@ impl Promotion<'_> {
     }
 
     fn copy(&self, region: &str, failed: &[Ami], call: u32) -> ImageCopy {
-        // The same for the same copy, so that one whose answer was lost is not made twice.
+        let mut image_tags = self.source.tags.clone();
+        image_tags.retain(|key, _| !OWN_TAGS.contains(&key.as_str()) && !key.starts_with("aws:"));
+        // The same for the same copy, so that one whose answer was lost is not made twice; EC2 refuses a token that it
+        // knows with anything else beside it.
         let mut name = format!("forge publish {} {} {region}", self.order.version, self.source.id);
         failed.iter().for_each(|image| name.push_str(&format!(" not {}", image.id)));
         if call > 0 {
             name.push_str(&format!(" {call}"));
         }
-        let mut image_tags = self.source.tags.clone();
-        image_tags.retain(|key, _| !OWN_TAGS.contains(&key.as_str()) && !key.starts_with("aws:"));
+        image_tags.iter().for_each(|(key, value)| name.push_str(&format!(" {key:?}={value:?}")));
         ImageCopy {
             client_token: uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
             source_region: self.home.to_owned(),
