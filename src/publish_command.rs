@@ -66,7 +66,7 @@ async fn try_run(args: &PublishArgs, process: &Process, redactor: &Redactor) -> 
         others,
         force: args.force,
         dry: args.dry_run,
-        repository: evidence::repository(&args.attestation, process),
+        repository: evidence::publisher(process),
         evidence: evidence::evidence(&args.attestation, &subjects, process, redactor).await?,
     };
     Ok(publish_all(&subjects, &order, &services, redactor).await)

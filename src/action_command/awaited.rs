@@ -48,7 +48,7 @@ pub(super) fn name(run: &PastRun) -> String {
 }
 
 /// Runs that may leave records of a commit: those of branches. One of a tag publishes, as this one does, and two that
-/// wait for each other would wait in vain.
+/// wait for each other would wait in vain. `tags` has that of this run, whatever else is known.
 pub(super) fn building(runs: Vec<PastRun>, tags: &[String]) -> Vec<PastRun> {
     let of_tag = |run: &PastRun| run.head_branch.as_ref().is_none_or(|branch| tags.contains(branch));
     runs.into_iter().filter(|run| !of_tag(run)).collect()

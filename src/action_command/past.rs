@@ -1,7 +1,7 @@
 //! The records that can be published: of the runs that a push of the commit has started, and where it was not built, of
 //! earlier runs of the default branch that were given the same inputs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::join::PREFIX;
 use super::release::File;
@@ -21,8 +21,8 @@ pub(super) struct Past {
     found: Vec<Found>,
     /// What could not be used, and why.
     pub unused: Vec<String>,
-    /// Runs that were looked at.
-    runs: BTreeSet<u64>,
+    /// Runs that were looked at, each with the attempt that was.
+    runs: BTreeMap<u64, u64>,
 }
 
 /// A record, as it is and as it was written.
@@ -74,7 +74,10 @@ impl Past {
         };
         let mut choice = publish::choose(Some(wanted), &records, of(false));
         let alike = publish::choose(Some(&std::mem::take(&mut choice.missing)), &records, of(true));
-        choice.subjects.extend(alike.subjects);
+        choice.subjects.extend(alike.subjects.into_iter().map(|subject| {
+            let workflow = self.found.get(subject.record).and_then(|found| found.record.workflow.as_ref());
+            Subject { other_commit: workflow.and_then(|workflow| workflow.sha.clone()), ..subject }
+        }));
         Choice { missing: alike.missing, ..choice }
     }
 
@@ -96,12 +99,11 @@ impl Past {
     /// What to say of images that another commit was built for, a line each.
     pub(super) fn told_elsewhere(&self, subjects: &[Subject]) -> Vec<String> {
         let line = |subject: &Subject| {
-            let found = self.found.get(subject.record).filter(|found| found.elsewhere)?;
-            let of = found.record.workflow.as_ref().and_then(|workflow| workflow.sha.as_deref());
+            let (found, of) = (self.found.get(subject.record)?, subject.other_commit.as_deref()?);
             Some(format!(
                 "{}: this commit has no image of its own; that of commit {} is taken, which run {} made of the same inputs",
                 subject.build.name,
-                short(of.unwrap_or_default()),
+                short(of),
                 found.run()
             ))
         };
@@ -148,6 +150,12 @@ impl Past {
         self.found.iter().enumerate().filter(move |(at, _)| used.contains(at)).map(|(_, found)| found)
     }
 
+    /// What a run had left before its jobs ran again.
+    fn forget(&mut self, run: u64) {
+        self.runs.remove(&run);
+        self.found.retain(|found| found.run() != run);
+    }
+
     /// Where was looked, for who wonders why something is missing.
     pub(super) fn told(&self, commit: &str) -> String {
         let commit = short(commit);
@@ -168,7 +176,7 @@ pub(super) fn short(commit: &str) -> &str {
 }
 
 /// Looks for records. The job needs `actions: read`.
-pub(super) struct Search<'a> {
+pub(super) struct Finder<'a> {
     pub github: &'a Repository,
     /// `owner/name`.
     pub repository: &'a str,
@@ -177,14 +185,18 @@ pub(super) struct Search<'a> {
     pub own: u64,
 }
 
-impl Search<'_> {
+impl Finder<'_> {
     /// Adds the records of the commit's runs that have ended since it was last looked; yields those that have not ended.
     pub(super) async fn of_commit(&self, past: &mut Past) -> Result<Vec<PastRun>, String> {
         let runs = self.github.past_runs(RunsOf::Commit(self.commit)).await.map_err(|error| self.failed(error))?;
         let (ended, going): (Vec<_>, Vec<_>) =
             runs.into_iter().filter(|run| run.id != self.own).partition(PastRun::has_ended);
+        // Failed jobs may run again while others are waited for.
+        going.iter().for_each(|run| past.forget(run.id));
         for run in &ended {
-            if past.runs.insert(run.id) {
+            if past.runs.get(&run.id) != Some(&run.attempt) {
+                past.forget(run.id);
+                past.runs.insert(run.id, run.attempt);
                 self.read(run, past, &mut { usize::MAX }, false).await?;
             }
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::awaited::{self, Awaited};
-use super::past::{Past, Search, short};
+use super::past::{Finder, Past, short};
 use super::release::{self, File, Trouble};
 use super::reporting::Reporting;
 use super::tasks::{Job, Task};
 use super::{Done, Step, fail, outputs, run_jobs, warn};
-use crate::action::{Head, Trigger};
+use crate::action::Trigger;
 use crate::app;
 use crate::client::Services;
 use crate::client::github::{GithubError, Repository};
@@ -58,7 +58,16 @@ async fn try_run(
     let given = given(step)?;
     let github = connect(&reporting, step).await?;
     let wanted = wanted(&jobs, &services, step).await?;
-    let known = tags(github.as_ref()).await.unwrap_or_default();
+    if let (Some(github), Some(trigger)) = (&github, trigger) {
+        check_tag(github, trigger, step).await?;
+    }
+    let mut known = tags(github.as_ref()).await.unwrap_or_else(|error| {
+        warn(&format!(
+            "the tags of the repository could not be read, so a run of another tag may be waited for: {error}"
+        ));
+        Vec::new()
+    });
+    known.push(tag.clone());
     let mut past = past((github.as_ref(), &known), trigger, step, &wanted).await?;
     let mut choice = past.choose(&wanted);
     // What a test has refused is not built again to be published without it.
@@ -73,8 +82,8 @@ async fn try_run(
         let mut lines: Vec<String> = failed.map(|(one, (run, ended))| refusal(&one.build, run, ended)).collect();
         let others: Vec<Wanted> = refused.iter().filter(|one| past.failed(one).is_none()).cloned().collect();
         lines.extend(publish_command::told(&others));
-        let commit = trigger.and_then(commit).unwrap_or_default();
-        lines.extend(step.inputs.records.is_empty().then(|| past.told(&commit)));
+        let commit = trigger.and_then(Trigger::commit).unwrap_or_default();
+        lines.extend(step.inputs.records.is_empty().then(|| past.told(commit)));
         return Err(lines.join("\n"));
     }
     past.told_elsewhere(&choice.subjects).iter().for_each(|line| app::print(&format!("{line}\n")));
@@ -220,13 +229,6 @@ fn refusal(build: &str, run: u64, ended: &str) -> String {
     )
 }
 
-fn commit(trigger: &Trigger) -> Option<String> {
-    match &trigger.head {
-        Head::Sha(sha) => Some(sha.clone()),
-        Head::OfPull(_) | Head::Unknown => None,
-    }
-}
-
 /// Nothing outside of GitHub, or without a token.
 async fn connect(reporting: &Reporting, step: &Step<'_>) -> Result<Option<Repository>, String> {
     let Some(address) = reporting.address() else { return Ok(None) };
@@ -244,7 +246,8 @@ fn evidence(github: Option<&Repository>, trigger: Option<&Trigger>, step: &Step<
             None => Source::Nowhere(nowhere.to_owned()),
         },
         server: step.process.var("GITHUB_SERVER_URL").unwrap_or("https://github.com").to_owned(),
-        commit: trigger.and_then(commit),
+        repository: trigger.map(|trigger| trigger.repository.clone()),
+        commit: trigger.and_then(Trigger::commit).map(str::to_owned),
         folder: step.process.cwd.clone(),
     }
 }
@@ -254,6 +257,20 @@ async fn tags(github: Option<&Repository>) -> Result<Vec<String>, GithubError> {
     match github {
         Some(github) => github.tags().await,
         None => Ok(Vec::new()),
+    }
+}
+
+/// Whether the version that was given by hand is that of the run's commit, wherever records come from.
+async fn check_tag(github: &Repository, trigger: &Trigger, step: &Step<'_>) -> Result<(), String> {
+    let (Some(version), Some(commit)) = (&step.inputs.version, trigger.commit()) else { return Ok(()) };
+    let tagged = github.commit_of_tag(version).await.map_err(|error| format!("the tag {version}: {error}"))?;
+    match tagged.filter(|tagged| tagged != commit) {
+        Some(tagged) => Err(format!(
+            "{version} is a tag of commit {}, and this run is of {}: run the workflow on the tag",
+            short(&tagged),
+            short(commit)
+        )),
+        None => Ok(()),
     }
 }
 
@@ -292,35 +309,25 @@ async fn past(
                 .to_owned(),
         );
     };
-    let Some(commit) = commit(trigger) else {
+    let Some(commit) = trigger.commit() else {
         return Err("the event does not tell the commit to publish".to_owned());
     };
-    if let Some(version) = &step.inputs.version {
-        let tagged = github.commit_of_tag(version).await.map_err(|error| format!("the tag {version}: {error}"))?;
-        if let Some(tagged) = tagged.filter(|tagged| *tagged != commit) {
-            return Err(format!(
-                "{version} is a tag of commit {}, and this run is of {}: run the workflow on the tag",
-                short(&tagged),
-                short(&commit)
-            ));
-        }
-    }
-    let search = Search { github, repository: &trigger.repository, commit: &commit, own: trigger.run.id };
+    let finder = Finder { github, repository: &trigger.repository, commit, own: trigger.run.id };
     let mut awaited = Awaited::new();
     loop {
-        let going = awaited::building(search.of_commit(&mut past).await?, tags);
+        let going = awaited::building(finder.of_commit(&mut past).await?, tags);
         let mut missing = past.choose(wanted).missing;
         missing.retain(|one| past.failed(one).is_none());
         if missing.is_empty() {
             return Ok(past);
         }
         let limit = missing.iter().map(|one| one.settings.wait_for_build.unwrap_or(awaited::USUAL)).max();
-        if !going.is_empty() && awaited.moment(limit.unwrap_or_default(), &commit, &going).await {
+        if !going.is_empty() && awaited.moment(limit.unwrap_or_default(), commit, &going).await {
             continue;
         }
         past.unused.extend(going.iter().map(|run| format!("{} has not ended yet", awaited::name(run))));
         if let Some(branch) = &trigger.default_branch {
-            search.alike(branch, &missing, &mut past).await?;
+            finder.alike(branch, &missing, &mut past).await?;
         }
         let unknown = |one: &Wanted| Some(format!("{}: {}", one.build, one.inputs.unknown.as_deref()?));
         let left = past.choose(&missing).missing;

@@ -175,7 +175,7 @@ fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
         owner: owner.to_owned(),
         name: name.to_owned(),
         graphql: trigger.graphql_url.clone(),
-        sha: sha(trigger),
+        sha: trigger.commit().map(str::to_owned),
         checked_out: None,
         pull: match (&trigger.pull, &trigger.head) {
             (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),
@@ -204,18 +204,11 @@ fn key(inputs: &Inputs, trigger: &Trigger, base: &Path) -> String {
     format!("{}\0{:?}\0{}", trigger.run.job, inputs.cell, what.display())
 }
 
-fn sha(trigger: &Trigger) -> Option<String> {
-    match &trigger.head {
-        Head::Sha(sha) => Some(sha.clone()),
-        Head::OfPull(_) | Head::Unknown => None,
-    }
-}
-
 fn workflow(trigger: &Trigger, inputs: &Inputs, process: &Process) -> Workflow {
     Workflow {
         repository: trigger.repository.clone(),
         event: trigger.event.clone(),
-        sha: sha(trigger),
+        sha: trigger.commit().map(str::to_owned),
         pull_request: match trigger.pull {
             Pull::Number(number) => Some(number),
             _ => None,

@@ -54,6 +54,19 @@ pub(super) async fn publish(subject: &Subject, order: &Order, services: &Service
     outcome
 }
 
+/// Whether the image of every region that the record names is what the record says.
+pub(super) async fn look(subject: &Subject, services: &Services, redactor: &Redactor) -> Result<(), String> {
+    for image in &subject.build.images {
+        let Some(region) = image.location.as_deref() else { continue };
+        let access = Access { region: region.to_owned(), ..Access::default() };
+        let aws = services.aws.get(&access, redactor).await.map_err(|error| error.to_string())?;
+        if let Some(found) = aws.ec2_in(region).image(&image.id).await.map_err(|error| error.to_string())? {
+            check(&found, region, subject)?;
+        }
+    }
+    Ok(())
+}
+
 /// The recorded image, if it is still there and is what the record says.
 async fn source(aws: &Aws, region: &str, id: &str, subject: &Subject) -> Result<Ami, String> {
     let found = aws.ec2_in(region).image(id).await.map_err(|error| error.to_string())?;
@@ -75,7 +88,7 @@ fn check(image: &Ami, region: &str, subject: &Subject) -> Result<(), String> {
     if image.tags.contains_key(RUN_TAG) {
         return Err(format!("{id} in {region} is of a build that did not come to its end"));
     }
-    compare(&subject.build, &format!("{id} in {region}"), |key| image.tags.get(key))
+    compare(subject, &format!("{id} in {region}"), |key| image.tags.get(key))
 }
 
 struct Promotion<'a> {

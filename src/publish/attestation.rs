@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Did, Order, Subject, is_machine};
 use crate::attestation::{PROVENANCE, Policy, Refusal, Trust};
-use crate::client::github::{GithubError, Repository};
+use crate::client::github::{Attestations, GithubError, Repository};
 
 /// Where attestations are, and what they are held against besides an image's settings.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct Evidence {
     pub source: Source,
     /// Address of GitHub, such as `https://github.com`.
     pub server: String,
+    /// The repository on GitHub that images are built of, `owner/name`.
+    pub repository: Option<String>,
     /// The commit that has the version, where it is known; else the one that the record says.
     pub commit: Option<String>,
     /// Where paths of settings begin.
@@ -37,12 +39,15 @@ pub(crate) enum Source {
 /// Refusals that a message tells.
 const SHOWN: usize = 5;
 
-/// What is known of each image that must be attested, by its build: who has signed it, or why it is not published.
-pub(super) async fn check(subjects: &[Subject], order: &Order) -> BTreeMap<String, Result<Vec<Did>, String>> {
+/// Of each image in turn who has signed it, or why it may not be published; nothing of one that needs no attestation.
+pub(super) async fn check(subjects: &[Subject], order: &Order) -> Vec<Result<Vec<Did>, String>> {
     let mut inquiry = Inquiry { order, roots: BTreeMap::new(), found: BTreeMap::new() };
-    let mut known = BTreeMap::new();
-    for subject in subjects.iter().filter(|subject| subject.settings.attestation.is_required()) {
-        known.insert(subject.build.name.clone(), inquiry.look(subject).await);
+    let mut known = Vec::new();
+    for subject in subjects {
+        known.push(match subject.settings.attestation.is_required() {
+            true => inquiry.look(subject).await,
+            false => Ok(Vec::new()),
+        });
     }
     known
 }
@@ -51,29 +56,77 @@ pub(super) async fn check(subjects: &[Subject], order: &Order) -> BTreeMap<Strin
 struct Inquiry<'a> {
     order: &'a Order,
     roots: BTreeMap<Option<PathBuf>, Result<Arc<Trust>, String>>,
-    found: BTreeMap<String, Result<Vec<String>, String>>,
+    found: BTreeMap<String, Found<'a>>,
 }
 
-impl Inquiry<'_> {
+/// The attestations of a digest, as far as somebody has looked.
+#[derive(Default)]
+struct Found<'a> {
+    /// As JSON, or why one cannot be had.
+    seen: Vec<Result<String, String>>,
+    rest: Option<Attestations<'a>>,
+    /// Why nobody knows whether there are more.
+    failed: Option<String>,
+}
+
+impl Found<'_> {
+    async fn get(&mut self, at: usize) -> Result<Option<&Result<String, String>>, String> {
+        if at == self.seen.len()
+            && let Some(rest) = &mut self.rest
+        {
+            match rest.next().await {
+                Ok(Some(bundle)) => self.seen.push(bundle),
+                Ok(None) => self.rest = None,
+                Err(error) => {
+                    self.rest = None;
+                    self.failed = Some(failed(error));
+                }
+            }
+        }
+        match (self.seen.get(at), &self.failed) {
+            (None, Some(error)) => Err(error.clone()),
+            (seen, _) => Ok(seen),
+        }
+    }
+}
+
+fn failed(error: GithubError) -> String {
+    match error {
+        GithubError::Forbidden(said) => {
+            format!("the job may not read them: give it `permissions` with `attestations: read` ({said})")
+        }
+        error => error.to_string(),
+    }
+}
+
+impl<'a> Inquiry<'a> {
     async fn look(&mut self, subject: &Subject) -> Result<Vec<Did>, String> {
         let policy = self.policy(subject)?;
         let trust = self.trust(subject.settings.attestation.trusted_root.clone())?;
         let mut signed = Vec::new();
         for (digest, what) in digests(subject)? {
-            let bundles =
-                self.bundles(&digest).await.map_err(|error| format!("the attestations of {what}: {error}"))?;
-            if bundles.is_empty() {
-                return Err(format!(
-                    "{what} has no attestation; let the workflow that builds it attest it (docs/publish.md, \
-                     \"Attestations\")"
-                ));
-            }
+            let not_read = |error: String| format!("the attestations of {what}: {error}");
+            let found = self.found(&digest).map_err(not_read)?;
             let mut refusals = Vec::new();
-            let checked = bundles.iter().find_map(|bundle| {
-                policy.check(bundle, &digest, &trust).map_err(|refusal| refusals.push(refusal)).ok()
-            });
-            match checked {
+            let vouched = loop {
+                let bundle = match found.get(refusals.len()).await.map_err(not_read)? {
+                    Some(Ok(bundle)) => policy.check(bundle, &digest, &trust),
+                    Some(Err(error)) => Err(Refusal::Unreadable(error.clone())),
+                    None => break None,
+                };
+                match bundle {
+                    Ok(vouched) => break Some(vouched),
+                    Err(refusal) => refusals.push(refusal),
+                }
+            };
+            match vouched {
                 Some(vouched) => signed.push(Did::Attested(format!("{what} by {}", vouched.workflow))),
+                None if refusals.is_empty() => {
+                    return Err(format!(
+                        "{what} has no attestation; let the workflow that builds it attest it (docs/publish.md, \
+                         \"Attestations\")"
+                    ));
+                }
                 None => return Err(format!("{what} has no attestation that counts: {}", told(refusals))),
             }
         }
@@ -84,14 +137,15 @@ impl Inquiry<'_> {
         let evidence = &self.order.evidence;
         let settings = &subject.settings.attestation;
         let recorded = subject.build.origin.as_ref().and_then(|origin| origin.commit.clone());
-        if let (Some(commit), Some(recorded)) = (&evidence.commit, &recorded)
+        let accepted = subject.other_commit.as_ref().or(evidence.commit.as_ref());
+        if let (Some(commit), Some(recorded)) = (accepted, &recorded)
             && commit != recorded
         {
             return Err(format!("the version is of commit {commit}, and the record is of commit {recorded}"));
         }
-        let commit = evidence.commit.clone().or(recorded);
+        let commit = accepted.cloned().or(recorded);
         let commit = commit.ok_or("its record does not say which commit it is of, so no attestation can be of that")?;
-        let repository = self.order.repository.clone();
+        let repository = evidence.repository.clone();
         let repository = repository
             .ok_or("nobody says which repository on GitHub it is built of: give --source-repository OWNER/NAME")?;
         Ok(Policy {
@@ -117,22 +171,14 @@ impl Inquiry<'_> {
         known.clone()
     }
 
-    async fn bundles(&mut self, digest: &str) -> Result<Vec<String>, String> {
-        if let Some(known) = self.found.get(digest) {
-            return known.clone();
-        }
-        let found = match &self.order.evidence.source {
-            Source::Github(github) => github.attestations(digest, PROVENANCE).await.map_err(|error| match error {
-                GithubError::Forbidden(said) => {
-                    format!("the job may not read them: give it `permissions` with `attestations: read` ({said})")
-                }
-                error => error.to_string(),
-            }),
-            Source::Given(bundles) => Ok(bundles.clone()),
-            Source::Nowhere(advice) => Err(advice.clone()),
+    fn found(&mut self, digest: &str) -> Result<&mut Found<'a>, String> {
+        let order = self.order;
+        let first = match &order.evidence.source {
+            Source::Github(github) => Found { rest: Some(github.attestations(digest, PROVENANCE)), ..Found::default() },
+            Source::Given(bundles) => Found { seen: bundles.iter().cloned().map(Ok).collect(), ..Found::default() },
+            Source::Nowhere(advice) => return Err(advice.clone()),
         };
-        self.found.insert(digest.to_owned(), found.clone());
-        found
+        Ok(self.found.entry(digest.to_owned()).or_insert(first))
     }
 }
 

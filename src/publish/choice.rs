@@ -67,7 +67,7 @@ pub(crate) fn choose(
 }
 
 fn subject(image: &str, (record, build): (usize, &Build), settings: &Publish) -> Subject {
-    Subject { image: image.to_owned(), build: build.clone(), record, settings: settings.clone() }
+    Subject { image: image.to_owned(), build: build.clone(), record, other_commit: None, settings: settings.clone() }
 }
 
 /// Previews are made to be looked at.

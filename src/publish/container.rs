@@ -41,6 +41,23 @@ pub(super) async fn publish(subject: &Subject, order: &Order, services: &Service
     outcome
 }
 
+/// Whether what each place gets is there and is what the record says.
+pub(super) async fn look(
+    subject: &Subject,
+    order: &Order,
+    services: &Services,
+    redactor: &Redactor,
+) -> Result<(), String> {
+    let registries = Registries::new(redactor)?;
+    let promotion = Promotion { subject, order, registries: &registries, services, redactor };
+    let mut known = BTreeMap::new();
+    for place in super::places(subject) {
+        let target = Repository::parse(&place).map_err(|error| error.to_string())?;
+        promotion.source(&target, &mut known).await.map_err(|error| format!("{}: {error}", subject.build.name))?;
+    }
+    Ok(())
+}
+
 const NOWHERE: &str =
     "it was not pushed to a registry, so there is nothing to publish; add the post-processor docker-push";
 
@@ -97,7 +114,7 @@ impl Promotion<'_> {
                 Some(manifest) => {
                     let labels = self.registries.labels(&repository, &manifest).await;
                     let labels = labels.map_err(|error| error.to_string())?;
-                    compare(&self.subject.build, &place, |key| labels.get(key))?;
+                    compare(self.subject, &place, |key| labels.get(key))?;
                     return Ok(known.entry(place).or_insert(Source { repository, manifest }));
                 }
             }

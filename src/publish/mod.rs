@@ -47,7 +47,16 @@ pub(crate) struct Subject {
     pub build: Build,
     /// The place of its record among those that were chosen from.
     pub record: usize,
+    /// The commit that it is of, where that is not the version's: it was given the same inputs.
+    pub other_commit: Option<String>,
     pub settings: Publish,
+}
+
+impl Subject {
+    /// Nobody has signed that this image stands for that of the version's commit: it must say itself what it was made of.
+    fn must_say_inputs(&self) -> bool {
+        self.other_commit.is_some() && self.settings.attestation.is_required()
+    }
 }
 
 /// One thing that was done, or not.
@@ -120,7 +129,8 @@ impl Outcome {
     }
 }
 
-/// Publishes images one after the other: names that two of them would have are found before any of them moves.
+/// Publishes images one after the other. Whom nobody vouches for, and names that two of them would have, are known before
+/// any name is written.
 pub(crate) async fn publish(
     subjects: &[Subject],
     order: &Order,
@@ -130,13 +140,27 @@ pub(crate) async fn publish(
 ) -> Vec<Build> {
     let mut builds = Vec::new();
     let clashes = clashes(subjects);
-    let mut attested = attestation::check(subjects, order).await;
-    for subject in subjects {
-        let attested = attested.remove(&subject.build.name).unwrap_or_else(|| Ok(Vec::new()));
-        let refused = attested.as_ref().err().or_else(|| clashes.get(&subject.build.name));
+    let mut unattested = Vec::new();
+    for (subject, attested) in subjects.iter().zip(attestation::check(subjects, order).await) {
         attested.iter().flatten().for_each(|did| tell(subject, did));
-        let outcome = match refused {
+        let held = match attested {
+            Ok(_) if subject.must_say_inputs() => look(subject, order, services, redactor).await,
+            attested => attested.map(drop),
+        };
+        unattested.push(held.err());
+    }
+    let missing: Vec<&str> = subjects
+        .iter()
+        .zip(&unattested)
+        .filter_map(|(one, why)| why.as_ref().map(|_| one.build.name.as_str()))
+        .collect();
+    for (subject, reason) in subjects.iter().zip(&unattested) {
+        let outcome = match reason.as_ref().or_else(|| clashes.get(&subject.build.name)) {
             Some(reason) => Outcome::failed(reason.clone()),
+            None if !missing.is_empty() => Outcome::failed(format!(
+                "nothing is published, since nobody vouches for {}: a release is published as a whole",
+                missing.join(", ")
+            )),
             None if is_machine(&subject.build) => machine(subject, order, services, redactor).await,
             None => container(subject, order, services, redactor).await,
         };
@@ -209,16 +233,38 @@ async fn machine(_: &Subject, _: &Order, _: &Services, _: &Redactor) -> Outcome 
     Outcome::failed("this program was built without the feature \"aws\"")
 }
 
+/// Whether the recorded image is there and is what its record says.
+async fn look(subject: &Subject, order: &Order, services: &Services, redactor: &Redactor) -> Result<(), String> {
+    match is_machine(&subject.build) {
+        #[cfg(feature = "aws")]
+        true => ami::look(subject, services, redactor).await,
+        #[cfg(feature = "docker")]
+        false => container::look(subject, order, services, redactor).await,
+        // What cannot be published says so itself.
+        #[cfg(not(all(feature = "aws", feature = "docker")))]
+        _ => {
+            let _ = (order, services, redactor);
+            Ok(())
+        }
+    }
+}
+
 /// Key of the label or tag that has the digest of an image's inputs.
 const INPUTS: [&str; 2] = ["forge.inputs", "forge:inputs"];
 
 /// Compares what the record says an image was made of with what the image itself says; what is wrong, if something is.
-fn compare<'a>(build: &Build, what: &str, on_image: impl Fn(&str) -> Option<&'a String>) -> Result<(), String> {
+fn compare<'a>(subject: &Subject, what: &str, on_image: impl Fn(&str) -> Option<&'a String>) -> Result<(), String> {
     let found = INPUTS.iter().find_map(|key| on_image(key));
-    match (&build.digest, found) {
+    match (&subject.build.digest, found) {
         (Some(recorded), Some(found)) if recorded != found => Err(format!(
             "{what} is not the image of the record: it says that it was made of {found}, the record {recorded}; build \
              this commit again"
+        )),
+        (_, None) if subject.must_say_inputs() => Err(format!(
+            "{what} does not say what it was made of ({}), so that of commit {} cannot stand for that of this one where \
+             an attestation is required; build this commit",
+            INPUTS.join(" or "),
+            subject.other_commit.as_deref().unwrap_or_default()
         )),
         _ => Ok(()),
     }

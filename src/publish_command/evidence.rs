@@ -13,7 +13,8 @@ pub(super) fn settle(args: &AttestationArgs, settings: &mut Attestation) {
     let asked = args.require_attestation
         || !args.signer_workflow.is_empty()
         || args.trusted_root.is_some()
-        || !args.attestation_bundle.is_empty();
+        || !args.attestation_bundle.is_empty()
+        || args.source_repository.is_some();
     if asked {
         settings.required = Some(true);
     }
@@ -24,8 +25,8 @@ pub(super) fn settle(args: &AttestationArgs, settings: &mut Attestation) {
 }
 
 /// The repository on GitHub that publishes, `owner/name`.
-pub(super) fn repository(args: &AttestationArgs, process: &Process) -> Option<String> {
-    args.source_repository.clone().or_else(|| process.var("GITHUB_REPOSITORY").map(str::to_owned))
+pub(super) fn publisher(process: &Process) -> Option<String> {
+    process.var("GITHUB_REPOSITORY").map(str::to_owned)
 }
 
 /// Looks for nothing where no image needs it.
@@ -38,7 +39,13 @@ pub(super) async fn evidence(
     let needed = subjects.iter().any(|subject| subject.settings.attestation.is_required());
     let source = if needed { source(args, process, redactor).await? } else { Source::Given(Vec::new()) };
     let server = process.var("GITHUB_SERVER_URL").unwrap_or("https://github.com").to_owned();
-    Ok(Evidence { source, server, commit: None, folder: process.cwd.clone() })
+    let repository = repository(args, process);
+    Ok(Evidence { source, server, repository, commit: None, folder: process.cwd.clone() })
+}
+
+/// The one that images are built of.
+fn repository(args: &AttestationArgs, process: &Process) -> Option<String> {
+    args.source_repository.clone().or_else(|| publisher(process))
 }
 
 async fn source(args: &AttestationArgs, process: &Process, redactor: &Redactor) -> Result<Source, String> {

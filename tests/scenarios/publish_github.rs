@@ -143,6 +143,10 @@ fn a_version_is_of_the_commit_of_its_tag() {
     let told =
         format!("v1.2.3 is a tag of commit {}, and this run is of {}", &lab.at("head")[..12], &lab.at("main")[..12]);
     refused(&dispatched()).says(&told).says("run the workflow on the tag");
+    // Wherever the record comes from.
+    let named = dispatched().env("INPUT_RECORDS", "records");
+    named.file("records/forge-record.json", record(&[image.build("docker.app")]).to_string());
+    refused(&named).says(&told);
     assert!(tags(&image.repository).is_empty());
     lab.ask("repository", &json!({ "refs": { "tags/v1.2.3": lab.at("main") } }));
     dispatched().run(&["action"]).succeeded();

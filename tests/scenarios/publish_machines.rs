@@ -208,6 +208,8 @@ fn a_machine_image_is_attested_by_its_record() {
     let digest = format!("sha256:{}", String::from_utf8(sum).unwrap().split(' ').next().unwrap());
     let bundle = sigstore.attest(&json!({ "subjects": { "forge-record.json": digest }, "commit": sha }));
     workspace.file("bundle.json", bundle.to_string());
+    // Who publishes need not be what the image is built of.
+    let workspace = workspace.env("GITHUB_REPOSITORY", "octo/releases");
     let more = ["--source-repository", "octo/images", "--attestation-bundle", "bundle.json"];
     let go =
         || workspace.run(&[&["publish", "--record", "forge-record.json", "--version", "v1.2.3"][..], &more].concat());
@@ -217,5 +219,6 @@ fn a_machine_image_is_attested_by_its_record() {
     assert_eq!(ids(&lab, "attested").len(), 1, "no copy was made");
     workspace.file("forge-record.json", made.to_string());
     go().succeeded().says(&format!("attested  its record ({digest}) by octo/images/.github/workflows/images.yml@"));
+    assert_eq!(lab.images()[&id]["tags"]["forge:repository"], "octo/releases");
     assert_eq!(parameter(&lab, "eu-west-1", "/forge/web/latest"), Some(id));
 }

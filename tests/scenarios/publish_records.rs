@@ -86,8 +86,42 @@ fn runs_that_build_the_commit_are_waited_for() {
     lab.took_everything();
 }
 
+/// What a run left counts no more once its jobs run again, also while another image is waited for.
+#[test]
+fn an_attempt_that_ends_well_while_others_are_waited_for_counts() {
+    let lab = Github::start();
+    let (web, other) = (pushed("anew"), pushed("slow"));
+    let failed = json!({ "conclusion": "failure", "id": 7_000_003 });
+    built(&lab, lab.at("main"), &[web.build("web/docker.app")], &failed, &json!({}));
+    let going = json!({ "status": "in_progress", "conclusion": null, "id": 7_000_004 });
+    built(&lab, lab.at("main"), &[other.build("other/docker.app")], &going, &json!({}));
+    // The tags cannot be read: a run of this very tag is not waited for, whatever is known.
+    let own = json!({ "event": "push", "head_sha": lab.at("main"), "head_branch": "v1.0.0", "status": "queued" });
+    lab.ask("repository", &json!({ "runs": [own] }));
+    lab.rules(&json!([{ "method": "GET", "path": "/git/matching-refs/tags", "status": 403, "message": "no" }]));
+    let workspace = with_settings(&lab, "tags: [version]");
+    let config = workspace.read(".github/forge.yml");
+    workspace.file(".github/forge.yml", format!("{config}  other: {{ template: t.pkr.hcl }}\n"));
+    let ended = |id: u64, attempt: u64| {
+        let run = json!({ "id": id, "status": "completed", "conclusion": "success", "run_attempt": attempt });
+        lab.ask("repository", &json!({ "runs": [run] }));
+    };
+    let looks = || lab.calls().iter().filter(|call| call.contains("/actions/runs") && call.starts_with("GET")).count();
+    let ran = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| workspace.run(&["action"]));
+        wait("a look at both", || looks() >= 4);
+        ended(7_000_003, 2);
+        ended(7_000_004, 1);
+        publishing.join().unwrap()
+    });
+    ran.succeeded().says("the tags of the repository could not be read").says("run 7000004");
+    ran.says_not("(queued)");
+    assert_eq!(digest(&web.repository, "1.0.0").as_ref(), Some(&web.digest));
+    assert_eq!(digest(&other.repository, "1.0.0").as_ref(), Some(&other.digest));
+}
+
 /// What the template of the step is made of, and the digest of it.
-fn inputs(workspace: &Workspace) -> (String, Value) {
+pub(crate) fn inputs(workspace: &Workspace) -> (String, Value) {
     let ran = workspace.run(&["plan", "-json", "t.pkr.hcl"]);
     ran.succeeded();
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -95,7 +129,7 @@ fn inputs(workspace: &Workspace) -> (String, Value) {
     (build["digest"].as_str().unwrap_or_else(|| panic!("no digest in {plan:#}")).to_owned(), build["inputs"].clone())
 }
 
-fn recorded(image: &Pushed, name: &str, digest: &str, inputs: &Value) -> Value {
+pub(crate) fn recorded(image: &Pushed, name: &str, digest: &str, inputs: &Value) -> Value {
     let mut build = image.build(name);
     build["digest"] = json!(digest);
     build["inputs"] = inputs.clone();

@@ -54,6 +54,16 @@ pub(crate) struct Trigger {
     pub warnings: Vec<String>,
 }
 
+impl Trigger {
+    /// The commit that reports belong to, where the event names it.
+    pub(crate) fn commit(&self) -> Option<&str> {
+        match &self.head {
+            Head::Sha(sha) => Some(sha),
+            Head::OfPull(_) | Head::Unknown => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Head {
     Sha(String),

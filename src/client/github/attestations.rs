@@ -2,24 +2,28 @@
 //!
 //! What they say is checked by nobody here: GitHub keeps what a job with the right to has sent.
 
+use std::collections::VecDeque;
+
 use octocrab::Octocrab;
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
-use super::retry::{Effect, patiently};
+use super::retry::{ATTEMPTS, Effect, PAUSE, patiently};
 use super::{GithubError, Repository};
 
 /// Pages that are read, of a hundred each: a digest that is attested more often is nobody's image.
 const PAGES: usize = 5;
 /// Of a bundle, in bytes; GitHub takes 16 MB of what a statement says.
 const LARGEST: usize = 32 << 20;
+/// Of all bundles of a digest, in bytes, as they come and as they are unpacked.
+const ALL: usize = 128 << 20;
 
 #[derive(Deserialize)]
 struct Listed {
     attestations: Vec<Attestation>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Attestation {
     /// Not in newer versions of the interface.
     bundle: Option<serde_json::Value>,
@@ -27,57 +31,113 @@ struct Attestation {
     bundle_url: Option<String>,
 }
 
+/// The attestations of a digest, the newest first. Nothing is asked for before it is needed.
+#[derive(Debug)]
+pub(crate) struct Attestations<'a> {
+    github: &'a Repository,
+    route: String,
+    kind: &'a str,
+    waiting: VecDeque<Attestation>,
+    /// The mark of the next page.
+    after: Option<String>,
+    /// Pages that may still be read.
+    pages: usize,
+    /// Bytes that may still be read.
+    bytes: usize,
+}
+
 impl Repository {
-    /// The Sigstore bundles of a digest (`sha256:...`) with statements of that type, as JSON, the newest first.
-    pub(crate) async fn attestations(&self, digest: &str, kind: &str) -> Result<Vec<String>, GithubError> {
+    /// Those of a digest (`sha256:...`) with statements of that type.
+    pub(crate) fn attestations<'a>(&'a self, digest: &str, kind: &'a str) -> Attestations<'a> {
         let route = self.route(&format!("attestations/{digest}"));
-        let mut bundles = Vec::new();
-        let mut after = None;
-        for _ in 0..PAGES {
-            let query = query(kind, after.as_deref());
-            let asked = || page(&self.crab, format!("{route}?{query}"));
-            let (text, next) = match patiently(Effect::None, asked).await {
-                Ok(answer) => answer,
-                // GitHub's way to say that there is none.
-                Err(GithubError::Missing(_)) => break,
-                Err(error) => return Err(error),
-            };
-            let listed: Listed = serde_json::from_str(&text)
-                .map_err(|error| GithubError::Invalid(format!("its list of attestations: {error}")))?;
-            for attestation in listed.attestations {
-                bundles.push(self.bundle(attestation).await?);
-            }
-            after = next;
-            if after.is_none() {
-                break;
-            }
+        Attestations { github: self, route, kind, waiting: VecDeque::new(), after: None, pages: PAGES, bytes: ALL }
+    }
+}
+
+impl Attestations<'_> {
+    /// The next Sigstore bundle as JSON, or why that one cannot be had; nothing after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Result<String, String>>, GithubError> {
+        while self.waiting.is_empty() && self.pages > 0 {
+            self.turn().await?;
         }
-        Ok(bundles)
+        let Some(attestation) = self.waiting.pop_front() else { return Ok(None) };
+        Ok(Some(self.bundle(attestation).await.map_err(|error| error.to_string())))
     }
 
-    async fn bundle(&self, attestation: Attestation) -> Result<String, GithubError> {
-        let wrong = |text: &str| GithubError::Invalid(format!("an attestation: {text}"));
+    async fn turn(&mut self) -> Result<(), GithubError> {
+        let query = query(self.kind, self.after.as_deref());
+        let asked = || page(&self.github.crab, format!("{}?{query}", self.route));
+        let (text, next) = match patiently(Effect::None, asked).await {
+            Ok(answer) => answer,
+            // GitHub's way to say that there is none.
+            Err(GithubError::Missing(_)) => {
+                self.pages = 0;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let listed: Listed = serde_json::from_str(&text)
+            .map_err(|error| GithubError::Invalid(format!("its list of attestations: {error}")))?;
+        self.waiting.extend(listed.attestations);
+        self.pages = if next.is_some() { self.pages - 1 } else { 0 };
+        self.after = next;
+        Ok(())
+    }
+
+    async fn bundle(&mut self, attestation: Attestation) -> Result<String, GithubError> {
         if let Some(bundle) = attestation.bundle {
-            return Ok(bundle.to_string());
+            let bundle = bundle.to_string();
+            self.take(bundle.len())?;
+            return Ok(bundle);
         }
         let address = attestation.bundle_url.ok_or_else(|| wrong("GitHub does not say where it is"))?;
-        // It takes no token, and is not shown.
+        let mut attempt = 1;
+        let packed = loop {
+            match self.stored(&address).await {
+                Err(error) if !error.is_final() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
+                    attempt += 1;
+                }
+                answer => break answer?,
+            }
+        };
+        let text = unpacked(&packed).map_err(|text| wrong(&text))?;
+        self.take(text.len())?;
+        Ok(text)
+    }
+
+    /// As the store has it. The address takes no token, and is not shown.
+    async fn stored(&mut self, address: &str) -> Result<Vec<u8>, GithubError> {
         let failed = |error: reqwest::Error| GithubError::Unreachable(error.without_url().to_string());
-        let mut answer = self.plain.get(address).send().await.map_err(failed)?;
+        let mut answer = self.github.plain.get(address).send().await.map_err(failed)?;
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(wrong("its store does not have it")),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                return Err(GithubError::Failing(format!("the store of an attestation answers {status}")));
+            }
             status => return Err(wrong(&format!("its store answers {status}"))),
         }
         let mut packed = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(failed)? {
+            self.take(part.len())?;
             packed.extend_from_slice(&part);
             if packed.len() > LARGEST {
                 return Err(wrong(&format!("it has more than {LARGEST} bytes")));
             }
         }
-        unpacked(&packed).map_err(|text| wrong(&text))
+        Ok(packed)
     }
+
+    fn take(&mut self, bytes: usize) -> Result<(), GithubError> {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or_default();
+        left.map(drop).ok_or_else(|| wrong(&format!("there are more than {ALL} bytes of them")))
+    }
+}
+
+fn wrong(text: &str) -> GithubError {
+    GithubError::Invalid(format!("an attestation: {text}"))
 }
 
 fn unpacked(packed: &[u8]) -> Result<String, String> {

@@ -26,6 +26,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 pub(crate) use artifacts::Artifacts;
+pub(crate) use attestations::Attestations;
 pub(crate) use checks::{ANNOTATIONS, Annotation, CheckRun, CheckState, Level};
 pub(crate) use comments::Comment;
 pub(crate) use error::GithubError;

@@ -48,6 +48,9 @@ pub(crate) struct PastRun {
     pub head_branch: Option<String>,
     #[serde(default)]
     pub head_sha: String,
+    /// Grows when jobs of it run again.
+    #[serde(default, rename = "run_attempt")]
+    pub attempt: u64,
     repository: Option<Id>,
     head_repository: Option<Id>,
 }

@@ -8,8 +8,8 @@ use octocrab::{Error, GitHubError};
 use super::error::GithubError;
 
 /// Calls in all.
-const ATTEMPTS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const ATTEMPTS: u32 = 4;
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// Reports are not worth a longer wait; GitHub says a minute where it says nothing else.
 const LONGEST: Duration = Duration::from_secs(60);
 
