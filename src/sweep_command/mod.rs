@@ -10,7 +10,7 @@ pub(crate) use previews::{Places, Which, remove};
 
 use std::time::Duration;
 
-use crate::app::{Process, print, take_role, with_causes};
+use crate::app::{Process, print, print_commands, take_role, with_causes};
 use crate::cli::SweepArgs;
 use crate::client::Services;
 use crate::client::github::Identity;
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &SweepArgs, process: &Process, redactor: &Redactor
     let reported = deliver_left(&folder, identity(process).as_ref(), redactor, patience(process)).await;
     reported.lines.iter().for_each(|line| print(&redactor.redact(&format!("{line}\n"))));
     if process.on_actions() {
-        print(&redactor.redact(&reported.marks));
+        print_commands(&redactor.redact(&reported.marks));
     }
     if swept.is_empty() && reported.lines.is_empty() {
         let aws = if args.by_tag { ", and nothing in AWS carries the tag forge:run" } else { "" };
