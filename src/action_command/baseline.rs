@@ -21,7 +21,7 @@ use crate::report::{self, Jobs, Record};
 use crate::report_command;
 use crate::secret::Redactor;
 
-/// How long it is looked for at all.
+/// How long it is looked for at all, once the names of the builds are known: what templates wait for is not GitHub's doing.
 const LONGEST: Duration = Duration::from_secs(30);
 /// Builds wait so long for all of it, since it says which of them need not run ...
 const ALL: Duration = Duration::from_secs(10);
@@ -81,8 +81,9 @@ pub(super) fn begin(
     let (settled, redactor) = (comparison.clone(), redactor.clone());
     let (requests, answers) = requests();
     let task = tokio::spawn(async move {
-        let found = tokio::time::timeout(LONGEST, look(from, requests, &redactor)).await;
-        let found = found.unwrap_or_else(|_| Err(Miss::Fault(format!("GitHub took longer than {LONGEST:?}"))));
+        let named = requests.named();
+        let found = within(LONGEST, named, look(from, requests, &redactor)).await;
+        let found = found.unwrap_or_else(|| Err(Miss::Fault(format!("GitHub took longer than {LONGEST:?}"))));
         match found {
             Ok((mut found, miss)) => {
                 let (text, notice) = miss.map(Miss::told).unzip();
@@ -98,6 +99,16 @@ pub(super) fn begin(
         }
     });
     (comparison.clone(), Looking { task, answers, comparison })
+}
+
+/// What `looks` yields, if it does before that much time has passed since `named`.
+async fn within<T>(limit: Duration, named: impl Future<Output = ()>, looks: impl Future<Output = T>) -> Option<T> {
+    let mut looks = std::pin::pin!(looks);
+    tokio::select! {
+        found = &mut looks => return Some(found),
+        () = named => {}
+    }
+    tokio::time::timeout(limit, looks).await.ok()
 }
 
 /// Where to look.
@@ -193,5 +204,33 @@ pub(super) fn joined(mut records: Vec<Record>) -> Option<Record> {
     match records.len() {
         1 => Some(first),
         _ => Some(Record { workflow: first.workflow, ..report::join(records, Jobs::default()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether something is found where the names come after so many seconds, and GitHub takes so many after them.
+    async fn found(named: u64, takes: u64) -> bool {
+        let (mut requests, answers) = requests();
+        let known = requests.named();
+        let looks = async {
+            requests.builds().await;
+            tokio::time::sleep(Duration::from_secs(takes)).await;
+        };
+        let reads = async {
+            tokio::time::sleep(Duration::from_secs(named)).await;
+            answers.builds(BTreeSet::new());
+        };
+        tokio::join!(within(LONGEST, known, looks), reads).0.is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn templates_that_are_slow_to_read_take_no_time_from_github() {
+        for (named, takes, expected) in [(0, 29, true), (0, 31, false), (40, 0, true), (40, 29, true), (40, 31, false)]
+        {
+            assert_eq!(found(named, takes).await, expected, "names after {named} s, GitHub takes {takes} s");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::front::Front;
 use crate::report::Record;
 use crate::sweep_command;
 
-/// A run that takes less makes no more than three requests to GitHub for each build and six.
+/// A run that takes less makes no more requests to GitHub than `requests` says.
 const SHORT: Duration = Duration::from_secs(15);
 
 /// Runs the plan of `front`. `looking` is the search for what the builds are compared with, where there is one.

@@ -1,61 +1,67 @@
 //! What the search for a baseline may ask of GitHub: a run makes three calls for each of its builds and six more, and two
-//! for each build are those of its reports.
+//! for each build are those of its reports. After a push to a pull request it is nine more: the preview before may have
+//! made what would be built anew, and that is worth a few calls.
 
 use std::collections::BTreeSet;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// The runs of the own workflow, those of the branch, what the newest has kept, and its record.
 const LEAST: usize = 4;
 /// A workflow's token has a thousand an hour for a whole repository.
 const MOST: usize = 6;
 
+/// Of the run's builds; nothing before they are known.
+type Names = Option<BTreeSet<String>>;
+
 /// The calls of one search.
 pub(super) struct Requests {
     made: usize,
-    most: usize,
-    granted: usize,
-    awaited: Option<oneshot::Receiver<BTreeSet<String>>>,
-    builds: Option<BTreeSet<String>>,
+    /// How many may be made in all, where that no longer depends on the builds.
+    granted: Option<usize>,
+    names: watch::Receiver<Names>,
     answers: watch::Sender<usize>,
 }
 
 /// Who waits for the answers.
 pub(super) struct Answers {
-    builds: Option<oneshot::Sender<BTreeSet<String>>>,
+    names: watch::Sender<Names>,
     received: watch::Receiver<usize>,
 }
 
 pub(super) fn requests() -> (Requests, Answers) {
-    let (names, awaited) = oneshot::channel();
+    let (told, names) = watch::channel(None);
     let (answers, received) = watch::channel(0);
-    let requests = Requests { made: 0, most: LEAST, granted: 0, awaited: Some(awaited), builds: None, answers };
-    (requests, Answers { builds: Some(names), received })
+    (Requests { made: 0, granted: None, names, answers }, Answers { names: told, received })
 }
 
 impl Requests {
     /// Names of the run's builds, which are known once its templates are read. Nothing where they never are.
-    pub(super) async fn builds(&mut self) -> Option<&BTreeSet<String>> {
-        if let Some(awaited) = self.awaited.take()
-            && let Ok(builds) = awaited.await
-        {
-            self.most = of(builds.len());
-            self.builds = Some(builds);
-        }
-        self.builds.as_ref()
+    pub(super) async fn builds(&mut self) -> Names {
+        self.names.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// Until they are known, or it is known that they never will be.
+    pub(super) fn named(&self) -> impl Future<Output = ()> + use<> {
+        let mut names = self.names.clone();
+        async move { drop(names.wait_for(Option::is_some).await) }
     }
 
     /// Whether so many more may be made.
     pub(super) async fn allow(&mut self, more: usize) -> bool {
-        if self.made + more > self.most {
+        if self.granted.is_none() && self.made + more > self.most() {
             self.builds().await;
         }
-        self.made + more <= self.most + self.granted
+        self.made + more <= self.most()
     }
 
-    /// So many more are worth it.
+    fn most(&self) -> usize {
+        self.granted.unwrap_or_else(|| self.names.borrow().as_ref().map_or(LEAST, |builds| of(builds.len())))
+    }
+
+    /// From here on so many, whatever was left.
     pub(super) fn grant(&mut self, more: usize) {
-        self.granted += more;
+        self.granted = Some(self.made + more);
     }
 
     /// One was made, and GitHub has answered.
@@ -72,10 +78,8 @@ fn of(builds: usize) -> usize {
 
 impl Answers {
     /// The run has these builds.
-    pub(super) fn builds(&mut self, names: BTreeSet<String>) {
-        if let Some(builds) = self.builds.take() {
-            let _ = builds.send(names);
-        }
+    pub(super) fn builds(&self, names: BTreeSet<String>) {
+        self.names.send_replace(Some(names));
     }
 
     /// Waits for the next answer. Nothing when there will be none.
@@ -88,9 +92,9 @@ impl Answers {
 mod tests {
     use super::*;
 
-    /// How many calls a search makes that never finds what it looks for.
-    async fn made(builds: Option<usize>) -> usize {
-        let (mut requests, mut answers) = requests();
+    /// How many calls a search makes that never finds what it looks for, and with those for the preview before.
+    async fn made(builds: Option<usize>) -> (usize, usize) {
+        let (mut requests, answers) = requests();
         match builds {
             Some(count) => answers.builds((0..count).map(|number| number.to_string()).collect()),
             None => drop(answers),
@@ -98,16 +102,34 @@ mod tests {
         while requests.allow(1).await {
             requests.answered();
         }
-        requests.made
+        let base = requests.made;
+        requests.grant(3);
+        while requests.allow(1).await {
+            requests.answered();
+        }
+        (base, requests.made)
     }
 
     #[tokio::test]
     async fn small_runs_ask_less() {
         for (builds, most) in [(None, 4), (Some(0), 4), (Some(1), 4), (Some(2), 5), (Some(3), 6), (Some(50), 6)] {
-            assert_eq!(made(builds).await, most, "{builds:?} builds");
+            assert_eq!(made(builds).await, (most, most + 3), "{builds:?} builds");
         }
         for builds in 1..20 {
             assert!(2 * builds + 3 + of(builds) <= 3 * builds + 6, "{builds} builds");
         }
+    }
+
+    /// What the base branch did not take is not for the preview before.
+    #[tokio::test]
+    async fn the_preview_before_has_its_own_calls() {
+        let (mut requests, answers) = requests();
+        requests.answered();
+        requests.grant(3);
+        answers.builds((0..50).map(|number| number.to_string()).collect());
+        while requests.allow(1).await {
+            requests.answered();
+        }
+        assert_eq!(requests.made, 4);
     }
 }

@@ -141,7 +141,7 @@ impl Search {
             match self.read(github, run, requests, &mut runs.recorded).await {
                 Ok(Some(record)) => {
                     if runs.lacking.is_none() {
-                        runs.lacking = requests.builds().await.cloned();
+                        runs.lacking = requests.builds().await;
                     }
                     runs.take(record);
                 }
