@@ -221,7 +221,7 @@ fn console_options(args: &BuildArgs, process: &Process) -> report::ConsoleOption
 #[derive(Default)]
 pub(crate) struct Around {
     pub preview: Option<Preview>,
-    /// Reports wait for it when the builds are over.
+    /// Reports wait for it when the builds are over, however they ended: it takes no time.
     pub last: Option<BoxFuture<'static, ()>>,
 }
 
@@ -280,7 +280,7 @@ pub(crate) async fn execute(
     let reports = tokio::task::spawn_blocking(move || runtime.block_on(report::run(receiver, reporters)));
     let tally = engine::run(front.plan, &shop).await;
     if let Some(last) = around.last {
-        let _ = shop.cancel.unless_stopped(last).await;
+        last.await;
     }
     signals.abort();
     let _ = signals.await;

@@ -236,6 +236,23 @@ fn a_cancelled_run_says_so() {
     lab.took_everything();
 }
 
+/// Whoever cancels a preview does not wait for what it would have been compared with.
+#[test]
+fn a_preview_that_is_cancelled_before_its_baseline_is_found_says_so() {
+    let lab = Github::start();
+    lab.rules(&json!([{ "path": "/actions/", "latency_ms": 30_000 }]));
+    let workspace = long(&lab);
+    let mut child = workspace.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the check run", || !lab.checks().is_empty() && workspace.path().join("started").exists());
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.check("forge / null.long")["conclusion"], "cancelled");
+    assert!(lab.comment().contains("⚪ Cancelled"), "{}", lab.comment());
+    assert_eq!(workspace.journals(), 0);
+    lab.took_everything();
+}
+
 #[test]
 fn the_post_step_completes_what_a_killed_run_began() {
     let lab = Github::start();
