@@ -26,8 +26,8 @@ impl OnGithub {
         registry_of(&self.api).is_some_and(|own| own == registry)
     }
 
-    /// Removes the versions of a package that have no tags but those that are going. `shown` is how the repository stands
-    /// in the names of its images, `name` the same within the registry.
+    /// Removes the versions of a package that have no tags but those that are going, which its registry has just told.
+    /// `shown` is how the repository stands in the names of its images, `name` the same within the registry.
     pub(super) async fn remove(
         &self,
         (shown, name): (&str, &str),
@@ -36,32 +36,40 @@ impl OnGithub {
     ) -> Result<Vec<Swept>, String> {
         let (owner, package) = name.split_once('/').ok_or("its name has no owner")?;
         let github = self.connect(owner, redactor).await.map_err(told)?;
-        let versions = github.package_versions(owner, package).await.map_err(told)?;
         let image = |tag: &String| format!("image {shown}:{tag}");
+        let failed = |tag: &String, why: &str| Swept::Failed(format!("could not remove {}: {why}", image(tag)));
+        let versions = match github.package_versions(owner, package).await {
+            Ok(versions) => versions,
+            Err(GithubError::Missing(said)) => {
+                let why = may_not(&said);
+                return Ok(going.iter().map(|tag| failed(tag, &why)).collect());
+            }
+            Err(error) => return Err(told(error)),
+        };
         let mut swept = Vec::new();
-        for version in versions {
+        for version in &versions {
             let (gone, other): (Vec<&String>, Vec<&String>) = version.tags.iter().partition(|tag| going.contains(*tag));
             if gone.is_empty() {
                 continue;
             }
             if let Some(other) = other.first() {
-                let shared = |tag: &String| {
-                    let image = image(tag);
-                    format!("could not remove {image}: {other} is the same image, and GitHub removes whole images only")
-                };
-                swept.extend(gone.into_iter().map(|tag| Swept::Failed(shared(tag))));
+                let why = format!("{other} is the same image, and GitHub removes whole images only");
+                swept.extend(gone.into_iter().map(|tag| failed(tag, &why)));
                 continue;
             }
-            let removed = github.delete_package_version(owner, package, &version).await;
+            let removed = github.delete_package_version(owner, package, version).await;
             swept.extend(gone.into_iter().map(|tag| match &removed {
                 Ok(true) => Swept::Removed(image(tag)),
                 Ok(false) => Swept::Absent(image(tag)),
                 Err(GithubError::Invalid(said)) if said.contains(LAST) => {
                     Swept::Left(format!("{}: GitHub keeps the last version of a package", image(tag)))
                 }
-                Err(error) => Swept::Failed(format!("could not remove {}: {}", image(tag), told(error.clone()))),
+                Err(error) => failed(tag, &told(error.clone())),
             }));
         }
+        let unseen = going.iter().filter(|tag| versions.iter().all(|version| !version.tags.contains(tag)));
+        let why = may_not("it shows no version of the package with that tag");
+        swept.extend(unseen.map(|tag| failed(tag, &why)));
         Ok(swept)
     }
 
@@ -79,10 +87,14 @@ impl OnGithub {
 
 fn told(error: GithubError) -> String {
     match error {
-        GithubError::Forbidden(said) => format!(
-            "the job may not remove packages: give it `permissions` with `packages: write`, and the repository the role \
-             Admin in the settings of the package ({said})"
-        ),
+        GithubError::Forbidden(said) => may_not(&said),
         error => error.to_string(),
     }
+}
+
+fn may_not(said: &str) -> String {
+    format!(
+        "the job may not remove packages: give it `permissions` with `packages: write`, and the repository the role \
+         Admin in the settings of the package (GitHub: {said})"
+    )
 }

@@ -116,7 +116,13 @@ fn previews_in_githubs_registry_go_by_githubs_own_interface() {
     let ran = sweep();
     assert_eq!(ran.code, Some(6), "{ran:#?}");
     ran.says("packages: write");
+    // What a token may not see is not there, as GitHub says it.
     lab.permit(&json!({ "packages": "write" }));
+    lab.rules(&json!([{ "path": "/packages/", "status": 404, "message": "Not Found" }]));
+    let ran = sweep();
+    assert_eq!(ran.code, Some(6), "{ran:#?}");
+    ran.says(&format!("could not remove image {shown}:pr-7-aaaaaaa: ")).says("packages: write").says_not("removed  ");
+    lab.rules(&json!([]));
     let ran = sweep();
     assert_eq!(ran.code, Some(6), "{ran:#?}");
     ran.says(&format!("removed   image {shown}:pr-7-aaaaaaa")).says(&format!("removed   image {shown}:pr-7-bbbbbbb"));
@@ -125,12 +131,19 @@ fn previews_in_githubs_registry_go_by_githubs_own_interface() {
     assert_eq!(ids(&lab.ask("packages", &Value::Null)), [2, 3, 4]);
     // That of a person, of which GitHub keeps the last version.
     lab.ask("reset", &Value::Null);
-    let mut versions = vec![json!({ "id": 1, "tags": ["pr-7-aaaaaaa"] }), json!({ "id": 2, "tags": ["pr-7-ccccccc"] })];
+    let mut versions = vec![
+        json!({ "id": 1, "tags": ["pr-7-aaaaaaa", "pr-7-bbbbbbb"] }),
+        json!({ "id": 2, "tags": ["pr-7-ccccccc"] }),
+    ];
     versions.extend((10..90).map(|id| json!({ "id": id, "tags": [] })));
     given("users", &json!(versions));
     let ran = sweep();
     ran.succeeded().says(&format!("removed   image {shown}:pr-7-ccccccc"));
     ran.says(&format!("left      image {shown}:pr-7-aaaaaaa: GitHub keeps the last version of a package"));
+    // The registry of this test has it still.
+    let ran = sweep();
+    assert_eq!(ran.code, Some(6), "{ran:#?}");
+    ran.says(&format!("could not remove image {shown}:pr-7-ccccccc: ")).says("no version of the package with that tag");
     lab.took_everything();
     forget(&repository);
 }

@@ -33,17 +33,14 @@ pub(crate) fn registry_of(api: &str) -> Option<String> {
 }
 
 impl Repository {
-    /// All versions of a package; none where it is not there.
+    /// All versions of a package. One that is hidden from the token is missing.
     pub(crate) async fn package_versions(
         &self,
         owner: &str,
         package: &str,
     ) -> Result<Vec<PackageVersion>, GithubError> {
         match self.versions(owner, package, true).await {
-            Err(GithubError::Missing(_)) => match self.versions(owner, package, false).await {
-                Err(GithubError::Missing(_)) => Ok(Vec::new()),
-                found => found,
-            },
+            Err(GithubError::Missing(_)) => self.versions(owner, package, false).await,
             found => found,
         }
     }
