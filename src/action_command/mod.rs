@@ -4,6 +4,7 @@ mod awaited;
 mod baseline;
 mod build;
 mod join;
+mod kept;
 mod outputs;
 mod past;
 mod patience;

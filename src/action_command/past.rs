@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::join::PREFIX;
+use super::kept;
 use super::release::File;
 use crate::client::github::{GithubError, PastRun, Repository, RunsOf};
 use crate::config::FailedRuns;
 use crate::publish::{self, Choice, Subject, Wanted};
 use crate::report::{self, Record};
-use crate::report_command;
 
 /// Requests that may be made to find an earlier image of the same inputs: a workflow's token has a thousand an hour for
 /// the whole repository.
@@ -264,24 +264,15 @@ impl Finder<'_> {
 
     /// What was read, if it is what the run itself wrote of its very commit.
     fn parse(&self, bytes: &[u8], run: &PastRun) -> Result<Record, String> {
-        let record = report_command::parse(bytes)?;
-        let Some(workflow) = &record.workflow else { return Err("it is of no run of a workflow".to_owned()) };
-        if workflow.repository != self.repository || workflow.run_id != run.id {
-            return Err("it is that of another run".to_owned());
+        let record = kept::of_run(bytes, self.repository, run)?;
+        let sha = record.workflow.as_ref().and_then(|workflow| workflow.sha.as_deref());
+        match sha == Some(run.head_sha.as_str()) {
+            true => Ok(record),
+            false => Err(format!("it is of commit {}", sha.unwrap_or("unknown"))),
         }
-        if workflow.sha.as_deref() != Some(&run.head_sha) {
-            return Err(format!("it is of commit {}", workflow.sha.as_deref().unwrap_or("unknown")));
-        }
-        Ok(record)
     }
 
     fn failed(&self, error: GithubError) -> String {
-        match error {
-            GithubError::Forbidden(said) => format!(
-                "the job may not read the records of commit {}: give it `permissions` with `actions: read` ({said})",
-                self.commit
-            ),
-            error => format!("the records of commit {}: {error}", self.commit),
-        }
+        kept::unread(&format!("commit {}", self.commit), error)
     }
 }

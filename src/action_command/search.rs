@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use super::baseline::{Miss, joined, of_this_form};
 use super::join::{JOINED, PREFIX};
+use super::kept;
 use super::requests::Requests;
 use crate::client::github::{Address, GithubError, Identity, PastArtifact, PastRun, Repository, RunsOf};
 use crate::report::Record;
 use crate::report::record::Found;
-use crate::report_command;
 use crate::secret::Redactor;
 
 /// Requests that it takes to read a record where nothing is known: runs, artifacts, the record itself.
@@ -70,7 +70,7 @@ impl Search {
     /// What was found, and what is to be said of what was not.
     pub(super) async fn run(&self, mut requests: Requests, redactor: &Redactor) -> Result<(Found, Option<Miss>), Miss> {
         let connected = Repository::connect(self.address.clone(), self.identity.clone(), redactor).await;
-        let github = connected.map_err(|error| self.failed(&error))?;
+        let github = connected.map_err(|error| self.failed(error))?;
         let base = self.base(&github, &mut requests).await;
         let before = match (&self.before, &base) {
             (Some(before), Ok(_) | Err(Miss::Usual(_))) => self.before(&github, before, &mut requests).await,
@@ -92,7 +92,7 @@ impl Search {
                 match found {
                     // One that the default branch does not have yet.
                     Err(GithubError::Missing(_)) => Vec::new(),
-                    found => found.map_err(|error| self.failed(&error))?,
+                    found => found.map_err(|error| self.failed(error))?,
                 }
             }
             None => Vec::new(),
@@ -105,7 +105,7 @@ impl Search {
         if !runs.recorded && requests.allow(WHOLE).await {
             let all = github.past_runs(RunsOf::Branch(&self.name)).await;
             requests.answered();
-            let all = all.map_err(|error| self.failed(&error))?;
+            let all = all.map_err(|error| self.failed(error))?;
             let others: Vec<PastRun> = all.into_iter().filter(|run| own.iter().all(|own| own.id != run.id)).collect();
             none &= others.is_empty();
             self.look_through(github, &others, &mut runs, (requests, 0)).await;
@@ -181,7 +181,7 @@ impl Search {
     ) -> Result<Option<Record>, Miss> {
         let kept = github.artifacts_of(run).await;
         requests.answered();
-        let kept = kept.map_err(|error| self.failed(&error))?;
+        let kept = kept.map_err(|error| self.failed(error))?;
         let is_joined = |one: &PastArtifact| one.name.starts_with(JOINED);
         let mut kept: Vec<PastArtifact> =
             kept.into_iter().filter(|one| one.name.starts_with(PREFIX) || is_joined(one)).collect();
@@ -223,22 +223,12 @@ impl Search {
 
     /// What was read, if it is what the run itself wrote.
     fn parse(&self, bytes: &[u8], run: &PastRun) -> Result<Record, String> {
-        let record = report_command::parse(bytes)?;
+        let record = kept::of_run(bytes, &self.repository, run)?;
         of_this_form(&record)?;
-        let of = record.workflow.as_ref().map(|workflow| (workflow.repository.as_str(), workflow.run_id));
-        match of == Some((self.repository.as_str(), run.id)) {
-            true => Ok(record),
-            false => Err("it is that of another run".to_owned()),
-        }
+        Ok(record)
     }
 
-    fn failed(&self, error: &GithubError) -> Miss {
-        Miss::Fault(match error {
-            GithubError::Forbidden(said) => format!(
-                "the job may not read the records of {}: give it `permissions` with `actions: read` ({said})",
-                self.name
-            ),
-            error => error.to_string(),
-        })
+    fn failed(&self, error: GithubError) -> Miss {
+        Miss::Fault(kept::unread(&self.name, error))
     }
 }
