@@ -169,13 +169,9 @@ pub(super) fn address(trigger: &Trigger) -> Address {
 }
 
 fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
-    let (owner, name) = trigger.repository.split_once('/').unwrap_or_default();
     Destination {
-        api: trigger.api_url.clone(),
-        owner: owner.to_owned(),
-        name: name.to_owned(),
-        graphql: trigger.graphql_url.clone(),
-        sha: trigger.commit().map(str::to_owned),
+            address: address(trigger),
+            sha: trigger.commit().map(str::to_owned),
         checked_out: None,
         pull: match (&trigger.pull, &trigger.head) {
             (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),

@@ -22,7 +22,7 @@ use std::time::Duration;
 use octocrab::Octocrab;
 use octocrab::models::AppId;
 use octocrab::service::middleware::cache::mem::InMemoryCache;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 pub(crate) use artifacts::Artifacts;
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Identity {
 }
 
 /// Where a repository is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Address {
     /// Such as `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise Server.
     pub api: String,

@@ -8,8 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::courier::Courier;
 use super::outbox::{self, Left};
-use super::sticky::Looked;
-use super::{address, sticky};
+use super::sticky::{self, Looked};
 use crate::client::github::{GithubError, Identity, Repository};
 use crate::report::{Marked, marks};
 use crate::secret::Redactor;
@@ -135,7 +134,7 @@ async fn connect(
     until: Instant,
 ) -> Result<Repository, String> {
     let identity = identity.ok_or("no token of GitHub was given")?;
-    let connected = Repository::connect(address(&left.destination), identity.clone(), redactor);
+    let connected = Repository::connect(left.destination.address.clone(), identity.clone(), redactor);
     let connected = timeout_at(until, connected).await.map_err(|_| SLOW.to_owned())?;
     connected.map_err(|error| error.to_string())
 }
@@ -145,6 +144,7 @@ mod tests {
     use super::super::Destination;
     use super::super::outbox::Outbox;
     use super::*;
+    use crate::client::github::Address;
     use crate::report::Record;
     use crate::report::record::{Build, State};
 
@@ -154,9 +154,12 @@ mod tests {
         // It takes connections, and never answers.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let destination = Destination {
-            api: format!("http://{}", silent.local_addr().unwrap()),
-            owner: "octo".to_owned(),
-            name: "images".to_owned(),
+            address: Address {
+                api: format!("http://{}", silent.local_addr().unwrap()),
+                owner: "octo".to_owned(),
+                name: "images".to_owned(),
+                ..Address::default()
+            },
             sha: Some("b".repeat(40)),
             checks: true,
             jobs: 1,

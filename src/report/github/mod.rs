@@ -36,12 +36,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// Where a run is reported, without the right to do so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Destination {
-    /// Of the REST interface.
-    pub api: String,
-    pub owner: String,
-    pub name: String,
-    /// Of GraphQL.
-    pub graphql: String,
+    pub address: Address,
     /// The commit for check runs; nothing if only the pull request tells it.
     pub sha: Option<String>,
     /// What is built, where that need not be the head of the pull request.
@@ -198,8 +193,7 @@ async fn deliver(
         outbox.remove();
         return Delivered { notices: Vec::new(), marked: Some(Marked::default()) };
     }
-    let address = address(&destination);
-    let repository = match Repository::connect(address, identity, &redactor).await {
+    let repository = match Repository::connect(destination.address.clone(), identity, &redactor).await {
         Ok(repository) => repository,
         Err(error) => {
             outbox.remove();
@@ -229,15 +223,6 @@ async fn deliver(
                 return Delivered { notices, marked: Some(marked).filter(|_| !handed_over) };
             }
         }
-    }
-}
-
-fn address(destination: &Destination) -> Address {
-    Address {
-        api: destination.api.clone(),
-        graphql: destination.graphql.clone(),
-        owner: destination.owner.clone(),
-        name: destination.name.clone(),
     }
 }
 
