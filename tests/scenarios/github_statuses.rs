@@ -83,6 +83,37 @@ fn one_check_run_that_github_does_not_take_becomes_a_status() {
     lab.took_everything();
 }
 
+#[test]
+fn a_check_run_ends_whatever_github_does_not_take_of_its_report() {
+    let lab = Github::start();
+    let refuse = |times: u64| {
+        lab.rules(
+            &json!([{ "method": "PATCH", "path": "/check-runs/", "times": times, "status": 422, "message": "no" }]),
+        );
+    };
+    refuse(1);
+    let text = template(&["bad"]).replace("echo working", "sleep 3");
+    let ran = lab.pull_request(runner(&text), 100).run(&["action"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let check = lab.check("forge / null.bad");
+    assert_eq!((check["status"].as_str(), check["conclusion"].as_str()), (Some("completed"), Some("failure")));
+    assert!(check["output"]["summary"].as_str().unwrap().contains("GitHub did not take the rest"), "{check:#}");
+    ran.says("could not be brought up to date");
+    assert_eq!((marked(&ran), lab.statuses()), (1, Vec::new()), "{}", ran.stdout);
+    // What was refused while the build went on is made good at its end.
+    refuse(1);
+    let text = template(&["good"])
+        .replace("echo working", "sleep 16")
+        .replace("  provisioner", "  post-processor \"shell-local\" {\n    inline = [\"sleep 3\"]\n  }\n  provisioner");
+    let ran = lab.pull_request(runner(&text), 101).env("INPUT_COMMAND", "build").run(&["action"]);
+    ran.succeeded().says_not("could not be brought up to date");
+    let check = lab.check("forge / null.good");
+    assert_eq!((check["status"].as_str(), check["conclusion"].as_str()), (Some("completed"), Some("success")));
+    assert!(check["output"]["summary"].as_str().unwrap().contains("install (shell-local)"), "{check:#}");
+    assert_eq!(lab.calls().iter().filter(|call| call.starts_with("PATCH") && call.contains("/check-runs/")).count(), 4);
+    lab.took_everything();
+}
+
 /// How many lines of templates the runner marks for builds that failed.
 fn marked(ran: &crate::support::Ran) -> usize {
     ran.stdout.lines().filter(|line| line.starts_with("::error file=t.pkr.hcl,line=")).count()

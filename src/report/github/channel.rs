@@ -118,6 +118,12 @@ impl Channels {
         self.no_status.insert(name.to_owned());
     }
 
+    /// It has ended without all that it had to say: no status of the same name stands beside it.
+    pub(super) fn shorten_check(&mut self, name: &str, error: &GithubError) {
+        self.refuse_check(name, error, false);
+        self.no_status.insert(name.to_owned());
+    }
+
     fn refuse(&mut self, way: Way, name: &str, error: &GithubError) {
         match self.refused.iter_mut().find(|refused| refused.way == way && refused.error == *error) {
             Some(refused) => refused.names.push(name.to_owned()),

@@ -10,6 +10,7 @@ use crate::report::record::{Build, Note, Record, Stamp, State};
 /// GitHub takes 65,535 characters; a byte is at least as much as a character of its count.
 const LARGEST: usize = 65_000;
 const REST: &str = "\n_The rest did not fit; the job summary has it._\n";
+const UNTAKEN: &str = "GitHub did not take the rest of this report; the job summary has it.";
 /// GitHub takes 255 characters.
 const TITLE: usize = 250;
 /// GitHub takes 64 KB.
@@ -57,6 +58,11 @@ pub(super) fn stale(record: &Record) -> CheckRun {
         summary: "A later attempt found nothing wrong; its builds have check runs of their own.".to_owned(),
         ..bare(record, about(record), CheckState::Success, record.started, 0.0)
     }
+}
+
+/// How it ended and nothing else, where GitHub does not take the whole.
+pub(super) fn shortest(check: &CheckRun) -> CheckRun {
+    CheckRun { summary: UNTAKEN.to_owned(), text: None, annotations: Vec::new(), ..check.clone() }
 }
 
 fn about(record: &Record) -> &str {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::budget::{Budget, QUIET};
 use super::channel::{Channels, Way, status, uncommented, wants};
-use super::check_run::{of_all, of_build, of_mistakes, stale, title};
+use super::check_run::{of_all, of_build, of_mistakes, shortest, stale, title};
 use super::outbox::{Outbox, Sent, SentCheck};
 use super::sticky::Shared;
-use super::{CommentMode, Destination, PullOf, sticky};
+use super::{CommentMode, Destination, PullOf, marked, sticky};
 use crate::client::github::{CheckRun, CheckState, GithubError, Repository};
 use crate::report::Marked;
 use crate::report::record::{Build, Note, Record, Stamp, State};
@@ -77,26 +77,7 @@ impl Courier {
 
     /// Whose lines check runs mark.
     pub(super) fn marked(&self, record: &Record) -> Marked {
-        let shows = |check: CheckRun| {
-            let sent = self.sent.checks.get(&check.name);
-            sent.is_some_and(|sent| sent.state == check.state && sent.annotations >= check.annotations.len())
-        };
-        let mut marked = Marked::default();
-        if record.is_joined() || record.builds.is_empty() {
-            marked.notes = shows(if record.is_joined() { of_all(record) } else { of_mistakes(record) });
-            return marked;
-        }
-        let mut of_first: &[Note] = &record.notes;
-        let labels = record.labels();
-        for (number, (build, label)) in record.builds.iter().zip(&labels).enumerate() {
-            let notes = std::mem::take(&mut of_first);
-            let marks = !notes.is_empty() || build.state == State::Failed;
-            if marks && shows(of_build(record, build, label, notes)) {
-                marked.builds.insert(number);
-                marked.notes |= !notes.is_empty();
-            }
-        }
-        marked
+        marked::by(&self.sent.checks, record)
     }
 
     /// The comment, if other runs may have written into it.
@@ -290,13 +271,30 @@ impl Courier {
         if sent.is_some() && check.state == CheckState::InProgress {
             self.budget.spend(&check.name);
         }
-        match told {
-            Ok((id, annotations)) => self.shown(check, id, annotations),
-            Err(error) => {
-                self.failed(&error);
-                self.channels.refuse_check(&check.name, &error, self.sent.checks.is_empty());
+        match (told, sent) {
+            (Ok((id, annotations)), _) => self.shown(check, id, annotations),
+            // Its end may be taken.
+            (Err(GithubError::Invalid(_)), Some(sent)) if check.state == CheckState::InProgress => {
+                self.shown(check, sent.id, sent.annotations);
+            }
+            (Err(error), sent) => self.refused(check, sent, &error).await,
+        }
+    }
+
+    /// No check run goes on for ever: where GitHub does not take what one is to say, it is told at least how it ended.
+    async fn refused(&mut self, check: CheckRun, sent: Option<SentCheck>, error: &GithubError) {
+        self.failed(error);
+        let wrong = matches!(error, GithubError::Invalid(_));
+        if let Some(sent) = sent.filter(|sent| wrong && sent.state == CheckState::InProgress) {
+            match self.repository.update_check(sent.id, &shortest(&check), 0).await {
+                Ok(_) => {
+                    self.channels.shorten_check(&check.name, error);
+                    return self.shown(check, sent.id, sent.annotations);
+                }
+                Err(error) => self.failed(&error),
             }
         }
+        self.channels.refuse_check(&check.name, error, self.sent.checks.is_empty());
     }
 
     fn shown(&mut self, check: CheckRun, id: u64, annotations: usize) {

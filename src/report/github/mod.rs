@@ -7,6 +7,7 @@ mod check_run;
 mod comment;
 mod courier;
 mod later;
+mod marked;
 mod outbox;
 mod sticky;
 
