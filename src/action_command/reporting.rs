@@ -170,8 +170,8 @@ pub(super) fn address(trigger: &Trigger) -> Address {
 
 fn destination(inputs: &Inputs, trigger: &Trigger, base: &Path) -> Destination {
     Destination {
-            address: address(trigger),
-            sha: trigger.commit().map(str::to_owned),
+        address: address(trigger),
+        sha: trigger.commit().map(str::to_owned),
         checked_out: None,
         pull: match (&trigger.pull, &trigger.head) {
             (Pull::Number(number), _) | (Pull::None, Head::OfPull(number)) => PullOf::Number(*number),
