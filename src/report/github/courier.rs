@@ -42,6 +42,8 @@ pub(super) struct Courier {
     pull: Option<Option<u64>>,
     channels: Channels,
     comment_refused: bool,
+    /// Not even how a check run ended was taken.
+    ends_refused: bool,
     /// Something was refused that may be taken later.
     unfinished: bool,
     /// GitHub wants to be asked nothing for longer than a run waits.
@@ -60,6 +62,7 @@ impl Courier {
             repository,
             sha: destination.sha.clone(),
             comment_refused: destination.comment == CommentMode::Off,
+            ends_refused: false,
             channels: Channels::new(destination.checks),
             budget: Budget::of(destination.jobs),
             destination,
@@ -284,14 +287,17 @@ impl Courier {
     /// No check run goes on for ever: where GitHub does not take what one is to say, it is told at least how it ended.
     async fn refused(&mut self, check: CheckRun, sent: Option<SentCheck>, error: &GithubError) {
         self.failed(error);
-        let wrong = matches!(error, GithubError::Invalid(_));
+        let wrong = matches!(error, GithubError::Invalid(_)) && !self.ends_refused;
         if let Some(sent) = sent.filter(|sent| wrong && sent.state == CheckState::InProgress) {
             match self.repository.update_check(sent.id, &shortest(&check), 0).await {
                 Ok(_) => {
                     self.channels.shorten_check(&check.name, error);
                     return self.shown(check, sent.id, sent.annotations);
                 }
-                Err(error) => self.failed(&error),
+                Err(error) => {
+                    self.ends_refused = true;
+                    self.failed(&error);
+                }
             }
         }
         self.channels.refuse_check(&check.name, error, self.sent.checks.is_empty());
