@@ -1,7 +1,7 @@
 //! The builds of the action as one run, told on GitHub as they go, beside the record that previews are compared with.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -11,6 +11,7 @@ use super::outputs::{self, Done};
 use super::patience::Patience;
 use super::preview::Late;
 use super::reporting::Reporting;
+use super::requests::SHORT;
 use super::{Step, tasks};
 use crate::app::{self, Around};
 use crate::engine::Skip;
@@ -18,9 +19,6 @@ use crate::exit_code::ExitCode;
 use crate::front::Front;
 use crate::report::Record;
 use crate::sweep_command;
-
-/// A run that takes less makes no more requests to GitHub than `requests` says.
-const SHORT: Duration = Duration::from_secs(15);
 
 /// Runs the plan of `front`. `looking` is the search for what the builds are compared with, where there is one.
 pub(super) async fn run(

@@ -1,11 +1,14 @@
 //! What the search for a baseline may ask of GitHub: a run makes three calls for each of its builds and six more, and two
-//! for each build are those of its reports. After a push to a pull request it is nine more: the preview before may have
-//! made what would be built anew, and that is worth a few calls.
+//! for each build are those of its reports. Where builds take longer it may be more: after a push to a pull request the
+//! preview before may have made what would be built anew, and that is worth a few calls.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+/// What takes less makes no more than three calls for each build and six.
+pub(super) const SHORT: Duration = Duration::from_secs(15);
 /// The runs of the own workflow, those of the branch, what the newest has kept, and its record.
 const LEAST: usize = 4;
 /// A workflow's token has a thousand an hour for a whole repository.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::baseline::{Miss, joined, of_this_form};
 use super::join::{JOINED, PREFIX};
 use super::kept;
-use super::requests::Requests;
+use super::requests::{Requests, SHORT};
 use crate::client::github::{Address, GithubError, Identity, PastArtifact, PastRun, Repository, RunsOf};
 use crate::report::Record;
-use crate::report::record::Found;
+use crate::report::record::{Found, State};
 use crate::secret::Redactor;
 
 /// Requests that it takes to read a record where nothing is known: runs, artifacts, the record itself.
@@ -73,7 +73,10 @@ impl Search {
         let github = connected.map_err(|error| self.failed(error))?;
         let base = self.base(&github, &mut requests).await;
         let before = match (&self.before, &base) {
-            (Some(before), Ok(_) | Err(Miss::Usual(_))) => self.before(&github, before, &mut requests).await,
+            (Some(before), Ok(base)) if base.iter().any(takes_long) => {
+                self.before(&github, before, &mut requests).await
+            }
+            (Some(before), Err(Miss::Usual(_))) => self.before(&github, before, &mut requests).await,
             _ => None,
         };
         match base {
@@ -231,4 +234,9 @@ impl Search {
     fn failed(&self, error: GithubError) -> Miss {
         Miss::Fault(kept::unread(&self.name, error))
     }
+}
+
+/// Whether not building again is worth requests to GitHub. How long an image took that was there already is not known.
+fn takes_long(record: &Record) -> bool {
+    record.builds.iter().any(|build| build.state == State::Unchanged || build.seconds >= SHORT.as_secs_f64())
 }

@@ -75,7 +75,8 @@ fn what_the_preview_before_made_is_not_made_again() {
     let lab = Github::start();
     let repository = repository("again");
     let text = image(&repository, "echo after > /x");
-    pushed(&lab, runner(&image(&repository, "echo before > /x")));
+    // A shorter build is not worth the requests.
+    pushed(&lab, runner(&image(&repository, "sleep 15; echo before > /x")));
     let (first, id) = previewed(&lab, runner(&text), lab.at("head"), None);
     first.run(&["action"]).succeeded();
     ends(&lab, id);
@@ -105,6 +106,27 @@ fn what_the_preview_before_made_is_not_made_again() {
     workspace.run(&["action"]).succeeded().says("Starting docker container");
     assert_eq!(tags(&repository), ["1", "latest", &format!("pr-7-{}", &third[..7])]);
     for tag in ["1", "latest", &format!("pr-7-{}", &third[..7])] {
+        docker(&["rmi", "-f", &format!("{repository}:{tag}")]);
+    }
+    lab.took_everything();
+}
+
+/// A run of short builds makes three calls for each of them and six more, also after a push to the pull request.
+#[test]
+fn what_is_built_in_no_time_is_not_looked_for_in_the_preview_before() {
+    let lab = Github::start();
+    let repository = repository("quick");
+    let text = image(&repository, "echo after > /x");
+    pushed(&lab, runner(&image(&repository, "echo before > /x")));
+    let (first, id) = previewed(&lab, runner(&text), lab.at("head"), None);
+    first.run(&["action"]).succeeded();
+    ends(&lab, id);
+    lab.ask("forget-calls", &Value::Null);
+    let (second, _) = previewed(&lab, runner(&text), NEWER, Some(lab.at("head")));
+    second.run(&["action"]).succeeded().says("Starting docker container");
+    let calls: Vec<String> = lab.calls().into_iter().filter(|call| call.contains(" /repos/")).collect();
+    assert!(calls.len() <= 3 + 6, "{calls:#?}");
+    for tag in ["1", "latest", &format!("pr-7-{}", &lab.at("head")[..7]), &format!("pr-7-{}", &NEWER[..7])] {
         docker(&["rmi", "-f", &format!("{repository}:{tag}")]);
     }
     lab.took_everything();
