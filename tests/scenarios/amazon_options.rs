@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::amazon_retries::PROFILE;
 use crate::support::Workspace;
 use crate::support::http::{Server, reply};
 use crate::support::lab::Lab;
@@ -150,17 +151,7 @@ fn a_network_is_found_by_its_filters() {
 #[test]
 fn a_temporary_profile_is_made_of_its_policy_and_goes() {
     let lab = Lab::start();
-    let options = r#"
-      temporary_iam_instance_profile_policy_document {
-        Version = "2012-10-17"
-        Statement {
-          Effect   = "Allow"
-          Action   = ["s3:GetObject"]
-          Resource = ["*"]
-        }
-      }
-    "#;
-    workspace(&lab, options).build(&[]);
+    workspace(&lab, PROFILE).build(&[]);
     let policy = lab.parameters("PutRolePolicy")[0]["PolicyDocument"].as_str().unwrap().to_owned();
     let policy: Value = serde_json::from_str(&policy).unwrap();
     let statement = json!([{ "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"] }]);

@@ -6,7 +6,8 @@ use crate::support::lab::Lab;
 
 const NAME: &str = "ami_name = \"retry-test\"\n";
 
-const PROFILE: &str = r#"
+/// What a temporary profile allows.
+pub(crate) const PROFILE: &str = r#"
   temporary_iam_instance_profile_policy_document {
     Version = "2012-10-17"
     Statement {

@@ -1,6 +1,6 @@
 //! Whose a comment is, which run's text stays when runs write at the same time, and what looking again costs.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
@@ -20,15 +20,20 @@ fn answers(lab: &Github, method: &str, end: &str) -> Vec<u64> {
     calls.as_array().unwrap().iter().filter(such).map(|call| call["status"].as_u64().unwrap_or(0)).collect()
 }
 
+/// There is a comment; an older run has looked, and its change is on its way while a newer run may look, write and end.
+fn held_back(lab: &Github) -> (Workspace, Child, Workspace) {
+    pull_request(lab, 99).run(&["action"]).succeeded();
+    lab.rules(&json!([{ "method": "PATCH", "path": "/comments/", "times": 1, "hold": true }]));
+    let (older, newer) = (pull_request(lab, 100), pull_request(lab, 101));
+    let child = older.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
+    wait("the older run's change", || lab.ask("held", &Value::Null) != json!([]));
+    (older, child, newer)
+}
+
 #[test]
 fn an_older_runs_change_that_lands_late_is_written_over_by_the_post_step() {
     let lab = Github::start();
-    pull_request(&lab, 99).run(&["action"]).succeeded();
-    // The older run has looked, and its change is on its way while the newer run looks, writes and ends.
-    lab.rules(&json!([{ "method": "PATCH", "path": "/comments/", "times": 1, "hold": true }]));
-    let (older, newer) = (pull_request(&lab, 100), pull_request(&lab, 101));
-    let mut child = older.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
-    wait("the older run's change", || lab.ask("held", &Value::Null) != json!([]));
+    let (older, mut child, newer) = held_back(&lab);
     newer.run(&["action"]).succeeded().says_not("::warning");
     assert!(lab.comment().contains("run 101"), "{}", lab.comment());
     lab.ask("release", &Value::Null);
@@ -47,11 +52,7 @@ fn an_older_runs_change_that_lands_late_is_written_over_by_the_post_step() {
 fn an_older_run_that_lands_on_a_newer_ones_text_puts_it_back() {
     for history in [true, false] {
         let lab = Github::start();
-        pull_request(&lab, 99).run(&["action"]).succeeded();
-        lab.rules(&json!([{ "method": "PATCH", "path": "/comments/", "times": 1, "hold": true }]));
-        let (older, newer) = (pull_request(&lab, 100), pull_request(&lab, 101));
-        let mut child = older.command(&["action"]).stdout(Stdio::null()).spawn().unwrap();
-        wait("the older run's change", || lab.ask("held", &Value::Null) != json!([]));
+        let (older, mut child, newer) = held_back(&lab);
         newer.run(&["action"]).succeeded();
         newer.run(&["sweep"]).succeeded();
         assert!(lab.comment().contains("run 101"), "{}", lab.comment());

@@ -3,20 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::action::runner;
+use crate::publish_github::TEMPLATE;
 use crate::publish_records::{inputs, recorded};
 use crate::support::github::Github;
 use crate::support::pushed::{Pushed, digest, record, repository, tags};
 use crate::support::sigstore::Sigstore;
 use crate::support::{Ran, Workspace, setting};
-
-const TEMPLATE: &str = r#"
-source "docker" "app" {
-  image  = "BUSYBOX"
-  pull   = false
-  commit = true
-}
-build { sources = ["docker.app"] }
-"#;
 
 const CONFIG: &str = "
 images:
