@@ -3,9 +3,12 @@
 Every instance that runs is a container with a real sshd, at the address that moto gave it, with the public key of the
 instance's own key pair. CreateImage commits the container as forge-lab/ami:ID, so that a test can look inside.
 
-Usage: aws.py IMAGE          IMAGE: a container image whose entry point is sshd
-Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does.
-The tests' own door is /_lab/..., see `control`. Disks of the machine itself are in disk.py, Session Manager in sessions.py.
+Usage: aws.py IMAGE [each]          IMAGE: a container image whose entry point is sshd
+Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does. With `each` the line
+names a socket, and each connection to it is given an AWS of its own, which takes the connection for its standard input and
+output: moto is more than a second of work to read, and is read once for all of them.
+The tests' own door is /_lab/..., see `control`. Containers are in boxes.py, disks of the machine itself in disk.py, Session
+Manager in sessions.py.
 """
 
 import base64
@@ -15,12 +18,11 @@ import io
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -33,8 +35,8 @@ IMAGES = [
     # The one whose instances have no disk of their own.
     ("ami-0aaaaaaaaaaaa0003", "ubuntu/stores/hvm-instance-jammy-20260801", "2026-08-01"),
 ]
-folder = tempfile.mkdtemp(prefix="forge-lab-")
-with open(f"{folder}/amis.json", "w") as file:
+# moto reads them while it is imported.
+with tempfile.NamedTemporaryFile("w", prefix="forge-lab-", suffix=".json", delete=False) as file:
     json.dump(
         [
             {
@@ -48,34 +50,31 @@ with open(f"{folder}/amis.json", "w") as file:
         ],
         file,
     )
-os.environ["MOTO_AMIS_PATH"] = f"{folder}/amis.json"
+os.environ["MOTO_AMIS_PATH"] = file.name
 for check in ("AMI", "KEYPAIR"):
     os.environ[f"MOTO_ENABLE_{check}_VALIDATION"] = "true"
 os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
 
 from moto.backends import get_backend  # noqa: E402
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS  # noqa: E402
+from moto.moto_api._internal import mock_random  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
-from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler, generate_adhoc_ssl_context, make_server  # noqa: E402
 from werkzeug.test import Client  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
 
+from boxes import Boxes  # noqa: E402
 from disk import Disks  # noqa: E402
 from sessions import Sessions  # noqa: E402
 
+os.unlink(file.name)
 ACCOUNT = "123456789012"
-NETWORK = "forge-lab"
-image_with_sshd = sys.argv[1]
 lock = threading.RLock()
 released = threading.Condition(lock)
 
 
 def ec2(region):
     return get_backend("ec2")[ACCOUNT][region]
-
-
-def run(*command, **more):
-    return subprocess.run(command, check=True, capture_output=True, **more).stdout.decode().strip()
 
 
 # One part of the network for each lab that runs: its number is a lock that ends with the process.
@@ -90,93 +89,6 @@ def own_part():
         except OSError:
             handle.close()
     sys.exit("no part of the lab's network is free")
-
-
-part, part_lock = own_part()
-
-
-class Boxes:
-    """The containers behind the instances."""
-
-    def __init__(self):
-        self.busy = {}
-        self.names = set()
-        self.made = []
-
-    def name(self, instance):
-        return f"forge-lab-{part}-{instance}"
-
-    def _work(self, instance, job):
-        # The jobs of one instance follow each other; nobody waits for them but the next.
-        before = self.busy.get(instance)
-
-        def work():
-            if before:
-                before.join()
-            try:
-                job()
-            except subprocess.CalledProcessError as error:
-                print(f"lab: {instance}: {error.stderr.decode()}", file=sys.stderr)
-
-        thread = threading.Thread(target=work, daemon=True)
-        self.busy[instance] = thread
-        thread.start()
-
-    def start(self, instance):
-        name, address = self.name(instance.id), instance.private_ip
-        key = ec2(instance.region).key_pairs.get(instance.key_name) if instance.key_name else None
-        made = f"forge-lab/ami:{instance.image_id}"
-        public = key.public_key.strip() if key else ""
-
-        def job():
-            image = made if subprocess.run(["docker", "image", "inspect", made], capture_output=True).returncode == 0 else image_with_sshd
-            run("docker", "create", "--name", name, "--network", NETWORK, "--ip", address, "--label", f"forge-lab={part}", image)
-            if public:
-                run("docker", "cp", "-a", "-", f"{name}:/home/ubuntu", input=home(f"{public} {instance.key_name}\n"))
-            run("docker", "start", name)
-
-        self.names.add(name)
-        self._work(instance.id, job)
-
-    def stop(self, id):
-        self._work(id, lambda: run("docker", "stop", "-t", "1", self.name(id)))
-
-    def remove(self, id):
-        self._work(id, lambda: run("docker", "rm", "-f", "-v", self.name(id)))
-        self.names.discard(self.name(id))
-
-    def commit(self, id, ami):
-        if id in self.busy:
-            self.busy[id].join()
-        self.made.append(ami)
-        run("docker", "commit", self.name(id), f"forge-lab/ami:{ami}")
-
-    def end(self):
-        for thread in list(self.busy.values()):
-            thread.join()
-        found = run("docker", "ps", "-aq", "--filter", f"label=forge-lab={part}").split()
-        if found:
-            subprocess.run(["docker", "rm", "-f", "-v", *found], capture_output=True)
-        self.busy.clear()
-
-
-def home(line):
-    """A tar with the user's .ssh."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        entry = tarfile.TarInfo(".ssh")
-        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, 1000, 1000
-        tar.addfile(entry)
-        entry = tarfile.TarInfo(".ssh/authorized_keys")
-        entry.mode, entry.uid, entry.gid, entry.size = 0o600, 1000, 1000, len(line)
-        tar.addfile(entry, io.BytesIO(line.encode()))
-    return out.getvalue()
-
-
-boxes = Boxes()
-disks = Disks(folder, os.environ.get("FORGE_TEST_BUSYBOX", ""))
-# Addresses of containers are those of the instances.
-sessions = Sessions(lambda id: ec2("eu-west-1").get_instance(id).private_ip)
 
 
 class State:
@@ -345,10 +257,7 @@ def manage(call, data):
         found = [{"SessionId": id, "Target": s["target"], "Reason": s["reason"]} for id, s in sessions.active.items()]
         return Response(json.dumps({"Sessions": found}), content_type="application/x-amz-json-1.1")
     if action == "SendSSHPublicKey":
-        line = f"{data['SSHPublicKey']}\n"
-        name = boxes.name(data["InstanceId"])
-        boxes.busy[data["InstanceId"]].join()
-        run("docker", "cp", "-a", "-", f"{name}:/home/{data['InstanceOSUser']}", input=home(line))
+        boxes.let_in(data["InstanceId"], data["InstanceOSUser"], f"{data['SSHPublicKey']}\n")
         return Response(json.dumps({"RequestId": "1", "Success": True}), content_type="application/x-amz-json-1.1")
     return None
 
@@ -505,7 +414,9 @@ def before(call, form):
             for id in dict.fromkeys(re.findall(r"<(?:instanceId|item)>(i-[0-9a-f]+)</", body)):
                 instance = ec2(region).get_instance(id)
                 instance.region = region
-                boxes.start(instance)
+                key = ec2(region).key_pairs.get(instance.key_name) if instance.key_name else None
+                line = f"{key.public_key.strip()} {instance.key_name}\n" if key else ""
+                boxes.start(id, instance.private_ip, instance.image_id, line)
 
         then.append(ran)
     if action == "DeleteSecurityGroup":
@@ -958,13 +869,11 @@ def control(request):
         return Response(json.dumps(name))
     if door == "host":
         # An instance that nobody started: the tests' own machine.
-        form = {
-            "Action": "RunInstances", "Version": "2016-11-15", "ImageId": "ami-0aaaaaaaaaaaa0002", "MinCount": "1", "MaxCount": "1",
-            "InstanceType": "t3.micro", "SubnetId": place["subnet"],
-        }
-        scope = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=0"
-        made = Client(moto).post("/", data=form, headers={"Authorization": scope, "Host": "ec2.eu-west-1.amazonaws.com"})
-        state.host = re.search(r"<instanceId>(.*?)</instanceId>", made.get_data(as_text=True))[1]
+        made = ask_moto(
+            "ec2", Action="RunInstances", Version="2016-11-15", ImageId="ami-0aaaaaaaaaaaa0002", MinCount="1", MaxCount="1",
+            InstanceType="t3.micro", SubnetId=place["subnet"],
+        )
+        state.host = re.search(r"<instanceId>(.*?)</instanceId>", made)[1]
         return Response(json.dumps(state.host))
     if door == "look":
         snapshot = next((s for region in REGIONS for a in ec2(region).amis.values() if a.id == data["image"] for s in snapshots(a)), "")
@@ -1091,19 +1000,67 @@ class Handler(WSGIRequestHandler):
 
 
 moto = DomainDispatcherApplication(create_backend_app)
-server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-# The same with a certificate that nobody signed.
-unsigned = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler, ssl_context="adhoc")
-threading.Thread(target=unsigned.serve_forever, daemon=True).start()
-place = furnish()
-print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "unsigned": f"https://127.0.0.1:{unsigned.port}", "part": part, "token": REQUEST_TOKEN} | place), flush=True)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-try:
-    sys.stdin.read()
-finally:
-    boxes.end()
-    disks.end()
-    for ami in boxes.made:
-        subprocess.run(["docker", "rmi", "-f", f"forge-lab/ami:{ami}"], capture_output=True)
-    shutil.rmtree(folder, ignore_errors=True)
+unknown_certificate = generate_adhoc_ssl_context()
+
+
+def ask_moto(service, region="eu-west-1", **form):
+    scope = f"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    made = Client(moto).post("/", data=form, headers={"Authorization": scope, "Host": f"{service}.{region}.amazonaws.com"})
+    return made.get_data(as_text=True)
+
+
+def serve(image):
+    """One AWS, until standard input ends."""
+    global part, boxes, disks, sessions, place
+    # A fork has moto's state of random numbers, which ids are made of.
+    mock_random.seed()
+    folder = tempfile.mkdtemp(prefix="forge-lab-")
+    part, part_lock = own_part()
+    boxes = Boxes(part, image)
+    disks = Disks(folder, os.environ.get("FORGE_TEST_BUSYBOX", ""))
+    # Addresses of containers are those of the instances.
+    sessions = Sessions(lambda id: ec2("eu-west-1").get_instance(id).private_ip)
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler)
+    # The same with a certificate that nobody signed.
+    unsigned = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Handler, ssl_context=unknown_certificate)
+    for one in (server, unsigned):
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+    place = furnish()
+    addresses = {"endpoint": f"http://127.0.0.1:{server.port}", "unsigned": f"https://127.0.0.1:{unsigned.port}"}
+    print(json.dumps(addresses | {"part": part, "token": REQUEST_TOKEN} | place), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        sys.stdin.read()
+    finally:
+        boxes.end()
+        disks.end()
+        boxes.forget()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve_each(image):
+    """A fork for each connection to a socket, until standard input ends; the forks end with their connections."""
+    # What the first request of each kind makes moto read.
+    for service, action in (("ec2", "DescribeVpcs"), ("sts", "GetCallerIdentity"), ("iam", "ListRoles")):
+        ask_moto(service, Action=action)
+    with tempfile.TemporaryDirectory(prefix="forge-lab-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/socket")
+        listener.listen(64)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        print(json.dumps({"socket": f"{folder}/socket"}), flush=True)
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                listener.close()
+                for descriptor in (0, 1):
+                    os.dup2(connection.fileno(), descriptor)
+                connection.close()
+                try:
+                    serve(image)
+                finally:
+                    os._exit(0)
+            connection.close()
+
+
+serve_each(sys.argv[1]) if "each" in sys.argv[2:] else serve(sys.argv[1])

@@ -1,20 +1,24 @@
 //! AWS for one test: `tests/lab/aws.py`, where every instance is a container with a real SSH server.
 
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::served::Served;
+use super::served::{Nursery, Served};
 use super::{Workspace, setting};
 
 /// An AWS of its own. Ends, with its containers, when it is dropped.
 pub(crate) struct Lab(Served);
 
+static NURSERY: LazyLock<Nursery> = LazyLock::new(|| {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/aws.py");
+    Nursery::start(Command::new(setting("FORGE_TEST_PYTHON")).args([script, &setting("FORGE_TEST_SSHD"), "each"]))
+});
+
 impl Lab {
     pub(crate) fn start() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/aws.py");
-        let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
-        Self(Served::start(command.args([script, &setting("FORGE_TEST_SSHD")])))
+        Self(NURSERY.serve())
     }
 
     pub(crate) fn at(&self, name: &str) -> &str {
