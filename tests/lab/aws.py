@@ -106,6 +106,8 @@ class State:
         self.lifetime = None
         # The instance that the tests run on, with no container behind it.
         self.host = None
+        # Whether instances and images are there as soon as they are asked for.
+        self.ready = False
         # Imports by task.
         self.imports = {}
         # Images that cannot be deregistered, and whether that lasts for a while.
@@ -298,7 +300,7 @@ def before(call, form):
             ami.instance = None
             for snapshot in snapshots(ami):
                 backend.snapshots[snapshot].add_tags(snapshot_tags)
-            boxes.commit(form["InstanceId"], ami.id)
+            boxes.commit(form["InstanceId"], ami.id, wait=not state.ready)
 
         then.append(made)
     if action == "RegisterImage":
@@ -409,6 +411,8 @@ def before(call, form):
         then += [lambda body, id=id: boxes.remove(id) for id in listed(form, "InstanceId")]
     if action == "StopInstances":
         then += [lambda body, id=id: boxes.stop(id) for id in listed(form, "InstanceId")]
+    if action == "RunInstances" and boxes.spare:
+        form.setdefault("PrivateIpAddress", boxes.spare[0])
     if action in ("RunInstances", "CreateFleet"):
         def ran(body):
             for id in dict.fromkeys(re.findall(r"<(?:instanceId|item)>(i-[0-9a-f]+)</", body)):
@@ -863,6 +867,10 @@ def control(request):
         return Response("{}")
     if door == "slow":
         state.slow = data
+        return Response("{}")
+    if door == "ready":
+        boxes.prepare(data)
+        state.ready = True
         return Response("{}")
     if door == "box":
         name = boxes.name(data)

@@ -21,9 +21,28 @@ class Boxes:
         self.busy = {}
         # Images of the account that a container was committed for.
         self.made = []
+        # Addresses of containers that run already, for instances to come.
+        self.spare = []
 
     def name(self, instance):
         return f"forge-lab-{self.part}-{instance}"
+
+    def prepare(self, count):
+        """Starts containers for instances that are there as soon as they are asked for. An image of such an instance is
+        not waited for either."""
+        for number in range(count):
+            address = f"172.30.{self.part}.{100 + number}"
+            self._make(self.name(address), address, self.image)
+            engine.ask("POST", f"/containers/{self.name(address)}/start")
+            self.spare.append(address)
+
+    def _make(self, name, address, image):
+        where = {"IPAMConfig": {"IPv4Address": address}}
+        body = {
+            "Image": image, "Labels": {"forge-lab": str(self.part)}, "HostConfig": {"NetworkMode": NETWORK},
+            "NetworkingConfig": {"EndpointsConfig": {NETWORK: where}},
+        }
+        engine.ask("POST", "/containers/create", body, name=name)
 
     def _work(self, instance, job):
         # The jobs of one instance follow each other; nobody waits for them but the next.
@@ -45,19 +64,22 @@ class Boxes:
         """Begins to start the instance; `key` is a line of authorized_keys, or nothing."""
         name = self.name(id)
         made = f"forge-lab/ami:{ami}" if ami in self.made else self.image
-        where = {"IPAMConfig": {"IPv4Address": address}}
-        body = {
-            "Image": made, "Labels": {"forge-lab": str(self.part)}, "HostConfig": {"NetworkMode": NETWORK},
-            "NetworkingConfig": {"EndpointsConfig": {NETWORK: where}},
-        }
+        ready = address in self.spare
 
         def job():
-            engine.ask("POST", "/containers/create", body, name=name)
+            if ready:
+                self.spare.remove(address)
+                engine.ask("POST", f"/containers/{self.name(address)}/rename", name=name)
+            else:
+                self._make(name, address, made)
             if key:
                 self._let_in(name, "ubuntu", key)
-            engine.ask("POST", f"/containers/{name}/start")
+            if not ready:
+                engine.ask("POST", f"/containers/{name}/start")
 
         self._work(id, job)
+        if ready:
+            self.busy[id].join()
 
     def let_in(self, id, user, key):
         """Lets a key into an instance that runs or is about to."""
@@ -76,12 +98,12 @@ class Boxes:
     def _remove(self, name):
         engine.ask("DELETE", f"/containers/{name}", force="true", v="true")
 
-    def commit(self, id, ami):
+    def commit(self, id, ami, wait=True):
         """Keeps what the instance has as forge-lab/ami:AMI."""
-        if id in self.busy:
-            self.busy[id].join()
         self.made.append(ami)
-        engine.ask("POST", "/commit", container=self.name(id), repo="forge-lab/ami", tag=ami)
+        self._work(id, lambda: engine.ask("POST", "/commit", container=self.name(id), repo="forge-lab/ami", tag=ami))
+        if wait:
+            self.busy[id].join()
 
     def end(self):
         for thread in list(self.busy.values()):
