@@ -5,8 +5,7 @@ instance's own key pair. CreateImage commits the container as forge-lab/ami:ID, 
 
 Usage: aws.py IMAGE [each]          IMAGE: a container image whose entry point is sshd
 Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does. With `each` the line
-names a socket, and each connection to it is given an AWS of its own, which takes the connection for its standard input and
-output: moto is more than a second of work to read, and is read once for all of them.
+names a socket, and each connection to it is an AWS of its own: moto is more than a second of work to read.
 The tests' own door is /_lab/..., see `control`. Containers are in boxes.py, disks of the machine itself in disk.py, Session
 Manager in sessions.py.
 """
@@ -18,7 +17,6 @@ import io
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -65,6 +63,7 @@ from werkzeug.wrappers import Request, Response  # noqa: E402
 
 from boxes import Boxes  # noqa: E402
 from disk import Disks  # noqa: E402
+from nursery import serve_each  # noqa: E402
 from sessions import Sessions  # noqa: E402
 
 os.unlink(file.name)
@@ -1002,6 +1001,8 @@ def furnish(region="eu-west-1"):
 
 class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body of an answer are two packets: the second one would wait 40 ms for the first to be acknowledged.
+    disable_nagle_algorithm = True
 
     def log_request(self, *_):
         pass
@@ -1046,29 +1047,10 @@ def serve(image):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve_each(image):
-    """A fork for each connection to a socket, until standard input ends; the forks end with their connections."""
+if "each" in sys.argv[2:]:
     # What the first request of each kind makes moto read.
     for service, action in (("ec2", "DescribeVpcs"), ("sts", "GetCallerIdentity"), ("iam", "ListRoles")):
         ask_moto(service, Action=action)
-    with tempfile.TemporaryDirectory(prefix="forge-lab-") as folder, socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{folder}/socket")
-        listener.listen(64)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        print(json.dumps({"socket": f"{folder}/socket"}), flush=True)
-        while listener in select.select([listener, sys.stdin], [], [])[0]:
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                listener.close()
-                for descriptor in (0, 1):
-                    os.dup2(connection.fileno(), descriptor)
-                connection.close()
-                try:
-                    serve(image)
-                finally:
-                    os._exit(0)
-            connection.close()
-
-
-serve_each(sys.argv[1]) if "each" in sys.argv[2:] else serve(sys.argv[1])
+    serve_each(lambda: serve(sys.argv[1]))
+else:
+    serve(sys.argv[1])

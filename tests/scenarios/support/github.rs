@@ -1,21 +1,25 @@
 //! GitHub for one test: `tests/lab/github.py`, which refuses what GitHub's own description refuses.
 
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::served::Served;
+use super::served::{Nursery, Served};
 use super::{Workspace, events, setting};
 
 /// A GitHub of its own.
 pub(crate) struct Github(Served);
 
+static NURSERY: LazyLock<Nursery> = LazyLock::new(|| {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/github.py");
+    let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
+    Nursery::start(command.arg(script).env("FORGE_TEST_GITHUB_API", setting("FORGE_TEST_GITHUB_API")))
+});
+
 impl Github {
     pub(crate) fn start() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/github.py");
-        let mut command = Command::new(setting("FORGE_TEST_PYTHON"));
-        command.arg(script).env("FORGE_TEST_GITHUB_API", setting("FORGE_TEST_GITHUB_API"));
-        Self(Served::start(&mut command))
+        Self(NURSERY.serve())
     }
 
     pub(crate) fn at(&self, name: &str) -> &str {

@@ -13,7 +13,7 @@ pub(crate) struct Lab(Served);
 
 static NURSERY: LazyLock<Nursery> = LazyLock::new(|| {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/aws.py");
-    Nursery::start(Command::new(setting("FORGE_TEST_PYTHON")).args([script, &setting("FORGE_TEST_SSHD"), "each"]))
+    Nursery::start(Command::new(setting("FORGE_TEST_PYTHON")).args([script, &setting("FORGE_TEST_SSHD")]))
 });
 
 impl Lab {

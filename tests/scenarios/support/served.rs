@@ -1,7 +1,7 @@
 //! A server of `tests/lab` for one test: tells where it is in a line of JSON, has doors of its own below `/_lab`, and ends
 //! when it is dropped.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -9,41 +9,19 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde_json::Value;
 
 pub(crate) struct Served {
-    life: Life,
+    /// The server ends when this does; a test that ends early leaves none behind either.
+    life: UnixStream,
     place: Value,
-}
-
-/// A server ends when its standard input does; a test that ends early leaves none behind either.
-enum Life {
-    Process {
-        process: Child,
-        _stdin: ChildStdin,
-    },
-    /// What another process serves by, see [`Nursery`].
-    Connection(UnixStream),
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        match &mut self.life {
-            Life::Process { process, .. } => {
-                let _ = Command::new("kill").arg(process.id().to_string()).status();
-                let _ = process.wait();
-            }
-            Life::Connection(connection) => {
-                let _ = connection.shutdown(Shutdown::Write);
-                let _ = connection.read_to_end(&mut Vec::new());
-            }
-        }
+        let _ = self.life.shutdown(Shutdown::Write);
+        let _ = self.life.read_to_end(&mut Vec::new());
     }
 }
 
 impl Served {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let (process, stdin, place) = started(command);
-        Self { life: Life::Process { process, _stdin: stdin }, place }
-    }
-
     pub(crate) fn at(&self, name: &str) -> &str {
         self.place[name].as_str().unwrap()
     }
@@ -73,35 +51,30 @@ impl Served {
     }
 }
 
-/// A process that gives each connection to its socket a server of its own, and ends with this one.
+/// A process that serves each test by a fork, see `tests/lab/nursery.py`; it ends with this one.
 pub(crate) struct Nursery {
-    place: Value,
+    socket: String,
     _process: Child,
     _stdin: ChildStdin,
 }
 
 impl Nursery {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let (process, stdin, place) = started(command);
-        Self { place, _process: process, _stdin: stdin }
+        let mut process = command.arg("each").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let place = said(process.stdout.take().unwrap());
+        let socket = place["socket"].as_str().unwrap().to_owned();
+        Self { socket, _stdin: process.stdin.take().unwrap(), _process: process }
     }
 
     pub(crate) fn serve(&self) -> Served {
-        let connection = UnixStream::connect(self.place["socket"].as_str().unwrap()).unwrap();
-        let place = said(&connection);
-        Served { life: Life::Connection(connection), place }
+        let life = UnixStream::connect(&self.socket).unwrap();
+        let place = said(&life);
+        Served { life, place }
     }
 }
 
-fn started(command: &mut Command) -> (Child, ChildStdin, Value) {
-    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let place = said(process.stdout.take().unwrap());
-    let stdin = process.stdin.take().unwrap();
-    (process, stdin, place)
-}
-
 /// The line that says where a server is.
-fn said(output: impl std::io::Read) -> Value {
+fn said(output: impl Read) -> Value {
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).unwrap();
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("the lab said {line:?}: {error}"))
