@@ -119,6 +119,22 @@ fn a_session_longer_than_the_role_allows_becomes_an_hour() {
     assert_eq!(lab.parameters(EXCHANGE).len(), 7);
 }
 
+/// STS is away, or the policy has just been changed: the keys before are good for a while yet.
+#[test]
+fn a_renewal_that_fails_does_not_end_the_build() {
+    let lab = Lab::start();
+    lab.ask("lifetime", &json!(24));
+    lab.ask("slow", &json!({ "instance": 8, "image": 18 }));
+    let denied = json!({ "code": "AccessDenied", "message": "Not authorized", "status": 403 });
+    lab.rules(&json!([{ "call": EXCHANGE, "nth": 2, "error": denied }]));
+    let options = "communicator = \"none\"\nami_name = \"renewed\"";
+    let workspace = lab.workflow(Workspace::new(&lab.workspace(options, "").read("t.pkr.hcl")));
+    workspace.run(&with_role(&[])).succeeded();
+    let exchanges = lab.parameters(EXCHANGE).len();
+    assert!(exchanges >= 3, "{exchanges} exchanges");
+    assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
+}
+
 /// The audit log tells the jobs of a matrix apart, whose `GITHUB_JOB` is the same.
 #[test]
 fn sessions_are_called_after_run_attempt_job_and_cell() {

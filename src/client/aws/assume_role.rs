@@ -1,23 +1,24 @@
-//! Credentials of a role that other credentials may take: the template's `assume_role` block.
+//! Credentials of a role that other credentials may take: the template's `assume_role` block, or a role of a profile.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
-use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 
 use super::access::AssumeRole;
 use super::error::AwsError;
-use super::oidc::{Refused, credentials, refused};
+use super::keys::{Keys, Refused, renewing};
+use super::oidc::lasts;
 use crate::secret::Redactor;
 
-/// A provider that takes the role with the credentials of `config`, again whenever they run out. `session` is the
-/// session's name when the template gives none.
+/// A provider that takes the role with the credentials of `config`, again whenever they run out. `from` is what names
+/// the role, for people, and `session` the session's name when that gives none.
 pub(super) fn provider(
     mut role: AssumeRole,
-    session: &str,
+    (from, session): (&str, &str),
     config: &SdkConfig,
     redactor: Redactor,
 ) -> SharedCredentialsProvider {
@@ -25,22 +26,22 @@ pub(super) fn provider(
         role.session_name = session.to_owned();
     }
     let region = config.region().map(ToString::to_string).unwrap_or_default();
-    let shared = Arc::new((Client::new(config), role, region, redactor));
-    SharedCredentialsProvider::new(provide_credentials_fn(move || {
+    let shared = Arc::new((Client::new(config), role, from.to_owned(), region, redactor));
+    renewing(move || {
         let shared = Arc::clone(&shared);
         async move {
-            let (client, role, region, redactor) = &*shared;
-            assume(client, role, region, redactor).await.map_err(refused)
+            let (client, role, from, region, redactor) = &*shared;
+            assume(client, (role, from), region, redactor).await
         }
-    }))
+    })
 }
 
 async fn assume(
     client: &Client,
-    role: &AssumeRole,
+    (role, from): (&AssumeRole, &str),
     region: &str,
     redactor: &Redactor,
-) -> Result<aws_credential_types::Credentials, Refused> {
+) -> Result<Keys, Refused> {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut request = client
         .assume_role()
@@ -59,11 +60,12 @@ async fn assume(
     for key in &role.transitive_tag_keys {
         request = request.transitive_tag_keys(key);
     }
+    let life = (SystemTime::now(), lasts(role.duration_seconds));
     match request.send().await {
-        Ok(taken) => credentials(taken.credentials(), redactor),
+        Ok(taken) => Keys::of(taken.credentials(), life, redactor),
         Err(error) => {
             let error = AwsError::of("AssumeRole", region, &error);
-            Err(Refused(format!("the role {} could not be taken (assume_role): {error}", role.role_arn)))
+            Err(Refused(format!("the role {} could not be taken ({from}): {error}", role.role_arn)))
         }
     }
 }

@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::oidc::Refused;
+use super::keys::Refused;
 use crate::run::cancel::Cancelled;
 use crate::run::journal::JournalError;
 

@@ -8,6 +8,7 @@ pub(crate) mod ec2;
 mod error;
 mod http;
 mod iam;
+mod keys;
 mod metadata;
 mod oidc;
 mod parameter;
@@ -146,7 +147,7 @@ impl Aws {
             )));
         }
         if let Some(role) = &access.assume_role {
-            let provider = assume_role::provider(role.clone(), session, &config, redactor.clone());
+            let provider = assume_role::provider(role.clone(), ("assume_role", session), &config, redactor.clone());
             config = config.into_builder().credentials_provider(provider).identity_cache(cache()).build();
         }
         let made_keys = access.vault_engine.is_some();

@@ -9,10 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{ConfigLoader, Region};
-use aws_credential_types::Credentials;
-use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_sdk_sts::Client;
 use base64::Engine as _;
@@ -21,6 +18,7 @@ use serde_json::Value;
 
 use super::CONNECT;
 use super::error::AwsError;
+use super::keys::{Keys, Refused, renewing};
 use crate::secret::Redactor;
 
 /// Where the runner's identity service is, and the bearer that it wants.
@@ -38,8 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const PASSING: [&str; 5] =
     ["IDPCommunicationError", "ExpiredTokenException", "InternalFailure", "InternalError", "ServiceUnavailable"];
 
-/// Credentials are renewed so long before they end, or in the last quarter of a shorter life.
-const EARLY: Duration = Duration::from_secs(5 * 60);
+/// What a role gives when nobody says how long.
+const USUAL: Duration = Duration::from_secs(3600);
 
 /// The role that a workflow takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +70,6 @@ impl OidcRole {
     }
 }
 
-/// Why there are no credentials; the whole text for people.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refused(pub String);
-
-pub(super) fn refused(error: Refused) -> CredentialsError {
-    CredentialsError::provider_error(error)
-}
-
 /// A provider for `role`. The SDK makes one attempt of each exchange, since a further one would bring the same token.
 pub(super) async fn provider(role: OidcRole, settings: ConfigLoader, redactor: Redactor) -> SharedCredentialsProvider {
     let limits = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(PATIENCE).build();
@@ -89,16 +78,16 @@ pub(super) async fn provider(role: OidcRole, settings: ConfigLoader, redactor: R
     // The exchange is not signed.
     let config = settings.region(region).no_credentials().load().await;
     let shared = Arc::new((Client::new(&config), role, redactor));
-    SharedCredentialsProvider::new(provide_credentials_fn(move || {
+    renewing(move || {
         let shared = Arc::clone(&shared);
         async move {
             let (client, role, redactor) = &*shared;
-            exchange(client, role, redactor).await.map_err(refused)
+            exchange(client, role, redactor).await
         }
-    }))
+    })
 }
 
-async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Result<Credentials, Refused> {
+async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Result<Keys, Refused> {
     let mut duration = role.duration;
     for tried in 1.. {
         // A new one for each try: retries must not outlive the token.
@@ -112,8 +101,9 @@ async fn exchange(client: &Client, role: &OidcRole, redactor: &Redactor) -> Resu
         let address = Arc::new(OnceLock::new());
         let seen = Arc::clone(&address);
         let request = request.customize().mutate_request(move |request| drop(seen.set(request.uri().to_owned())));
+        let life = (SystemTime::now(), lasts(duration));
         let error = match request.send().await {
-            Ok(taken) => return credentials(taken.credentials(), redactor),
+            Ok(taken) => return Keys::of(taken.credentials(), life, redactor),
             Err(error) => AwsError::of("AssumeRoleWithWebIdentity", role.exchange_region(), &error),
         };
         if duration.is_some() && error.message_has("MaxSessionDuration") {
@@ -142,24 +132,9 @@ async fn pause(tried: u32) {
     tokio::time::sleep(longest.mul_f64(rand::random_range(0.5..=1.0))).await;
 }
 
-/// The keys, registered as secrets before anybody can use them.
-pub(super) fn credentials(
-    taken: Option<&aws_sdk_sts::types::Credentials>,
-    redactor: &Redactor,
-) -> Result<Credentials, Refused> {
-    let taken = taken.ok_or_else(|| Refused("STS answered without credentials".to_owned()))?;
-    redactor.add(taken.secret_access_key());
-    redactor.add(taken.session_token());
-    let ends = SystemTime::try_from(*taken.expiration()).unwrap_or_else(|_| SystemTime::now());
-    let life = ends.duration_since(SystemTime::now()).unwrap_or_default();
-    let renewed = ends - EARLY.min(life / 4);
-    Ok(Credentials::new(
-        taken.access_key_id(),
-        taken.secret_access_key(),
-        Some(taken.session_token().to_owned()),
-        Some(renewed),
-        "forge",
-    ))
+/// How long a role is given, in seconds as they are asked for.
+pub(super) fn lasts(duration: Option<i32>) -> Duration {
+    duration.and_then(|seconds| u64::try_from(seconds).ok()).map_or(USUAL, Duration::from_secs)
 }
 
 /// Asks the runner's identity service for a token.
