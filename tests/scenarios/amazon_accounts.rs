@@ -27,6 +27,30 @@ fn what_one_key_made_is_released_with_that_key() {
     assert_eq!(lab.left(), Vec::<String>::new());
 }
 
+/// Neither its calls nor its cleaning up, which has an end.
+#[test]
+fn a_build_does_not_wait_for_the_credentials_of_another() {
+    let lab = Lab::start();
+    let one = lab.workspace(&format!("{PLAIN}KEYS"), "").read("t.pkr.hcl");
+    let (source, _) = one.split_once("build {").unwrap();
+    let source = |name: &str, key: &str| {
+        let keys = format!("access_key = {key:?}\nsecret_key = \"s\"");
+        source.replace("\"web\"", &format!("{name:?}")).replace("KEYS", &keys)
+    };
+    let build = "build { sources = [\"source.amazon-ebs.a\", \"source.amazon-ebs.b\"] }";
+    lab.rules(&json!([{ "call": "GetCallerIdentity", "key": "AKIAOFB", "delay": 25 }]));
+    lab.environment(Workspace::new(&format!("{}\n{}\n{build}", source("a", "AKIAOFA"), source("b", "AKIAOFB"))))
+        .build(&[]);
+    let calls = lab.ask("calls", &serde_json::Value::Null);
+    let at = |action: &str, key: &str| {
+        let call = calls.as_array().unwrap().iter().rfind(|call| call["action"] == action && call["key"] == key);
+        call.unwrap()["at"].as_f64().unwrap()
+    };
+    let waited = at("DeleteSecurityGroup", "AKIAOFA") - at("GetCallerIdentity", "AKIAOFB");
+    assert!(waited < 20.0, "{waited} s");
+    assert_eq!(lab.left(), Vec::<String>::new());
+}
+
 #[test]
 fn a_sweep_with_credentials_of_another_account_says_so_and_keeps_the_journal() {
     let lab = Lab::start();

@@ -1,8 +1,8 @@
 //! The accounts of a run, each connected once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::{Access, Aws, AwsError, OidcRole};
 use crate::run::aws::AwsReach;
@@ -17,7 +17,8 @@ pub(crate) struct Accounts {
     region: OnceLock<String>,
     /// Name of the sessions in which templates take roles, when they name none.
     session: OnceLock<String>,
-    connected: Mutex<Vec<(Access, Aws)>>,
+    /// Each connected beside the others: one that waits for its credentials keeps nobody waiting.
+    connections: Mutex<Vec<(Access, Arc<OnceCell<Aws>>)>>,
 }
 
 /// Holds keys.
@@ -45,28 +46,41 @@ impl Accounts {
 
     /// The account that `access` leads to, connected by the first who asks.
     pub(crate) async fn get(&self, access: &Access, redactor: &Redactor) -> Result<Aws, AwsError> {
-        let mut connected = self.connected.lock().await;
-        if let Some((_, aws)) = connected.iter().find(|(known, _)| known == access) {
-            return Ok(aws.clone());
+        let (number, connection) = self.connection(access);
+        let connected = connection.get_or_try_init(|| async {
+            let mut complete = access.clone();
+            if let (true, None, Some(region)) = (access.region.is_empty(), self.role.get(), self.region.get()) {
+                complete.region.clone_from(region);
+            }
+            let role = self.role.get().map(|(role, _)| role);
+            let session = self.session.get().map_or("forge", String::as_str);
+            Aws::connect(&complete, number, role, session, redactor).await
+        });
+        connected.await.cloned()
+    }
+
+    /// The place of a connection, with its number from 1.
+    fn connection(&self, access: &Access) -> (u32, Arc<OnceCell<Aws>>) {
+        let mut connections = self.connections();
+        let at = connections.iter().position(|(known, _)| known == access).unwrap_or(connections.len());
+        if at == connections.len() {
+            connections.push((access.clone(), Arc::default()));
         }
-        let mut complete = access.clone();
-        if let (true, None, Some(region)) = (access.region.is_empty(), self.role.get(), self.region.get()) {
-            complete.region.clone_from(region);
-        }
-        let number = u32::try_from(connected.len() + 1).unwrap_or(u32::MAX);
-        let role = self.role.get().map(|(role, _)| role);
-        let session = self.session.get().map_or("forge", String::as_str);
-        let aws = Aws::connect(&complete, number, role, session, redactor).await?;
-        connected.push((access.clone(), aws.clone()));
-        Ok(aws)
+        (u32::try_from(at + 1).unwrap_or(u32::MAX), Arc::clone(&connections[at].1))
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<(Access, Arc<OnceCell<Aws>>)>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The account where a resource is: within its run the very connection that made it, since another one may reach
     /// another account in the same way; for a resource of a journal one with the credentials of now.
     pub(crate) async fn by_reach(&self, reach: &AwsReach) -> Result<Aws, AwsError> {
         if reach.connection != 0 {
-            let connected = self.connected.lock().await;
-            let own = connected.iter().find(|(_, aws)| aws.number() == reach.connection).map(|(_, aws)| aws.clone());
+            let own = usize::try_from(reach.connection - 1).ok().and_then(|at| {
+                let connections = self.connections();
+                connections.get(at).and_then(|(_, connection)| connection.get().cloned())
+            });
             let missing = || AwsError::Unexpected(format!("there is no connection {}", reach.connection));
             return own.ok_or_else(missing);
         }

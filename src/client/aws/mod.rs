@@ -165,11 +165,6 @@ impl Aws {
         Ok(aws)
     }
 
-    /// Among the connections of this run.
-    pub(super) fn number(&self) -> u32 {
-        self.shared.number
-    }
-
     /// Id of the account; empty when it was not asked for.
     pub(crate) fn account(&self) -> &str {
         &self.shared.account
