@@ -56,8 +56,16 @@ fn profiles_and_files_of_the_template() {
     ] {
         signed(&lab, &with_files(&format!("{options}\nskip_metadata_api_check = true")), key);
     }
-    let environment = with_files("shared_credentials_file = OWN\nskip_metadata_api_check = true");
-    signed(&lab, &lab.environment(environment), "AKIAEXAMPLE");
+    // The environment's keys come after a profile that the template names, and before all others.
+    for more in ["", "\nskip_metadata_api_check = true"] {
+        for (options, key) in [
+            ("shared_credentials_file = OWN", "AKIAEXAMPLE"),
+            ("profile = \"team\"", "AKIATEAM"),
+            ("shared_credentials_file = OWN\nprofile = \"people\"", "AKIAOWNPEOPLE"),
+        ] {
+            signed(&lab, &lab.environment(with_files(&format!("{options}{more}"))), key);
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::{Credentials, SharedIdentityCache};
 
@@ -146,9 +147,19 @@ impl Aws {
                 "there is no AWS region {region}: ec2.{region}.amazonaws.com is not known; correct \"region\""
             )));
         }
+        let with = |config: SdkConfig, provider| {
+            config.into_builder().credentials_provider(provider).identity_cache(cache()).build()
+        };
+        let keys_are_given = access.vault_engine.is_some() || !access.access_key.is_empty();
+        if let (false, false, Some(rest)) = (access.profile.is_empty(), keys_are_given, config.credentials_provider()) {
+            // The SDK asks the environment first.
+            let named = profiles(access, &settings(access, Some(&region))?);
+            let chain = CredentialsProviderChain::first_try("profile", named).or_else("others", rest);
+            config = with(config, SharedCredentialsProvider::new(chain));
+        }
         if let Some(role) = &access.assume_role {
-            let provider = assume_role::provider(role.clone(), ("assume_role", session), &config, redactor.clone());
-            config = config.into_builder().credentials_provider(provider).identity_cache(cache()).build();
+            let taken = assume_role::provider(role.clone(), ("assume_role", session), &config, redactor.clone());
+            config = with(config, taken);
         }
         let made_keys = access.vault_engine.is_some();
         let access = Access { region: region.clone(), ..access.clone() };
@@ -257,15 +268,22 @@ impl Aws {
 
 /// What is the same for every way in.
 fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
-    let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
+    let (retries, limits) = patience(access);
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build())
+        .retry_config(retries)
+        .timeout_config(limits)
         .identity_cache(cache());
     Ok(match http::client(access.insecure)? {
         Some(client) => loader.http_client(client),
         None => loader,
     })
+}
+
+/// How often a call is tried, and for how long.
+fn patience(access: &Access) -> (RetryConfig, TimeoutConfig) {
+    let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
+    let limits = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
+    (RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF), limits)
 }
 
 fn cache() -> SharedIdentityCache {
@@ -288,22 +306,37 @@ fn profile_files(access: &Access) -> Option<EnvConfigFiles> {
 async fn without_metadata(access: &Access, region: Option<String>) -> Result<CredentialsProviderChain, AwsError> {
     let nowhere = aws_config::imds::Client::builder().max_attempts(1).endpoint("http://127.0.0.1:1");
     let nowhere = nowhere.map_err(|error| AwsError::Unexpected(error.to_string()))?.build();
-    let mut settings = ProviderConfig::without_region().with_region(region.map(Region::new));
-    if let Some(client) = http::client(access.insecure)? {
-        settings = settings.with_http_client(client);
-    }
+    let settings = settings(access, region.as_deref())?;
     let mut rest = DefaultCredentialsChain::builder().configure(settings.clone()).imds_client(nowhere);
-    let mut profiles = ProfileFileCredentialsProvider::builder().configure(&settings);
     if !access.profile.is_empty() {
         rest = rest.profile_name(&access.profile);
+    }
+    Ok(CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
+        .or_else("profile", profiles(access, &settings))
+        .or_else("others", rest.build().await))
+}
+
+/// What sources of credentials work with.
+fn settings(access: &Access, region: Option<&str>) -> Result<ProviderConfig, AwsError> {
+    let (retries, limits) = patience(access);
+    let settings = ProviderConfig::without_region().with_region(region.map(|region| Region::new(region.to_owned())));
+    let settings = settings.with_retry_config(retries).with_timeout_config(limits);
+    Ok(match http::client(access.insecure)? {
+        Some(client) => settings.with_http_client(client),
+        None => settings,
+    })
+}
+
+/// The template's profile, or the usual one, of the template's files.
+fn profiles(access: &Access, settings: &ProviderConfig) -> ProfileFileCredentialsProvider {
+    let mut profiles = ProfileFileCredentialsProvider::builder().configure(settings);
+    if !access.profile.is_empty() {
         profiles = profiles.profile_name(&access.profile);
     }
     if let Some(files) = profile_files(access) {
         profiles = profiles.profile_files(files);
     }
-    Ok(CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-        .or_else("profile", profiles.build())
-        .or_else("others", rest.build().await))
+    profiles.build()
 }
 
 /// Regions that are known to be there. A newer one is found by its address.
