@@ -220,6 +220,9 @@ impl Front {
         redactor: &Redactor,
     ) -> Plan {
         let Front { sources, diagnostics, services, .. } = self;
+        if asked.read_data {
+            services.use_codes();
+        }
         let Some((input, template)) = load(&args.template, sources, diagnostics) else { return Plan::default() };
         let checks = if asked.syntax_only { Checks::TypesOnly } else { Checks::All };
         let mut environment = environment(args, asked.warn_undeclared, checks, process);

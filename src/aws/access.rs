@@ -6,8 +6,6 @@ use crate::client::aws::wait::Polling;
 use crate::client::aws::{Access, AssumeRole, VaultEngine};
 use crate::eval::fields::Fields;
 
-const NO_MFA: &str = "a code that is valid for 30 seconds cannot serve a build; assume the role before it";
-
 /// Decodes the options of [`Access`].
 pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
     let access = Access {
@@ -25,6 +23,7 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
         max_retries: max_retries(fields),
         assume_role: assume_role(fields),
         vault_engine: vault_engine(fields),
+        mfa_code: fields.text("mfa_code").unwrap_or_default(),
     };
     if access.vault_engine.is_some() && !access.access_key.is_empty() {
         fields.error_at("access_key", "\"access_key\" beside the block vault_aws_engine", "one of them gives the keys");
@@ -33,14 +32,26 @@ pub(crate) fn decode(fields: &mut Fields<'_>) -> Access {
         let written = if access.access_key.is_empty() { "secret_key" } else { "access_key" };
         fields.error_at(written, "\"access_key\" and \"secret_key\" go together", "one of them is empty");
     }
-    unsupported(fields);
+    if !access.mfa_code.is_empty() {
+        check_code(&access, fields);
+    }
     access
 }
 
-/// Those that are refused while they ask for something; the values that ask for nothing pass.
-fn unsupported(fields: &mut Fields<'_>) {
-    if fields.text("mfa_code").is_some_and(|code| !code.is_empty()) {
-        fields.error_at("mfa_code", "\"mfa_code\" is not supported yet", NO_MFA);
+/// What can be said of a code before it is used. AWS takes one for keys of a user alone.
+fn check_code(access: &Access, fields: &mut Fields<'_>) {
+    if access.mfa_code.len() != 6 || !access.mfa_code.bytes().all(|b| b.is_ascii_digit()) {
+        let detail = "six digits, as text: a number loses the zeros that it begins with";
+        fields.error_at("mfa_code", "\"mfa_code\" is no code of an MFA device", detail);
+    }
+    if access.vault_engine.is_some() {
+        let detail = "keys that Vault makes are of no user with an MFA device; leave one of them out";
+        fields.error_at("mfa_code", "\"mfa_code\" beside the block vault_aws_engine", detail);
+    }
+    if !access.token.is_empty() {
+        let detail = "keys with a session token are temporary already, and AWS takes a code for keys of a user alone; \
+                      leave one of them out";
+        fields.error_at("mfa_code", "\"mfa_code\" beside \"token\"", detail);
     }
 }
 

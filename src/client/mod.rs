@@ -37,6 +37,14 @@ pub(crate) struct Services {
     pub(crate) images: looked_up::LookedUp,
 }
 
+impl Services {
+    /// From here on codes that are good for one use may be used. Who only looks leaves them for whoever builds.
+    pub(crate) fn use_codes(&self) {
+        #[cfg(feature = "aws")]
+        self.aws.use_codes();
+    }
+}
+
 #[cfg(feature = "docker")]
 impl Services {
     /// The Docker Engine that the environment names, connected by the first who asks.

@@ -25,6 +25,9 @@ pub(crate) struct AwsReach {
     pub profile: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credentials_file: String,
+    /// The credentials were those of a session that a code of an MFA device began; another process has no such code.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa: bool,
     /// Taken on top of the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<AwsRole>,

@@ -7,7 +7,7 @@ Usage: aws.py IMAGE [each]          IMAGE: a container image whose entry point i
 Prints one line of JSON when it is ready, and ends (with its containers) when its standard input does. With `each` the line
 names a socket, and each connection to it is an AWS of its own: moto is more than a second of work to read.
 The tests' own door is /_lab/..., see `control`. Containers are in boxes.py, disks of the machine itself in disk.py, Session
-Manager in sessions.py.
+Manager in sessions.py, MFA devices in mfa.py.
 """
 
 import base64
@@ -63,6 +63,7 @@ from werkzeug.wrappers import Request, Response  # noqa: E402
 
 from boxes import Boxes  # noqa: E402
 from disk import Disks  # noqa: E402
+from mfa import Mfa, Refused, code  # noqa: E402
 from nursery import serve_each  # noqa: E402
 from sessions import Sessions  # noqa: E402
 
@@ -119,6 +120,7 @@ class State:
         self.event = {}
         self.trust = None
         self.reply_cache = {}
+        self.mfa = Mfa()
 
 
 state = State()
@@ -680,6 +682,12 @@ def handle(call, request, body, environ, rules=()):
     ends = state.sessions.get(call["key"])
     if ends is not None and ends < time.time():
         return failure(call["service"], "RequestExpired" if call["service"] == "ec2" else "ExpiredToken", "The security token included in the request is expired", 403)
+    try:
+        judged = state.mfa.answer(call, state.sessions)
+    except Refused as refused:
+        return failure(call["service"], *refused.args, 403)
+    if judged is not None:
+        return Response(judged, 200, content_type="text/xml")
     if call["action"] == "RemoveRoleFromInstanceProfile":
         # moto answers with HTTP 500 where AWS has an error of its own.
         iam = get_backend("iam")[ACCOUNT]["aws"]
@@ -962,6 +970,12 @@ def control(request):
     if door == "trust":
         state.trust = data
         return Response("{}")
+    if door == "mfa":
+        for name, value in data.items():
+            setattr(state.mfa, name, value)
+        return Response("{}")
+    if door == "mfa-code":
+        return Response(json.dumps(code(data or 0)))
     if door == "minted":
         return Response(json.dumps(state.minted))
     if door == "reset":

@@ -31,6 +31,8 @@ mod amazon_launch;
 #[cfg(feature = "aws")]
 mod amazon_leaks;
 #[cfg(feature = "aws")]
+mod amazon_mfa;
+#[cfg(feature = "aws")]
 mod amazon_options;
 #[cfg(feature = "aws")]
 mod amazon_ownership;

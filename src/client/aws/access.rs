@@ -26,6 +26,8 @@ pub(crate) struct Access {
     pub max_retries: u32,
     pub assume_role: Option<AssumeRole>,
     pub vault_engine: Option<VaultEngine>,
+    /// What the user's MFA device shows; good for one use.
+    pub mfa_code: String,
 }
 
 /// The `vault_aws_engine` block: whose keys Vault makes for us.
@@ -65,6 +67,7 @@ impl Access {
             region: region.to_owned(),
             endpoint: self.custom_endpoint_ec2.clone(),
             insecure: self.insecure,
+            mfa: !self.mfa_code.is_empty(),
             profile: self.profile.clone(),
             credentials_file: self.shared_credentials_file.clone(),
             role: self.assume_role.as_ref().map(|role| AwsRole {
@@ -78,8 +81,18 @@ impl Access {
         }
     }
 
-    /// The access of a process that was not given the template.
+    /// The access of a process that was not given the template. What a code of an MFA device gave, profile and role on
+    /// top, is out of its reach.
     pub(crate) fn of_reach(reach: &AwsReach) -> Self {
+        let without_code;
+        let reach = match reach.mfa {
+            true => {
+                let (profile, credentials_file) = (String::new(), String::new());
+                without_code = AwsReach { profile, credentials_file, role: None, ..reach.clone() };
+                &without_code
+            }
+            false => reach,
+        };
         Self {
             region: reach.region.clone(),
             custom_endpoint_ec2: reach.endpoint.clone(),
@@ -132,6 +145,11 @@ mod tests {
         let access = Access { assume_role: Some(role.clone()), ..Access::default() };
         let written = serde_json::to_string(&access.reach("eu-west-1")).unwrap();
         assert_eq!(Access::of_reach(&serde_json::from_str(&written).unwrap()).assume_role, Some(role));
+        let with_code = Access { profile: "team".to_owned(), mfa_code: "492039".to_owned(), ..access };
+        let written = serde_json::to_string(&with_code.reach("eu-west-1")).unwrap();
+        assert!(written.contains(r#""mfa":true"#) && !written.contains("492039"), "{written}");
+        let again = Access::of_reach(&serde_json::from_str(&written).unwrap());
+        assert!(again.assume_role.is_none() && again.profile.is_empty() && again.region == "eu-west-1");
         // As journals were before they held tags.
         let old = r#"{"region":"eu-west-1","role":{"arn":"arn:aws:iam::123456789012:role/images"}}"#;
         let read = Access::of_reach(&serde_json::from_str(old).unwrap()).assume_role.unwrap();

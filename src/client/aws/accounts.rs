@@ -4,9 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::mfa::Sessions;
 use super::{Access, Aws, AwsError, OidcRole};
 use crate::run::aws::AwsReach;
 use crate::secret::Redactor;
+
+/// Said where the credentials of now do not do for what was made in such a session.
+const WITHOUT_CODE: &str = "it was made in a session that a code of an MFA device began, with the profile and role of \
+                            the template; a sweep has no code and uses the credentials that it is given, such as keys \
+                            of aws sts get-session-token or aws sts assume-role in the environment";
 
 /// Connected accounts, shared by all components of a run.
 #[derive(Default)]
@@ -17,6 +23,8 @@ pub(crate) struct Accounts {
     region: OnceLock<String>,
     /// Name of the sessions in which templates take roles, when they name none.
     session: OnceLock<String>,
+    /// Those that codes of MFA devices began.
+    sessions: Sessions,
     /// Each connected beside the others: one that waits for its credentials keeps nobody waiting.
     connections: Mutex<Vec<(Access, Arc<OnceCell<Aws>>)>>,
 }
@@ -44,6 +52,11 @@ impl Accounts {
         let _ = self.session.set(name);
     }
 
+    /// From here on codes of MFA devices may be used.
+    pub(crate) fn use_codes(&self) {
+        self.sessions.use_codes();
+    }
+
     /// The account that `access` leads to, connected by the first who asks.
     pub(crate) async fn get(&self, access: &Access, redactor: &Redactor) -> Result<Aws, AwsError> {
         let (number, connection) = self.connection(access);
@@ -54,7 +67,7 @@ impl Accounts {
             }
             let role = self.role.get().map(|(role, _)| role);
             let session = self.session.get().map_or("forge", String::as_str);
-            Aws::connect(&complete, number, role, session, redactor).await
+            Aws::connect(&complete, number, role, (session, &self.sessions), redactor).await
         });
         connected.await.cloned()
     }
@@ -85,14 +98,21 @@ impl Accounts {
             return own.ok_or_else(missing);
         }
         let redactor = self.role.get().map(|(_, redactor)| redactor.clone()).unwrap_or_default();
-        let aws = self.get(&Access::of_reach(reach), &redactor).await?;
-        if !reach.account.is_empty() && aws.account() != reach.account {
-            return Err(AwsError::Credentials(format!(
-                "these credentials are of the account {}, and it is in the account {}; sweep with credentials of that one",
-                aws.account(),
-                reach.account
-            )));
-        }
-        Ok(aws)
+        let own = self.get(&Access::of_reach(reach), &redactor).await.and_then(|aws| {
+            let fits = reach.account.is_empty() || aws.account() == reach.account;
+            let other = || {
+                AwsError::Credentials(format!(
+                    "these credentials are of the account {}, and it is in the account {}; sweep with credentials of \
+                     that one",
+                    aws.account(),
+                    reach.account
+                ))
+            };
+            if fits { Ok(aws) } else { Err(other()) }
+        });
+        own.map_err(|error| match reach.mfa {
+            false => error,
+            true => AwsError::Credentials(format!("{error}; {WITHOUT_CODE}")),
+        })
     }
 }

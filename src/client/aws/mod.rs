@@ -10,9 +10,12 @@ mod http;
 mod iam;
 mod keys;
 mod metadata;
+mod mfa;
 mod oidc;
 mod parameter;
 mod previews;
+mod profile;
+mod region;
 mod registry;
 mod release;
 mod retry;
@@ -37,7 +40,6 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::{Credentials, SharedIdentityCache};
 
 pub(crate) use access::{Access, AssumeRole, VaultEngine};
@@ -85,16 +87,18 @@ impl Aws {
     /// Finds region and source of credentials, and asks whose they are unless the template says not to.
     ///
     /// The template's own keys or profile come first, then the action's role, then what AWS's chain of environment,
-    /// files and machine roles gives; a role to assume is taken on top, in a session called `session` when the template
-    /// names none.
-    pub(crate) async fn connect(
+    /// files and machine roles gives; with a code of an MFA device they are exchanged for a session, one of `sessions`;
+    /// a role to assume is taken on top, in a session called `session` when the template names none.
+    async fn connect(
         access: &Access,
         number: u32,
         oidc: Option<&OidcRole>,
-        session: &str,
+        (session, sessions): (&str, &mfa::Sessions),
         redactor: &Redactor,
     ) -> Result<Self, AwsError> {
-        for secret in [&access.secret_key, &access.token].into_iter().filter(|secret| !secret.is_empty()) {
+        for secret in
+            [&access.secret_key, &access.token, &access.mfa_code].into_iter().filter(|secret| !secret.is_empty())
+        {
             redactor.add(secret);
         }
         for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
@@ -114,10 +118,17 @@ impl Aws {
         if !access.profile.is_empty() {
             loader = loader.profile_name(&access.profile);
         }
-        if let Some(files) = profile_files(access) {
+        if let Some(files) = profile::files(access) {
             loader = loader.profile_files(files);
         }
-        if let Some(engine) = &access.vault_engine {
+        let user = match access.mfa_code.is_empty() {
+            true => None,
+            false => Some(mfa::User::find(access, oidc).await?),
+        };
+        if let Some(user) = &user {
+            redactor.add(user.keys.secret_access_key());
+            loader = loader.credentials_provider(user.keys.clone());
+        } else if let Some(engine) = &access.vault_engine {
             loader = loader.credentials_provider(vault_engine::keys(engine, redactor).await?);
         } else if !access.access_key.is_empty() {
             let token = access.session_token(std::env::var("AWS_SESSION_TOKEN").ok());
@@ -137,12 +148,12 @@ impl Aws {
                     .to_owned(),
             ));
         };
-        if !is_region(&region) {
+        if !region::is_region(&region) {
             return Err(AwsError::Credentials(format!(
                 "{region:?} is not the name of an AWS region, such as eu-west-1"
             )));
         }
-        if !reachable(&region, access).await {
+        if !region::reachable(&region, access).await {
             return Err(AwsError::Credentials(format!(
                 "there is no AWS region {region}: ec2.{region}.amazonaws.com is not known; correct \"region\""
             )));
@@ -150,12 +161,21 @@ impl Aws {
         let with = |config: SdkConfig, provider| {
             config.into_builder().credentials_provider(provider).identity_cache(cache()).build()
         };
-        let keys_are_given = access.vault_engine.is_some() || !access.access_key.is_empty();
+        let keys_are_given = user.is_some() || access.vault_engine.is_some() || !access.access_key.is_empty();
         if let (false, false, Some(rest)) = (access.profile.is_empty(), keys_are_given, config.credentials_provider()) {
             // The SDK asks the environment first.
             let named = profiles(access, &settings(access, Some(&region))?);
             let chain = CredentialsProviderChain::first_try("profile", named).or_else("others", rest);
             config = with(config, SharedCredentialsProvider::new(chain));
+        }
+        if let Some(user) = &user {
+            let began = sessions.get(user, &access.mfa_code, &config, redactor).await?;
+            config = with(config, began);
+            for (role, profile) in &user.roles {
+                let from = format!("role_arn of the profile {profile:?}");
+                let taken = assume_role::provider(role.clone(), (&from, session), &config, redactor.clone());
+                config = with(config, taken);
+            }
         }
         if let Some(role) = &access.assume_role {
             let taken = assume_role::provider(role.clone(), ("assume_role", session), &config, redactor.clone());
@@ -167,7 +187,8 @@ impl Aws {
         if made_keys {
             vault_engine::wait_until_known(&aws).await?;
         }
-        if !aws.shared.access.skip_credential_validation {
+        // A sweep of what such a session made has other credentials, so the account must be known; STS has answered.
+        if !aws.shared.access.skip_credential_validation || user.is_some() {
             let account = caller::account(&aws.shared.config, aws.region()).await?;
             if let Some(shared) = Arc::get_mut(&mut aws.shared) {
                 shared.account = account;
@@ -290,17 +311,6 @@ fn cache() -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(CREDENTIALS).build()
 }
 
-/// The files of profiles, when the template names one. The peer reads that as a config file, where a section is called
-/// `[profile x]`, and its name promises credentials, where it is called `[x]`: each kind takes the sections of its form.
-fn profile_files(access: &Access) -> Option<EnvConfigFiles> {
-    let given = Some(access.shared_credentials_file.as_str()).filter(|given| !given.is_empty())?;
-    let home = std::env::var("HOME").ok().filter(|_| given.starts_with("~/"));
-    let path = home.map_or_else(|| given.to_owned(), |home| given.replacen('~', &home, 1));
-    let files = EnvConfigFiles::builder().include_default_config_file(true);
-    let files = files.with_file(EnvConfigFileKind::Config, &path).with_file(EnvConfigFileKind::Credentials, &path);
-    Some(files.build())
-}
-
 /// The default chain, with a metadata service that is not asked. The chain itself cannot be told of files, so those of
 /// the template are asked at the place that profiles have in it: after the environment.
 async fn without_metadata(access: &Access, region: Option<String>) -> Result<CredentialsProviderChain, AwsError> {
@@ -333,64 +343,8 @@ fn profiles(access: &Access, settings: &ProviderConfig) -> ProfileFileCredential
     if !access.profile.is_empty() {
         profiles = profiles.profile_name(&access.profile);
     }
-    if let Some(files) = profile_files(access) {
+    if let Some(files) = profile::files(access) {
         profiles = profiles.profile_files(files);
     }
     profiles.build()
-}
-
-/// Regions that are known to be there. A newer one is found by its address.
-const REGIONS: [&str; 34] = [
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-2",
-];
-
-/// Whether there is such a region. Without this a slip in its name would be tried again for minutes.
-async fn reachable(region: &str, access: &Access) -> bool {
-    let given = !access.custom_endpoint_ec2.is_empty()
-        || ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"].iter().any(|name| std::env::var_os(name).is_some());
-    if given || REGIONS.contains(&region) || region.starts_with("us-gov-") || region == "us-west-1" {
-        return true;
-    }
-    let look = tokio::net::lookup_host((format!("ec2.{region}.amazonaws.com"), 443));
-    tokio::time::timeout(CONNECT, look).await.is_ok_and(|found| found.is_ok())
-}
-
-/// Whether the text has the form of a region's name: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let number = parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
-    parts.len() >= 3 && number && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
