@@ -281,6 +281,9 @@ def before(call, form):
     """Changes a request into one that moto takes; yields what to do after."""
     action, region = call["action"], call["region"]
     then = []
+    untagged = {"cn": ("CreateKeyPair", "CreateSecurityGroup", "CreateImage"), "us-gov": ("CreateImage",)}
+    if action in untagged.get(region.rsplit("-", 2)[0], ()) and any(key.startswith("TagSpecification.") for key in form):
+        return failure("ec2", "UnsupportedOperation", f"{action} takes no tags in {region}", 400), then
     if action in ("CreateImage", "RegisterImage", "CopyImage") and (action, region, form.get("ClientToken")) not in state.tokens:
         if any(a.name == form.get("Name") and a.owner_id == ACCOUNT for a in ec2(region).amis.values()):
             return failure("ec2", "InvalidAMIName.Duplicate", f"AMI name {form.get('Name')} is already in use by AMI", 400), then
@@ -491,7 +494,7 @@ def mint(request):
     state.minted += 1
     now = int(time.time())
     claims = {
-        "iss": f"https://{ISSUER}", "aud": request.args.get("audience", "x"),
+        "iss": f"https://{ISSUER}", "aud": state.event.get("aud", request.args.get("audience", "x")),
         "iat": now, "nbf": now, "exp": now + 300, "jti": str(uuid.uuid4()),
     } | identity(state.event)
     head = b64(json.dumps({"alg": "RS256", "typ": "JWT", "kid": "lab"}).encode())
@@ -515,7 +518,9 @@ def exchange(form):
         return refused("InvalidIdentityToken", "The token was used before")
     if claims["exp"] < time.time():
         return refused("ExpiredTokenException", "Token expired")
-    if claims["aud"] != "sts.amazonaws.com":
+    # Each partition's own, as the documents of the identity provider say.
+    partition = form["RoleArn"].split(":")[1]
+    if claims["aud"] != {"aws-cn": "sts.amazonaws.com.cn"}.get(partition, "sts.amazonaws.com"):
         return refused("InvalidIdentityToken", "Incorrect token audience")
     if form["RoleArn"].endswith("/refused") or state.trust and not trusted(state.trust, claims):
         return refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
@@ -528,7 +533,7 @@ def exchange(form):
     return Response(
         f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
         <SubjectFromWebIdentityToken>{claims["sub"]}</SubjectFromWebIdentityToken><Audience>{claims["aud"]}</Audience>
-        <AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{session}</Arn><AssumedRoleId>AROA:{session}</AssumedRoleId></AssumedRoleUser>
+        <AssumedRoleUser><Arn>arn:{partition}:sts::{ACCOUNT}:assumed-role/{role}/{session}</Arn><AssumedRoleId>AROA:{session}</AssumedRoleId></AssumedRoleUser>
         <Credentials><SessionToken>token-{key}</SessionToken><SecretAccessKey>secret-{key}</SecretAccessKey><Expiration>{expires}</Expiration><AccessKeyId>{key}</AccessKeyId></Credentials>
         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>""",
         200, content_type="text/xml",
@@ -789,7 +794,7 @@ def slowed(call, text):
 
 # -- The tests' own door ---------------------------------------------------------------------------------------------
 
-REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "us-gov-west-1", "us-gov-east-1"]
+REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "us-gov-west-1", "us-gov-east-1", "cn-north-1", "cn-northwest-1"]
 
 
 def left():

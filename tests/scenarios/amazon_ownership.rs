@@ -9,9 +9,14 @@ const PLAIN: &str = "communicator = \"none\"\nami_name = \"own-test\"\n";
 
 /// A template for a partition where images take no tags when they are made.
 fn government(lab: &Lab, options: &str) -> Workspace {
-    let place = lab.ask("furnish", &json!("us-gov-west-1"));
-    let workspace = lab.workspace(&format!("{PLAIN}{options}"), "");
-    let mut template = workspace.read("t.pkr.hcl").replace("\"eu-west-1\"", "\"us-gov-west-1\"");
+    elsewhere(lab, "us-gov-west-1", &format!("{PLAIN}{options}"), "")
+}
+
+/// A template for another region.
+pub(crate) fn elsewhere(lab: &Lab, region: &str, options: &str, build: &str) -> Workspace {
+    let place = lab.ask("furnish", &json!(region));
+    let workspace = lab.workspace(options, build);
+    let mut template = workspace.read("t.pkr.hcl").replace("\"eu-west-1\"", &format!("{region:?}"));
     for name in ["vpc", "subnet"] {
         template = template.replace(lab.at(name), place[name].as_str().unwrap());
     }

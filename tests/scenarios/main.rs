@@ -37,6 +37,8 @@ mod amazon_options;
 #[cfg(feature = "aws")]
 mod amazon_ownership;
 #[cfg(feature = "aws")]
+mod amazon_partitions;
+#[cfg(feature = "aws")]
 mod amazon_requests;
 #[cfg(feature = "aws")]
 mod amazon_retries;

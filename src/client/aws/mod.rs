@@ -155,7 +155,8 @@ impl Aws {
         }
         if !region::reachable(&region, access).await {
             return Err(AwsError::Credentials(format!(
-                "there is no AWS region {region}: ec2.{region}.amazonaws.com is not known; correct \"region\""
+                "there is no AWS region {region}: {} is not known; correct \"region\"",
+                region::host(&region)
             )));
         }
         let with = |config: SdkConfig, provider| {

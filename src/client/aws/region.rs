@@ -47,8 +47,14 @@ pub(super) async fn reachable(region: &str, access: &Access) -> bool {
     if given || REGIONS.contains(&region) || region.starts_with("us-gov-") || region == "us-west-1" {
         return true;
     }
-    let look = tokio::net::lookup_host((format!("ec2.{region}.amazonaws.com"), 443));
+    let look = tokio::net::lookup_host((host(region), 443));
     tokio::time::timeout(CONNECT, look).await.is_ok_and(|found| found.is_ok())
+}
+
+/// Where EC2 of a region is.
+pub(super) fn host(region: &str) -> String {
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("ec2.{region}.{domain}")
 }
 
 /// Whether the text has the form of a region's name: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
