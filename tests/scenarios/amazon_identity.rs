@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::Workspace;
+use crate::support::http::{Server, reply};
 use crate::support::lab::Lab;
 use crate::support::policies::documented;
+use crate::support::{Workspace, output};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/images";
 const EXCHANGE: &str = "AssumeRoleWithWebIdentity";
@@ -52,6 +53,22 @@ fn each_try_of_an_exchange_has_a_token_of_its_own() {
     lab.rules(&json!([{ "call": EXCHANGE, "nth": 1, "times": 2, "html": 502 }, { "call": EXCHANGE, "nth": 3, "reset": "before" }]));
     asking(&lab, "").run(&with_role(&[])).succeeded();
     assert_eq!(tokens(&lab), 4);
+
+    // Half an answer, or that of a proxy, in place of the identity token.
+    let answers = std::sync::atomic::AtomicUsize::new(0);
+    let lab_token = format!("{}/token?audience=sts.amazonaws.com", lab.at("endpoint"));
+    let bearer = format!("Authorization: bearer {}", lab.at("token"));
+    let service = Server::new(move |_| {
+        Some(match answers.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => reply(200, "<html>sign in</html>".to_owned()),
+            1 => reply(200, "{}".to_owned()),
+            _ => reply(200, output("curl", &["-fsS", "-H", &bearer, &lab_token], std::path::Path::new("/"))),
+        })
+    });
+    lab.reset();
+    let workspace = asking(&lab, "").env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{}/?x=1", service.address));
+    workspace.run(&with_role(&[])).succeeded();
+    assert_eq!(tokens(&lab), 1);
 
     // What does not pass is told once, and each error with what helps against it.
     for (code, message, tries, says) in [

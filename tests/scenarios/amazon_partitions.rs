@@ -22,6 +22,14 @@ fn in_china(lab: &Lab) -> Workspace {
     lab.workflow(Workspace::new(&template))
 }
 
+/// The same where nobody gets to AWS: the address is told.
+fn away(lab: &Lab, workspace: &Workspace) -> Workspace {
+    Workspace::new(&workspace.read("t.pkr.hcl"))
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", lab.at("endpoint")))
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", lab.at("token"))
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+}
+
 /// What a token of the identity service is for.
 fn audience(form: &Value) -> String {
     let claims = form["WebIdentityToken"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
@@ -95,6 +103,11 @@ fn nothing_stays_in_china_whatever_fails() {
 #[test]
 fn roles_are_taken_in_their_partition() {
     let lab = Lab::start();
+    // The region of those that name none is somewhere else.
+    let role_of_china = role("aws-cn");
+    let arguments = ["build", "--aws-role", &role_of_china, "--aws-region", "eu-west-1", "."];
+    let ran = away(&lab, &in_china(&lab)).run(&arguments);
+    ran.failed().says("each at https://sts.cn-north-1.amazonaws.com.cn");
     let asking = |region: &str| {
         let template = crate::amazon_credentials::asking(&lab, "").read("t.pkr.hcl").replace("eu-west-1", region);
         lab.workflow(Workspace::new(&template))
@@ -121,13 +134,7 @@ fn roles_are_taken_in_their_partition() {
         ran.failed().says("Incorrect token audience").says(&format!("aud: {other}\n"));
         lab.ask("event", &json!({}));
 
-        // Nobody gets there; the name is what is looked at.
-        let template = asking(region).read("t.pkr.hcl");
-        let away = Workspace::new(&template)
-            .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/token?x=1", lab.at("endpoint")))
-            .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", lab.at("token"))
-            .env("HTTPS_PROXY", "http://127.0.0.1:9");
-        let ran = away.run(&arguments);
+        let ran = away(&lab, &asking(region)).run(&arguments);
         ran.failed().says(&format!("each at https://sts.{region}.{domain}"));
     }
 }

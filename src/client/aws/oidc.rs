@@ -51,13 +51,17 @@ pub(crate) struct OidcRole {
 }
 
 impl OidcRole {
-    /// Where the role is taken: the region, or the partition's first one.
+    /// Where the role is taken: the region, if it is of the role's partition, else the partition's first one.
     pub(crate) fn exchange_region(&self) -> &str {
-        match (self.region.as_str(), self.role_arn.split(':').nth(1)) {
-            ("", Some("aws-cn")) => "cn-north-1",
-            ("", Some("aws-us-gov")) => "us-gov-west-1",
-            ("", _) => "us-east-1",
-            (region, _) => region,
+        let partition = self.role_arn.split(':').nth(1).unwrap_or_default();
+        match (partition, self.region.as_str()) {
+            ("aws-cn", region) if !region.starts_with("cn-") => "cn-north-1",
+            ("aws-us-gov", region) if !region.starts_with("us-gov-") => "us-gov-west-1",
+            ("aws", region) if region.is_empty() || region.starts_with("cn-") || region.starts_with("us-gov-") => {
+                "us-east-1"
+            }
+            (_, "") => "us-east-1",
+            (_, region) => region,
         }
     }
 
@@ -149,22 +153,13 @@ async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused
     url.query_pairs_mut().append_pair("audience", audience);
     let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|error| failed(error.to_string()))?;
     for tried in 1.. {
-        let asked = client.get(url.clone()).bearer_auth(&bearer).send().await;
-        let (passing, reason) = match asked {
-            Ok(answer) if answer.status().is_success() => {
-                let answer = answer.bytes().await.map_err(|error| failed(error.without_url().to_string()))?;
-                let answer: Value = serde_json::from_slice(&answer).map_err(|error| failed(error.to_string()))?;
-                let token = answer.get("value").and_then(Value::as_str).unwrap_or_default().to_owned();
-                if token.is_empty() {
-                    return Err(failed("its answer holds none".to_owned()));
-                }
+        let (passing, reason) = match answered(client.get(url.clone()).bearer_auth(&bearer)).await {
+            Ok(Ok(token)) => {
                 redactor.add(&token);
                 return Ok(token);
             }
-            Ok(answer) => {
-                let status = answer.status();
-                (status.is_server_error() || status.as_u16() == 429, format!("it answered {status}"))
-            }
+            Ok(Err(status)) if status.is_success() => (true, "its answer holds none".to_owned()),
+            Ok(Err(status)) => (status.is_server_error() || status.as_u16() == 429, format!("it answered {status}")),
             Err(error) => (true, super::error::causes(&error.without_url())),
         };
         if !passing || tried == TRIES {
@@ -173,6 +168,19 @@ async fn id_token(audience: &str, redactor: &Redactor) -> Result<String, Refused
         pause(tried).await;
     }
     Err(failed("it was not asked".to_owned()))
+}
+
+/// The token of an answer, or the status of one without.
+async fn answered(request: reqwest::RequestBuilder) -> Result<Result<String, reqwest::StatusCode>, reqwest::Error> {
+    let answer = request.send().await?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Ok(Err(status));
+    }
+    // Half an answer is none; a page of somebody between us and the service is no JSON.
+    let answer: Value = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
+    let token = answer.get("value").and_then(Value::as_str).filter(|token| !token.is_empty());
+    Ok(token.map(str::to_owned).ok_or(status))
 }
 
 fn no_permission(event: Option<&str>) -> String {
@@ -234,6 +242,29 @@ fn claims(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_taken_in_its_partition() {
+        for (partition, region, expected) in [
+            ("aws", "", "us-east-1"),
+            ("aws", "eu-west-1", "eu-west-1"),
+            ("aws", "cn-north-1", "us-east-1"),
+            ("aws-cn", "", "cn-north-1"),
+            ("aws-cn", "cn-northwest-1", "cn-northwest-1"),
+            ("aws-cn", "eu-west-1", "cn-north-1"),
+            ("aws-us-gov", "us-east-1", "us-gov-west-1"),
+            ("aws-us-gov", "us-gov-east-1", "us-gov-east-1"),
+            ("aws-iso", "us-iso-east-1", "us-iso-east-1"),
+        ] {
+            let role = OidcRole {
+                role_arn: format!("arn:{partition}:iam::1:role/x"),
+                region: region.to_owned(),
+                duration: None,
+                session_name: String::new(),
+            };
+            assert_eq!(role.exchange_region(), expected, "{partition} {region}");
+        }
+    }
 
     #[test]
     fn the_audience_is_that_of_the_partition() {
