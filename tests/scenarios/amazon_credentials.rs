@@ -66,6 +66,11 @@ fn profiles_and_files_of_the_template() {
             signed(&lab, &lab.environment(with_files(&format!("{options}{more}"))), key);
         }
     }
+    // Nobody else's credentials in its place.
+    lab.ask("forget-calls", &json!(null));
+    let ran = lab.environment(with_files("profile = \"nobody\"")).fail(&[]);
+    ran.says("there is no profile \"nobody\" in AWS's files").says("leave it out where the job signs in otherwise");
+    assert_eq!(lab.calls(), Vec::<String>::new());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::mfa::Sessions;
-use super::{Access, Aws, AwsError, OidcRole};
+use super::{Access, Aws, AwsError, OidcRole, profile};
 use crate::run::aws::AwsReach;
 use crate::secret::Redactor;
 
@@ -98,7 +98,12 @@ impl Accounts {
             return own.ok_or_else(missing);
         }
         let redactor = self.role.get().map(|(_, redactor)| redactor.clone()).unwrap_or_default();
-        let own = self.get(&Access::of_reach(reach), &redactor).await.and_then(|aws| {
+        let mut access = Access::of_reach(reach);
+        if !access.profile.is_empty() && profile::check(&access).await.is_err() {
+            // Another machine than that of the build: what it has is compared with the account.
+            access.profile.clear();
+        }
+        let own = self.get(&access, &redactor).await.and_then(|aws| {
             let fits = reach.account.is_empty() || aws.account() == reach.account;
             let other = || {
                 AwsError::Credentials(format!(

@@ -164,6 +164,7 @@ impl Aws {
         };
         let keys_are_given = user.is_some() || access.vault_engine.is_some() || !access.access_key.is_empty();
         if let (false, false, Some(rest)) = (access.profile.is_empty(), keys_are_given, config.credentials_provider()) {
+            profile::check(access).await?;
             // The SDK asks the environment first.
             let named = profiles(access, &settings(access, Some(&region))?);
             let chain = CredentialsProviderChain::first_try("profile", named).or_else("others", rest);

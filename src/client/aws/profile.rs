@@ -21,6 +21,18 @@ pub(super) fn files(access: &Access) -> Option<EnvConfigFiles> {
     Some(files.build())
 }
 
+/// Refuses a profile that no file has: the credentials of somebody else would be found in its place.
+pub(super) async fn check(access: &Access) -> Result<(), AwsError> {
+    match Profiles::read(access).await?.has(&access.profile) {
+        true => Ok(()),
+        false => Err(AwsError::Credentials(format!(
+            "there is no profile {:?} in AWS's files (~/.aws/config, ~/.aws/credentials, \"shared_credentials_file\"); \
+             correct \"profile\", or leave it out where the job signs in otherwise",
+            access.profile
+        ))),
+    }
+}
+
 /// The profiles of all files, among them the one that is meant.
 pub(super) struct Profiles {
     set: ProfileSet,
@@ -52,6 +64,11 @@ impl Profiles {
         let set = load(&Fs::real(), &Env::real(), &files, named.map(Into::into)).await;
         let set = set.map_err(|error| AwsError::Credentials(format!("profiles of AWS: {}", causes(&error))))?;
         Ok(Self { set, files })
+    }
+
+    /// Whether the files have the profile.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.set.get_profile(name).is_some()
     }
 
     /// The profile of the template, else of `AWS_PROFILE`, else `default`.
