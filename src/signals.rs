@@ -1,7 +1,16 @@
 //! The signals that end a run.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use crate::run::cancel::Cancel;
 use crate::run::event::{EventKind, EventSender};
+
+/// Signals that come so soon after the first say the same again: `timeout` sends its signal to the process and to its
+/// group within microseconds, and a shell passes on what its terminal sent to both. Whoever presses Ctrl-C twice takes
+/// longer, and between the signals of GitHub's runner lie 7.5 s.
+const SAME: Duration = Duration::from_millis(500);
 
 /// First signal: stop and clean up. Second: stop waiting.
 pub(crate) async fn watch(cancel: Cancel, events: EventSender) {
@@ -9,7 +18,13 @@ pub(crate) async fn watch(cancel: Cancel, events: EventSender) {
     let signal = signals.next().await;
     events.send(EventKind::CancelRequested { signal: signal.to_owned() });
     cancel.stop.cancel();
-    signals.next().await;
+    let first = Instant::now();
+    loop {
+        signals.next().await;
+        if first.elapsed() >= SAME {
+            break;
+        }
+    }
     events.send(EventKind::KillRequested);
     cancel.kill.cancel();
     std::future::pending::<()>().await;

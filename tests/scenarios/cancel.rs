@@ -212,7 +212,7 @@ fn a_second_signal_ends_all_waiting_and_a_sweep_does_the_rest() {
     gate.closed.store(true, Ordering::Relaxed);
     running.signal("INT");
     running.wait_for("Cancelling build");
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     let begun = Instant::now();
     running.signal("INT");
     let (code, log) = running.end();
@@ -223,4 +223,28 @@ fn a_second_signal_ends_all_waiting_and_a_sweep_does_the_rest() {
     workspace.run(&["sweep"]).succeeded().says("docker container");
     assert_eq!(containers_of(&run), "");
     assert_eq!(workspace.journals(), 0);
+}
+
+/// As `timeout` does it, which signals the program and then its own group, the program among them.
+#[test]
+fn signals_that_come_together_are_one() {
+    for (first, second) in [("TERM", "TERM"), ("TERM", "INT"), ("HUP", "TERM")] {
+        let gate = Gate::open();
+        let workspace = workspace(SLEEP).env("DOCKER_HOST", gate.address.as_str());
+        let mut running = workspace.start(&[]);
+        running.wait_for("==> docker.d: started");
+        let run = run_of(&workspace);
+        gate.closed.store(true, Ordering::Relaxed);
+        running.signal(first);
+        std::thread::sleep(Duration::from_millis(50));
+        running.signal(second);
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(!running.ended(), "{}", running.log());
+        gate.closed.store(false, Ordering::Relaxed);
+        let (code, log) = running.end();
+        assert_eq!(code, Some(1), "{log}");
+        assert!(log.contains("Cleanly cancelled") && !log.contains("Not waiting any longer"), "{log}");
+        assert_eq!(containers_of(&run), "");
+        assert_eq!(workspace.journals(), 0);
+    }
 }
