@@ -153,17 +153,18 @@ impl CleanupStack {
         self.open.lock().ok()?.pop()
     }
 
-    /// Takes `resource` off the stack because it stays: a captured image, a file that became the artifact.
+    /// Takes `resource` off the stack because it stays: a captured image, a file that became the artifact. Where that
+    /// cannot be written, it goes with the build: a sweep would take it for something that was left.
     pub(crate) fn keep(&self, resource: &Resource) -> Result<(), JournalError> {
-        let entry = self.open.lock().ok().and_then(|mut open| {
-            let at = open.iter().rposition(|(_, r)| r == resource)?;
-            Some(open.remove(at).0)
-        });
-        entry.map_or(Ok(()), |entry| self.journal.close(entry))
+        let Ok(mut open) = self.open.lock() else { return Ok(()) };
+        let Some(at) = open.iter().rposition(|(_, r)| r == resource) else { return Ok(()) };
+        self.journal.keep(open[at].0)?;
+        open.remove(at);
+        Ok(())
     }
 
     /// Notes in the journal that the resource is gone.
     pub(crate) fn released(&self, entry: EntryId) -> Result<(), JournalError> {
-        self.journal.close(entry)
+        self.journal.released(entry)
     }
 }

@@ -105,6 +105,7 @@ mod ssh_amazon;
 mod ssh_files;
 mod ssh_login;
 mod ssh_options;
+mod state_folder;
 mod story_act;
 mod story_amazon;
 mod support;
