@@ -45,6 +45,46 @@ fn tunnels_lead_both_ways() {
     server.join().unwrap();
 }
 
+/// Twice: `pause_before_connecting` logs in again, and so does what follows a connection that broke.
+#[test]
+fn tunnels_lead_both_ways_over_the_connection_of_the_moment() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        for stream in listener.incoming().take(2) {
+            stream.unwrap().write_all(b"from the runner\n").unwrap();
+        }
+    });
+    let local = free_port();
+    let options = format!(
+        "pause_before_connecting = \"1s\"\nssh_remote_tunnels = [\"9191:127.0.0.1:{here}\"]\n\
+         ssh_local_tunnels = [\"{local}:127.0.0.1:22\"]"
+    );
+    let read = |name: &str, then: &str| {
+        format!(
+            "provisioner \"shell\" {{\ninline_shebang = \"/bin/bash -e\"\nexpect_disconnect = true\n\
+             inline = [\"read line < /dev/tcp/127.0.0.1/9191; echo {name} got $line\", {then:?}]\n}}\n"
+        )
+    };
+    let steps = [
+        read("first", "sleep 2; sudo pkill -9 -u ubuntu; sleep 5"),
+        shell(&["test $(whoami) = ubuntu"]),
+        read("second", "sleep 2"),
+    ];
+    let (_sshd, workspace) = machine(&[], &options, &steps.concat());
+    let mut run = workspace.start(&[]);
+    for name in ["first", "second"] {
+        run.wait_for(&format!("{name} got from the runner"));
+        let mut banner = [0; 7];
+        std::net::TcpStream::connect(("127.0.0.1", local)).unwrap().read_exact(&mut banner).unwrap();
+        assert_eq!(&banner, b"SSH-2.0");
+    }
+    let (code, log) = run.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("trying again"), "{log}");
+    server.join().unwrap();
+}
+
 #[test]
 fn a_connection_that_breaks_in_a_command_fails_the_build() {
     let (_sshd, workspace) = machine(&[], "", &shell(&["echo going", "sudo pkill -9 -u ubuntu; sleep 5"]));
@@ -77,7 +117,15 @@ fn who_is_not_there_is_waited_for_as_long_as_the_template_says() {
     let login = format!(
         "ssh_host = \"127.0.0.1\"\nssh_port = {port}\nssh_username = \"u\"\nssh_password = \"correct horse\"\nssh_timeout = \"2s\""
     );
-    template(&login, &shell(&["true"])).fail(&[]).says("timeout waiting for SSH after 2 s");
+    let ran = template(&login, &shell(&["true"])).fail(&[]);
+    ran.says(&format!(
+        "timeout waiting for SSH after 2 s: 127.0.0.1:{port} takes the connection, but no SSH server greets"
+    ));
+    // An address where nobody is: what is sent there is lost.
+    let nobody = format!("{}.254.254", sshd.address.rsplitn(3, '.').nth(2).unwrap());
+    let login = login.replace("127.0.0.1", &nobody);
+    let ran = template(&login, &shell(&["true"])).fail(&[]);
+    ran.says(&format!("timeout waiting for SSH after 2 s: {nobody}:{port} does not take a connection"));
 }
 
 /// The whole machine goes down, and nobody answers for a while.

@@ -1,7 +1,7 @@
 //! From an address to an authenticated session.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
@@ -9,6 +9,7 @@ use russh::{Preferred, cipher, kex};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_util::io::InspectReader;
 
 use super::handler::{Handler, HostKey, HostKeys};
 use super::session::Session;
@@ -34,13 +35,48 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// Connects, logs in and starts the tunnels. `host_keys` are remembered from one connection to the next.
+/// What an attempt to connect waits for, in words that go on "within N s": whoever ends it can tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Clone, Default)]
+struct Waiting {
+    text: String,
+    answered: bool,
+}
+
+impl Progress {
+    fn waits(&self, text: String, answered: bool) {
+        if let Ok(mut waiting) = self.0.lock() {
+            *waiting = Waiting { text, answered };
+        }
+    }
+
+    /// Empty before the first attempt.
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().map(|waiting| waiting.text.clone()).unwrap_or_default()
+    }
+
+    /// Somebody has taken the connection, which is more than attempts before may have seen.
+    pub(crate) fn answered(&self) -> bool {
+        self.0.lock().is_ok_and(|waiting| waiting.answered)
+    }
+
+    pub(crate) fn clear(&self) {
+        self.waits(String::new(), false);
+    }
+}
+
+/// Connects, logs in and has the machine listen for its tunnels. `host_keys` are remembered from one connection to the
+/// next.
 pub(crate) async fn connect(
     hop: &Hop,
     via: &Via,
     settings: &Settings,
     host_keys: &HostKeys,
+    progress: &Progress,
 ) -> Result<Session, SshError> {
+    progress.waits(format!("{}:{} does not take a connection", hop.host, hop.port), false);
     let handler = Handler {
         host_key: host_keys.machine.clone(),
         remote_tunnels: settings.remote_tunnels.clone(),
@@ -49,37 +85,39 @@ pub(crate) async fn connect(
     let config = Arc::new(config(settings)?);
     let (handle, bastion) = match via {
         Via::Direct => {
-            let stream = limited(TCP, hop, direct(&hop.host, hop.port)).await?;
-            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+            let stream = limited(TCP, progress, direct(&hop.host, hop.port)).await?;
+            (limited(HANDSHAKE, progress, log_in(config, stream, handler, hop, progress)).await?, None)
         }
         Via::Proxy(proxy) => {
-            let stream = limited(TCP_FAR, hop, through(proxy, hop)).await?;
-            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+            progress.waits(format!("the proxy {}:{} does not take a connection", proxy.host, proxy.port), false);
+            let stream = limited(TCP_FAR, progress, through(proxy, hop, progress)).await?;
+            (limited(HANDSHAKE, progress, log_in(config, stream, handler, hop, progress)).await?, None)
         }
         Via::Own(way) => {
-            let stream = limited(HANDSHAKE, hop, way.dial(hop.port)).await?;
-            (limited(HANDSHAKE, hop, log_in(config, stream, handler, hop)).await?, None)
+            progress.waits(format!("the way to port {} of the machine does not open", hop.port), false);
+            let stream = limited(HANDSHAKE, progress, way.dial(hop.port)).await?;
+            (limited(HANDSHAKE, progress, log_in(config, stream, handler, hop, progress)).await?, None)
         }
         Via::Bastion(bastion) => {
-            let (handle, outer) =
-                limited(HANDSHAKE, hop, across(bastion, &host_keys.bastion, config, handler, hop)).await?;
+            let work = across(bastion, &host_keys.bastion, config, handler, hop, progress);
+            let (handle, outer) = limited(HANDSHAKE, progress, work).await?;
             (handle, Some(outer))
         }
     };
     host_keys.machine.pin();
-    let handle = Arc::new(handle);
-    let tunnels = tunnel::start(&handle, settings).await?;
-    Ok(Session::new(handle, bastion, tunnels, settings.forward_agent))
+    progress.waits(format!("{}:{} does not answer for ssh_remote_tunnels", hop.host, hop.port), true);
+    limited(HANDSHAKE, progress, tunnel::listen_there(&handle, &settings.remote_tunnels)).await?;
+    Ok(Session::new(handle, bastion, settings.forward_agent))
 }
 
 async fn limited<T>(
     limit: Duration,
-    hop: &Hop,
+    progress: &Progress,
     work: impl Future<Output = Result<T, SshError>>,
 ) -> Result<T, SshError> {
-    timeout(limit, work).await.unwrap_or_else(|_| {
-        Err(SshError::Unreachable(format!("{}:{} does not answer within {} s", hop.host, hop.port, limit.as_secs())))
-    })
+    timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(SshError::Unreachable(format!("{} within {} s", progress.text(), limit.as_secs()))))
 }
 
 async fn direct(host: &str, port: u16) -> Result<TcpStream, SshError> {
@@ -89,8 +127,14 @@ async fn direct(host: &str, port: u16) -> Result<TcpStream, SshError> {
     Ok(stream)
 }
 
-async fn through(proxy: &Proxy, hop: &Hop) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, SshError> {
+async fn through(
+    proxy: &Proxy,
+    hop: &Hop,
+    progress: &Progress,
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<>, SshError> {
     let stream = direct(&proxy.host, proxy.port).await?;
+    let silent = format!("the proxy {}:{} does not lead to {}:{}", proxy.host, proxy.port, hop.host, hop.port);
+    progress.waits(silent, true);
     let target = (hop.host.as_str(), hop.port);
     let connected = match proxy.username.as_str() {
         "" => tokio_socks::tcp::Socks5Stream::connect_with_socket(stream, target).await,
@@ -114,18 +158,23 @@ async fn across(
     config: Arc<client::Config>,
     handler: Handler,
     hop: &Hop,
+    progress: &Progress,
 ) -> Result<(Handle<Handler>, Handle<Handler>), SshError> {
-    let stream = direct(&bastion.host, bastion.port).await?;
+    progress.waits(format!("the bastion {}:{} does not take a connection", bastion.host, bastion.port), false);
+    let stream = direct(&bastion.host, bastion.port).await.map_err(|error| of_bastion(&error, bastion))?;
     let outer = Handler { host_key: host_key.clone(), remote_tunnels: Vec::new(), forward_agent: false };
-    let outer =
-        log_in(Arc::clone(&config), stream, outer, bastion).await.map_err(|error| of_bastion(&error, bastion))?;
+    let outer = log_in(Arc::clone(&config), stream, outer, bastion, progress)
+        .await
+        .map_err(|error| of_bastion(&error, bastion))?;
     host_key.pin();
+    let silent = format!("the bastion {} does not lead to {}:{}", bastion.host, hop.host, hop.port);
+    progress.waits(silent, true);
     let channel = outer.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0).await;
     let channel = channel.map_err(|error| {
         let text = format!("the bastion {} does not reach {}:{}: {error}", bastion.host, hop.host, hop.port);
         SshError::Unreachable(text)
     })?;
-    let inner = log_in(config, channel.into_stream(), handler, hop).await?;
+    let inner = log_in(config, channel.into_stream(), handler, hop, progress).await?;
     Ok((inner, outer))
 }
 
@@ -144,10 +193,22 @@ async fn log_in<S>(
     stream: S,
     handler: Handler,
     hop: &Hop,
+    progress: &Progress,
 ) -> Result<Handle<Handler>, SshError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let address = format!("{}:{}", hop.host, hop.port);
+    progress.waits(format!("{address} takes the connection, but no SSH server greets"), true);
+    let (heard, mut greeted) =
+        (progress.clone(), Some(format!("{address} greets, but the login does not come to an end")));
+    let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        if !bytes.is_empty()
+            && let Some(text) = greeted.take()
+        {
+            heard.waits(text, true);
+        }
+    });
     let mut handle = client::connect_stream(config, stream, handler).await.map_err(|error| match error {
         SshError::Broken(why) => SshError::Unreachable(format!("{}:{} hangs up: {why}", hop.host, hop.port)),
         other => other,

@@ -15,7 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{Progress, connect};
 pub(crate) use handler::HostKeys;
 pub(crate) use key::Key;
 pub(crate) use run::{Ended, Input, Output, Piece, Running};
@@ -89,7 +89,7 @@ pub(crate) struct Settings {
     pub silence: Option<Duration>,
     /// Commands may use the agent that runs here.
     pub forward_agent: bool,
-    /// Listened for here, connected to from the machine.
+    /// Listened for here, connected to from the machine. Whoever connects listens: see [`Session::reach`].
     pub local_tunnels: Vec<Tunnel>,
     /// Listened for on the machine, connected to from here.
     pub remote_tunnels: Vec<Tunnel>,

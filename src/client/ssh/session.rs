@@ -1,11 +1,12 @@
 //! An authenticated connection, on which commands and file transfers have a channel each.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
-use tokio::task::JoinSet;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::SshError;
 use super::handler::Handler;
@@ -24,20 +25,14 @@ pub(crate) struct Session {
     handle: Arc<Handle<Handler>>,
     /// Carries this connection, and ends after it.
     bastion: Option<Handle<Handler>>,
-    _tunnels: JoinSet<()>,
     forward_agent: bool,
     /// A channel for the next command, opened while the one before runs: on a far machine that saves a round trip.
     spare: Arc<Mutex<Option<Channel<Msg>>>>,
 }
 
 impl Session {
-    pub(super) fn new(
-        handle: Arc<Handle<Handler>>,
-        bastion: Option<Handle<Handler>>,
-        tunnels: JoinSet<()>,
-        forward_agent: bool,
-    ) -> Self {
-        Self { handle, bastion, _tunnels: tunnels, forward_agent, spare: Arc::default() }
+    pub(super) fn new(handle: Handle<Handler>, bastion: Option<Handle<Handler>>, forward_agent: bool) -> Self {
+        Self { handle: Arc::new(handle), bastion, forward_agent, spare: Arc::default() }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -83,6 +78,18 @@ impl Session {
         let channel = self.channel().await?;
         channel.request_subsystem(true, "sftp").await?;
         Sftp::start(channel).await
+    }
+
+    /// A stream to a port that the machine reaches, for a connection that came from `origin`.
+    pub(crate) async fn reach(
+        &self,
+        host: &str,
+        port: u16,
+        origin: SocketAddr,
+    ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, SshError> {
+        let (from, from_port) = (origin.ip().to_string(), u32::from(origin.port()));
+        let channel = self.handle.channel_open_direct_tcpip(host, port.into(), from, from_port).await?;
+        Ok(channel.into_stream())
     }
 
     async fn channel(&self) -> Result<Channel<Msg>, SshError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{SshConfig, Target};
-use crate::client::ssh::{Hop, HostKeys, Key, Session, SshError, connect};
+use crate::client::ssh::{Hop, HostKeys, Key, Progress, Session, SshError, connect};
 use crate::communicator::CommunicatorError;
 use crate::run::BuildContext;
 
@@ -44,7 +44,8 @@ pub(super) async fn first(
 
 /// Logs in once more to where it was, without patience: whoever asked decides about another try.
 pub(super) async fn again(config: &SshConfig, hop: &Hop, host_keys: &HostKeys) -> Result<Session, CommunicatorError> {
-    connect(hop, &config.via, &config.settings, host_keys).await.map_err(|error| match error {
+    let progress = Progress::default();
+    connect(hop, &config.via, &config.settings, host_keys, &progress).await.map_err(|error| match error {
         error @ SshError::HostKey(_) => CommunicatorError::Permanent(error.to_string()),
         other => CommunicatorError::Remote(format!("could not connect again: {other}")),
     })
@@ -58,7 +59,7 @@ async fn log_in(
     cx: &BuildContext,
 ) -> Result<(Session, Hop), CommunicatorError> {
     let deadline = config.timeout.map(|timeout| Instant::now() + timeout);
-    let mut attempts = Attempts::default();
+    let (mut attempts, progress) = (Attempts::default(), Progress::default());
     let work = async {
         let mut pause = SHORTEST;
         loop {
@@ -72,11 +73,12 @@ async fn log_in(
             if !config.quiet {
                 attempts.tell(&hop, cx);
             }
-            let error = match connect(&hop, &config.via, &config.settings, host_keys).await {
+            let error = match connect(&hop, &config.via, &config.settings, host_keys, &progress).await {
                 Ok(session) => return Ok((session, hop)),
                 Err(error) => error,
             };
             tracing::debug!(%error, "SSH is not there yet");
+            progress.clear();
             attempts.failed(&error, config)?;
             if matches!(error, SshError::Authentication(_)) {
                 pause = pause.max(REFUSED / 4);
@@ -99,7 +101,7 @@ async fn log_in(
         None => Err(CommunicatorError::Permanent(format!(
             "timeout waiting for SSH after {}: {}; see ssh_timeout, the security group, and ssh_interface",
             shown(config.timeout.unwrap_or_default()),
-            attempts.last
+            attempts.seen(&progress)
         ))),
     }
 }
@@ -136,6 +138,16 @@ impl Attempts {
             Some(_) => return,
         }
         self.told = Some(Instant::now());
+    }
+
+    /// The last that was seen of the machine.
+    fn seen(&self, progress: &Progress) -> String {
+        let waiting = progress.text();
+        match (progress.answered(), self.last.as_str(), waiting.as_str()) {
+            (false, "", "") => "nobody has said where it is".to_owned(),
+            (false, "", _) | (true, ..) => waiting,
+            (false, last, _) => last.to_owned(),
+        }
     }
 
     /// An error that ends the attempts, if this one does.

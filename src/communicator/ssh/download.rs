@@ -54,8 +54,8 @@ impl Ssh {
             CommunicatorError::Remote(text)
         };
         // Another user's home is known to a shell only.
-        let by_shell = self.config.method == Method::Fastest && sftp_path(source).is_none();
-        if self.config.method != Method::Scp && !by_shell {
+        let by_shell = self.config().method == Method::Fastest && sftp_path(source).is_none();
+        if self.config().method != Method::Scp && !by_shell {
             match self.sftp().await {
                 Ok(sftp) => {
                     let source = known_to_sftp(source)?;
@@ -64,7 +64,7 @@ impl Ssh {
                     }
                     return Ok(sftp.get(source, file, |moved| transfer.advance(moved)).await?);
                 }
-                Err(CommunicatorError::Remote(_)) if self.config.method == Method::Fastest => {}
+                Err(CommunicatorError::Remote(_)) if self.config().method == Method::Fastest => {}
                 Err(error) => return Err(error),
             }
         }
@@ -100,7 +100,7 @@ impl Ssh {
     ) -> Result<(), CommunicatorError> {
         let mut transfer = Transfer::new(cx, format!("Downloading {source}"), None);
         std::fs::create_dir_all(destination).map_err(|error| local(destination, error))?;
-        if self.config.method != Method::Sftp && self.tar_fetch(source, destination, &mut transfer).await? {
+        if self.config().method != Method::Sftp && self.tar_fetch(source, destination, &mut transfer).await? {
             return Ok(());
         }
         let sftp = self.sftp().await?;

@@ -10,6 +10,7 @@ mod download;
 mod scp;
 mod script;
 mod stream;
+mod tunnel;
 mod upload;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 pub(crate) use config::{Method, SshConfig};
 
@@ -74,33 +76,18 @@ impl Tail {
     }
 }
 
-/// The connection to one machine.
-pub(crate) struct Ssh {
+/// The connection of the moment, and what it takes to make the next one.
+struct Line {
     config: SshConfig,
     hop: Hop,
     host_keys: HostKeys,
     session: Mutex<Arc<Session>>,
 }
 
-impl Ssh {
-    /// Logs in to where `target` says, as often as the options allow. `key` is the private half of a key pair that
-    /// was made for the build.
-    pub(crate) async fn connect(
-        config: &SshConfig,
-        target: &dyn Target,
-        key: Option<&str>,
-        cx: &BuildContext,
-    ) -> Result<Arc<dyn Communicator>, CommunicatorError> {
-        config.hide(cx.events.redactor());
-        let key = key.map(Key::parse).transpose().map_err(CommunicatorError::Permanent)?;
-        let host_keys = HostKeys::default();
-        let (session, hop) = connect::first(config, target, key.as_ref(), &host_keys, cx).await?;
-        if config.quiet {
-            cx.say(connect::introduced(&hop));
-        }
-        cx.detail("Connected to SSH!");
-        let session = Mutex::new(Arc::new(session));
-        Ok(Arc::new(Self { config: config.clone(), hop, host_keys, session }))
+impl Line {
+    /// The connection as it is. Waits for one that is being made.
+    async fn current(&self) -> Arc<Session> {
+        Arc::clone(&*self.session.lock().await)
     }
 
     /// The connection, or a new one in place of one that broke.
@@ -120,19 +107,53 @@ impl Ssh {
         }
         Ok(Arc::clone(&session))
     }
+}
+
+/// One machine.
+pub(crate) struct Ssh {
+    line: Arc<Line>,
+    _tunnels: JoinSet<()>,
+}
+
+impl Ssh {
+    /// Logs in to where `target` says, as often as the options allow. `key` is the private half of a key pair that
+    /// was made for the build.
+    pub(crate) async fn connect(
+        config: &SshConfig,
+        target: &dyn Target,
+        key: Option<&str>,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Communicator>, CommunicatorError> {
+        config.hide(cx.events.redactor());
+        let key = key.map(Key::parse).transpose().map_err(CommunicatorError::Permanent)?;
+        let host_keys = HostKeys::default();
+        let (session, hop) = connect::first(config, target, key.as_ref(), &host_keys, cx).await?;
+        let session = Mutex::new(Arc::new(session));
+        let line = Arc::new(Line { config: config.clone(), hop, host_keys, session });
+        let tunnels = tunnel::listen_here(&line).await?;
+        if config.quiet {
+            cx.say(connect::introduced(&line.hop));
+        }
+        cx.detail("Connected to SSH!");
+        Ok(Arc::new(Self { line, _tunnels: tunnels }))
+    }
+
+    fn config(&self) -> &SshConfig {
+        &self.line.config
+    }
 
     async fn begin(&self, command: &str, terminal: bool) -> Result<Running, CommunicatorError> {
-        let session = self.session().await?;
+        let session = self.line.session().await?;
         match session.exec(command, terminal).await {
-            Err(SshError::Broken(_)) => Ok(self.renewed(&session).await?.exec(command, terminal).await?),
+            Err(SshError::Broken(_)) => Ok(self.line.renewed(&session).await?.exec(command, terminal).await?),
             begun => Ok(begun?),
         }
     }
 
     async fn sftp(&self) -> Result<Sftp, CommunicatorError> {
-        let session = self.session().await?;
+        let session = self.line.session().await?;
         match session.sftp().await {
-            Err(SshError::Broken(_)) => Ok(self.renewed(&session).await?.sftp().await?),
+            Err(SshError::Broken(_)) => Ok(self.line.renewed(&session).await?.sftp().await?),
             begun => Ok(begun?),
         }
     }
@@ -259,7 +280,7 @@ pub(crate) async fn clear_authorized_keys(machine: &dyn Communicator, key_name: 
 #[async_trait]
 impl Communicator for Ssh {
     async fn exec(&self, command: &str, cx: &BuildContext) -> Result<Exit, CommunicatorError> {
-        Ok(self.run(command, Bytes::new(), self.config.pty, cx).await?.0)
+        Ok(self.run(command, Bytes::new(), self.config().pty, cx).await?.0)
     }
 
     async fn ask(&self, question: &Question<'_>, cx: &BuildContext) -> Result<Answer, CommunicatorError> {

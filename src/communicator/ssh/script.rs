@@ -12,7 +12,7 @@ impl Ssh {
         let mark = format!("forge-{:016x}", rand::random::<u64>());
         let keep = if script.keep { "keep" } else { "" };
         let run = subshell(script.command);
-        let (wrapper, input) = match self.config.pty {
+        let (wrapper, input) = match self.config().pty {
             // A terminal would echo the text and change its line ends.
             true => {
                 let content = Content::Bytes { bytes: script.content.clone(), mode: 0o755 };
@@ -23,7 +23,7 @@ impl Ssh {
         };
         let path = quoted_path(script.path);
         let command = ["/bin/sh -c", &quoted(wrapper), "/bin/sh", &path, &quoted(&run), &quoted(keep), &quoted(&mark)];
-        let (exit, tail) = self.run(&command.join(" "), input, self.config.pty, cx).await?;
+        let (exit, tail) = self.run(&command.join(" "), input, self.config().pty, cx).await?;
         if exit == Exit::Status(NOT_STORED) && tail.text().contains(&mark) {
             return Err(CommunicatorError::Remote(format!("could not store the script at {}", script.path)));
         }

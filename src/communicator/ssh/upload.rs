@@ -41,10 +41,10 @@ impl Ssh {
             Content::Bytes { bytes, .. } => Source::Bytes(bytes.clone()),
             Content::File(path) => Source::File(path),
         };
-        if self.config.method == Method::Fastest && self.stream_put(&whole, mode, destination, &mut transfer).await? {
+        if self.config().method == Method::Fastest && self.stream_put(&whole, mode, destination, &mut transfer).await? {
             return Ok(());
         }
-        if self.config.method != Method::Scp {
+        if self.config().method != Method::Scp {
             match self.sftp().await {
                 Ok(sftp) => {
                     let destination = known_to_sftp(destination)?;
@@ -56,7 +56,7 @@ impl Ssh {
                     }
                     .map_err(|error| at(error.into(), content_path(&content)));
                 }
-                Err(CommunicatorError::Remote(_)) if self.config.method == Method::Fastest => {}
+                Err(CommunicatorError::Remote(_)) if self.config().method == Method::Fastest => {}
                 Err(error) => return Err(error),
             }
         }
@@ -77,7 +77,7 @@ impl Ssh {
         }
         let inner = inner_name(source).map_err(|error| local(&root, error))?;
         let mut transfer = Transfer::new(cx, format!("Uploading {source}"), None);
-        match self.config.method {
+        match self.config().method {
             Method::Fastest => {
                 if self.tar_put(&root, &inner, destination, &mut transfer, cx).await? {
                     return Ok(());
