@@ -121,11 +121,52 @@ fn who_is_not_there_is_waited_for_as_long_as_the_template_says() {
     ran.says(&format!(
         "timeout waiting for SSH after 2 s: 127.0.0.1:{port} takes the connection, but no SSH server greets"
     ));
+    for (options, part) in [
+        ("ssh_proxy_host", "the proxy 127.0.0.1:PORT does not lead to"),
+        (
+            "ssh_bastion_password = \"correct horse\"\nssh_bastion_host",
+            "127.0.0.1:PORT takes the connection, but no SSH",
+        ),
+    ] {
+        let kind = if options.contains("proxy") { "proxy" } else { "bastion" };
+        let way = format!(
+            "ssh_host = {:?}\nssh_username = \"u\"\nssh_password = \"correct horse\"\nssh_timeout = \"2s\"\n\
+             {options} = \"127.0.0.1\"\nssh_{kind}_port = {port}",
+            sshd.address
+        );
+        template(&way, &shell(&["true"])).fail(&[]).says(&part.replace("PORT", &port.to_string()));
+    }
     // An address where nobody is: what is sent there is lost.
     let nobody = format!("{}.254.254", sshd.address.rsplitn(3, '.').nth(2).unwrap());
     let login = login.replace("127.0.0.1", &nobody);
     let ran = template(&login, &shell(&["true"])).fail(&[]);
     ran.says(&format!("timeout waiting for SSH after 2 s: {nobody}:{port} does not take a connection"));
+}
+
+/// One that was killed by a signal has no status: the server tells the signal instead.
+#[test]
+fn a_command_that_was_killed_is_told_from_one_that_was_cut_off() {
+    let step = "provisioner \"shell\" {\ninline = [\"echo going; kill -9 0\"]\nvalid_exit_codes = [137]\n}\n";
+    let (_sshd, workspace) = machine(&[], "", &[step, &shell(&["echo next"])].concat());
+    workspace.build(&[]).says("going").says("null.m: next").says_not("disconnected");
+}
+
+#[test]
+fn output_of_any_kind_comes_through() {
+    const LONG: usize = 50_000_000;
+    let commands = [
+        "printf 'not \\377\\376 text\\n'",
+        "for n in 1 2 3; do echo out $n; echo err $n >&2; done",
+        &format!("head -c {LONG} /dev/zero | tr '\\0' X"),
+        "echo; echo done",
+    ];
+    let (_sshd, workspace) = machine(&[], "", &shell(&commands));
+    let ran = workspace.build(&[]);
+    ran.says("not \u{fffd}\u{fffd} text").says("null.m: done");
+    for n in 1..=3 {
+        ran.says(&format!("null.m: out {n}")).says(&format!("null.m: err {n}"));
+    }
+    assert!(ran.stdout.bytes().filter(|byte| *byte == b'X').count() >= LONG, "{}", ran.stdout.len());
 }
 
 /// The whole machine goes down, and nobody answers for a while.
@@ -158,6 +199,28 @@ fn a_machine_that_goes_away_and_comes_back_is_logged_in_to_again() {
         assert_eq!(log.contains("back as ubuntu"), comes_back, "{log}");
         assert!(log.contains("could not connect again"), "{log}");
     }
+}
+
+/// What leads to the machine goes away with all connections over it, and comes back.
+#[test]
+fn a_bastion_that_breaks_in_mid_build_is_gone_through_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = key(folder.path(), "id");
+    let (bastion, sshd) = (Sshd::start(&own, &[]), Sshd::start(&own, &[]));
+    let options = format!(
+        "ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_private_key_file = {}\nssh_bastion_host = {:?}",
+        sshd.address,
+        text(&own),
+        bastion.address
+    );
+    let cut = "provisioner \"shell\" {\nexpect_disconnect = true\ninline = [\"echo first; sleep 30\"]\n}\n";
+    let workspace = template(&options, &[cut, &shell(&["echo second"])].concat());
+    let mut run = workspace.start(&[]);
+    run.wait_for("m: first");
+    bastion.root("pkill -9 -u ubuntu");
+    let (code, log) = run.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("m: second"), "{log}");
 }
 
 /// Whoever answers for the bastion sees all that is said to it, too.

@@ -1,9 +1,12 @@
 //! Files to and from a machine with OpenSSH's server, by every method.
 
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::sshd::machine;
+
+const SCP: &str = "ssh_file_transfer_method = \"scp\"";
 
 /// Files both ways by every method, and on machines that lack what the fastest way needs.
 #[test]
@@ -77,6 +80,7 @@ fn what_cannot_be_uploaded_says_why() {
     for (destination, parts) in [
         ("/root/x", &["Permission denied", "upload to a folder like /tmp"][..]),
         ("/nowhere/x", &["the folder does not exist"]),
+        ("/dev/full", &["could not write /dev/full", "No space left on device"]),
     ] {
         let step = format!("provisioner \"file\" {{\nsource = \"id.pub\"\ndestination = {destination:?}\n}}");
         let (_sshd, workspace) = machine(&[], "", &step);
@@ -85,6 +89,51 @@ fn what_cannot_be_uploaded_says_why() {
             ran.says(part);
         }
     }
+}
+
+#[test]
+fn a_script_that_cannot_be_stored_says_why() {
+    let step =
+        "provisioner \"shell\" {\ninline = [\"true\"]\nremote_path = \"/dev/full\"\nstart_retry_timeout = \"1s\"\n}";
+    let (_sshd, workspace) = machine(&[], "", step);
+    let ran = workspace.fail(&[]);
+    let error = ran.stdout.lines().rev().find(|line| line.contains("--> null.m")).unwrap().to_owned();
+    assert!(error.contains("could not store the script at /dev/full: ") && error.contains("No space left"), "{error}");
+}
+
+#[test]
+fn files_may_have_any_name() {
+    let names = ["/tmp/a b", "/tmp/'q' \"r\" $(id) `id` \\", "/tmp/ü ☃", "-rf", "/tmp/two\nlines"];
+    let there_and_back = |number: usize, name: &str| {
+        let quoted = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        format!(
+            r#"
+              provisioner "file" {{
+                content     = "inside {number}"
+                destination = "{quoted}"
+              }}
+              provisioner "file" {{
+                direction   = "download"
+                source      = "{quoted}"
+                destination = "back-{number}"
+              }}
+            "#
+        )
+    };
+    for (method, taken) in [("", 5), ("ssh_file_transfer_method = \"sftp\"", 5), (SCP, 4)] {
+        let names = names[..taken].iter().enumerate();
+        let steps: String = names.clone().map(|(number, name)| there_and_back(number, name)).collect();
+        let (sshd, workspace) = machine(&[], method, &steps);
+        workspace.build(&[]);
+        for (number, name) in names {
+            let content = format!("inside {number}");
+            assert_eq!(workspace.read(&format!("back-{number}")), content, "{method} {name:?}");
+            let path = Path::new("/home/ubuntu").join(name).display().to_string();
+            assert_eq!(sshd.root(&format!("cat '{}'", path.replace('\'', r"'\''"))), content, "{method} {name:?}");
+        }
+    }
+    let (_sshd, workspace) = machine(&[], SCP, &there_and_back(4, names[4]));
+    workspace.fail(&[]).says("scp has no way to name").says("which has a line break");
 }
 
 /// Carries connections to the machine, and cuts every one of them off after so many bytes to it.

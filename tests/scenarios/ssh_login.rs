@@ -162,6 +162,24 @@ fn a_bastion_is_opened_by_its_own_credentials() {
     build(&bastion, "", &format!("ssh2: ED25519 {}", fingerprint(&own)));
 }
 
+/// Its socket takes connections, and nobody is behind it: there are other ways in.
+#[test]
+fn an_agent_that_hangs_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("agent");
+    let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let sshd = Sshd::start(&key(folder.path(), "id"), &[]);
+    let login = format!(
+        "ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_agent_auth = true\nssh_password = \"correct horse\"\n\
+         ssh_handshake_attempts = 1",
+        sshd.address
+    );
+    let workspace = template(&login, &shell(&["whoami"])).env("SSH_AUTH_SOCK", socket.to_str().unwrap());
+    let ran = workspace.build(&[]);
+    ran.says("m: ubuntu");
+    assert!((20..50).contains(&ran.took.as_secs()), "{:?}", ran.took);
+}
+
 fn fingerprint(key: &std::path::Path) -> String {
     let shown = Command::new("ssh-keygen").arg("-lf").arg(key).output().unwrap();
     String::from_utf8(shown.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()

@@ -63,6 +63,7 @@ fn a_connection_that_brings_nothing_is_given_up_when_the_template_says_so() {
     let (_sshd, workspace) = machine(&[], "ssh_read_write_timeout = \"2s\"", &shell(&["echo going; sleep 30"]));
     let ran = workspace.fail(&[]);
     ran.says("going").says("disconnected");
+    ran.says("The connection is lost: nothing came from the machine for ssh_read_write_timeout");
     assert!(ran.took.as_secs() < 15, "{:?}", ran.took);
 }
 

@@ -1,6 +1,8 @@
 //! Logging in: every credential in turn until the machine takes one.
 
 use std::sync::Arc;
+#[cfg(unix)]
+use std::time::Duration;
 
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::agent::AgentIdentity;
@@ -13,6 +15,9 @@ use russh::{AgentAuthError, Signer};
 use super::handler::Handler;
 use super::{Credentials, Hop, Key, SshError};
 
+/// An agent that takes longer to list its keys is passed over. To unlock them may take a person a moment.
+#[cfg(unix)]
+const AGENT: Duration = Duration::from_secs(20);
 /// Rounds of questions after which a machine is not answered any more.
 const ROUNDS: usize = 8;
 
@@ -129,14 +134,19 @@ async fn offer_agent(
     hash: Option<HashAlg>,
     tried: &mut Vec<String>,
 ) -> Result<bool, russh::Error> {
-    let found = match russh::keys::agent::client::AgentClient::connect_env().await {
-        Ok(mut agent) => agent.request_identities().await.map(|identities| (agent, identities)),
-        Err(error) => Err(error),
+    let listed = async {
+        let mut agent = russh::keys::agent::client::AgentClient::connect_env().await?;
+        let identities = agent.request_identities().await?;
+        Ok::<_, russh::keys::Error>((agent, identities))
     };
-    let (mut agent, identities) = match found {
-        Ok(found) => found,
-        Err(error) => {
+    let (mut agent, identities) = match tokio::time::timeout(AGENT, listed).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             tried.push(format!("agent, which does not answer: {error}"));
+            return Ok(false);
+        }
+        Err(_) => {
+            tried.push(format!("agent, which does not answer within {} s", AGENT.as_secs()));
             return Ok(false);
         }
     };

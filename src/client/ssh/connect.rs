@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::io::InspectReader;
 
-use super::handler::{Handler, HostKey, HostKeys};
+use super::handler::{Fate, Handler, HostKey, HostKeys};
+use super::impatient::Impatient;
 use super::session::Session;
 use super::{Hop, Proxy, Settings, SshError, Via, auth, tunnel};
 
@@ -77,7 +78,9 @@ pub(crate) async fn connect(
     progress: &Progress,
 ) -> Result<Session, SshError> {
     progress.waits(format!("{}:{} does not take a connection", hop.host, hop.port), false);
+    let fate = Fate::default();
     let handler = Handler {
+        fate: fate.clone(),
         host_key: host_keys.machine.clone(),
         remote_tunnels: settings.remote_tunnels.clone(),
         forward_agent: settings.forward_agent,
@@ -107,7 +110,7 @@ pub(crate) async fn connect(
     host_keys.machine.pin();
     progress.waits(format!("{}:{} does not answer for ssh_remote_tunnels", hop.host, hop.port), true);
     limited(HANDSHAKE, progress, tunnel::listen_there(&handle, &settings.remote_tunnels)).await?;
-    Ok(Session::new(handle, bastion, settings.forward_agent))
+    Ok(Session::new(handle, bastion, fate, settings.forward_agent))
 }
 
 async fn limited<T>(
@@ -162,7 +165,8 @@ async fn across(
 ) -> Result<(Handle<Handler>, Handle<Handler>), SshError> {
     progress.waits(format!("the bastion {}:{} does not take a connection", bastion.host, bastion.port), false);
     let stream = direct(&bastion.host, bastion.port).await.map_err(|error| of_bastion(&error, bastion))?;
-    let outer = Handler { host_key: host_key.clone(), remote_tunnels: Vec::new(), forward_agent: false };
+    let outer =
+        Handler { fate: Fate::default(), host_key: host_key.clone(), remote_tunnels: Vec::new(), forward_agent: false };
     let outer = log_in(Arc::clone(&config), stream, outer, bastion, progress)
         .await
         .map_err(|error| of_bastion(&error, bastion))?;
@@ -202,6 +206,7 @@ where
     progress.waits(format!("{address} takes the connection, but no SSH server greets"), true);
     let (heard, mut greeted) =
         (progress.clone(), Some(format!("{address} greets, but the login does not come to an end")));
+    let stream = Impatient::new(stream, config.keepalive_interval.map(|_| SILENCE));
     let stream = InspectReader::new(stream, move |bytes: &[u8]| {
         if !bytes.is_empty()
             && let Some(text) = greeted.take()

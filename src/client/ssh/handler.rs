@@ -1,8 +1,8 @@
 //! What the machine says by itself: its host key, connections to forwarded ports, a request for our agent.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use russh::client::{self, ChannelOpenHandle, Msg, Session};
+use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{HashAlg, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure};
 use tokio::io::copy_bidirectional;
@@ -49,8 +49,19 @@ pub(crate) struct HostKeys {
     pub(super) bastion: HostKey,
 }
 
+/// Why a connection ended, when the machine has not hung up itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fate(Arc<OnceLock<String>>);
+
+impl Fate {
+    pub(super) fn why(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}
+
 /// The client's side of one connection.
 pub(super) struct Handler {
+    pub fate: Fate,
     pub host_key: HostKey,
     pub remote_tunnels: Vec<Tunnel>,
     pub forward_agent: bool,
@@ -66,6 +77,19 @@ impl client::Handler for Handler {
         };
         self.host_key.accepts(&fingerprint.to_string())?;
         Ok(true)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
+        tracing::debug!(?reason, "SSH: the connection ended");
+        match reason {
+            DisconnectReason::ReceivedDisconnect(_) => Ok(()),
+            DisconnectReason::Error(error) => {
+                if let SshError::Silent(why) = &error {
+                    let _ = self.fate.0.set(why.clone());
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn server_channel_open_forwarded_tcpip(

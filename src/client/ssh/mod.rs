@@ -3,10 +3,13 @@
 mod auth;
 mod connect;
 mod handler;
+mod impatient;
 mod key;
 mod run;
 mod session;
 mod sftp;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tunnel;
 
 use std::sync::Arc;
@@ -112,6 +115,9 @@ pub(crate) enum SshError {
     /// The connection broke.
     #[error("{0}")]
     Broken(String),
+    /// The machine is still there, as far as the network knows, and does nothing any more.
+    #[error("{0}")]
+    Silent(String),
     /// The machine refuses a request on a connection that works.
     #[error("{0}")]
     Refused(String),
@@ -133,6 +139,13 @@ impl From<russh::Error> for SshError {
                 theirs.join(", ")
             )),
             russh::Error::NotAuthenticated | russh::Error::NoAuthMethod => Self::Authentication(error.to_string()),
+            russh::Error::KeepaliveTimeout => Self::Silent("the machine gave no sign of life".to_owned()),
+            russh::Error::InactivityTimeout => {
+                Self::Silent("nothing came from the machine for ssh_read_write_timeout".to_owned())
+            }
+            russh::Error::IO(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                Self::Silent("the machine takes nothing any more".to_owned())
+            }
             other => Self::Broken(other.to_string()),
         }
     }
@@ -163,11 +176,12 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// A path of the machine as one word of a shell's command line. A home in front, `~` or `~user`, stays outside the
-/// quotes, for the shell knows where it is.
+/// quotes, for the shell knows where it is; a dash in front is none of an option.
 pub(crate) fn quoted_path(path: &str) -> String {
     match split_home(path) {
         Some((home, "")) => home.to_owned(),
         Some((home, rest)) => format!("{home}/{}", if rest == "/" { String::new() } else { quoted(&rest[1..]) }),
+        None if path.starts_with('-') => quoted(&format!("./{path}")),
         None => quoted(path),
     }
 }
@@ -208,6 +222,7 @@ mod tests {
             ("~www-data/x", "~www-data/x", None),
             ("~$(id)/x", "'~$(id)/x'", Some("~$(id)/x")),
             ("a~/b", "'a~/b'", Some("a~/b")),
+            ("-r/b", "./-r/b", Some("-r/b")),
         ] {
             assert_eq!(quoted_path(path), word);
             assert_eq!(sftp_path(path), sftp, "{path}");

@@ -5,6 +5,7 @@ use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 
 use super::SshError;
+use super::handler::Fate;
 
 /// Number of a stream beside the plain one (RFC 4254, 5.2).
 const STDERR: u32 = 1;
@@ -37,13 +38,14 @@ pub(crate) struct Input(ChannelWriteHalf<Msg>);
 pub(crate) struct Output {
     reader: ChannelReadHalf,
     ended: Option<Ended>,
+    fate: Fate,
     /// What came before the machine said that it starts the command; the first is the last of the list.
     early: Vec<ChannelMsg>,
 }
 
 impl Running {
     /// Waits until the machine says that it starts the command.
-    pub(super) async fn started(mut channel: Channel<Msg>) -> Result<Self, SshError> {
+    pub(super) async fn started(mut channel: Channel<Msg>, fate: Fate) -> Result<Self, SshError> {
         let mut early = Vec::new();
         loop {
             match channel.wait().await {
@@ -59,7 +61,7 @@ impl Running {
         }
         early.reverse();
         let (reader, writer) = channel.split();
-        Ok(Self { input: Input(writer), output: Output { reader, ended: None, early } })
+        Ok(Self { input: Input(writer), output: Output { reader, ended: None, fate, early } })
     }
 }
 
@@ -101,6 +103,11 @@ impl Output {
                 _ => {}
             }
         }
+    }
+
+    /// Why the connection ended, when the machine has not hung up itself.
+    pub(crate) fn why_lost(&self) -> Option<&str> {
+        self.fate.why()
     }
 
     /// How it ended, once [`Self::next`] gave nothing.

@@ -7,14 +7,20 @@ use std::time::{Duration, Instant};
 use russh::client::{Handle, Msg};
 use russh::{Channel, Disconnect};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use super::SshError;
-use super::handler::Handler;
+use super::handler::{Fate, Handler};
 use super::run::Running;
 use super::sftp::Sftp;
 
 /// A machine whose answers take longer is far.
 const FAR: Duration = Duration::from_millis(5);
+/// A machine that is alive and does not do what it is asked within it hangs. Logins of directory services and mounts of
+/// home folders take their time.
+const ANSWER: Duration = Duration::from_secs(120);
+/// Saying good-bye is a courtesy.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Size of the terminal that a command gets, as in the peer.
 const TERMINAL: (u32, u32) = (80, 40);
 /// Mode of a terminal (RFC 4254, 8): characters are not echoed.
@@ -25,14 +31,20 @@ pub(crate) struct Session {
     handle: Arc<Handle<Handler>>,
     /// Carries this connection, and ends after it.
     bastion: Option<Handle<Handler>>,
+    fate: Fate,
     forward_agent: bool,
     /// A channel for the next command, opened while the one before runs: on a far machine that saves a round trip.
     spare: Arc<Mutex<Option<Channel<Msg>>>>,
 }
 
 impl Session {
-    pub(super) fn new(handle: Handle<Handler>, bastion: Option<Handle<Handler>>, forward_agent: bool) -> Self {
-        Self { handle: Arc::new(handle), bastion, forward_agent, spare: Arc::default() }
+    pub(super) fn new(
+        handle: Handle<Handler>,
+        bastion: Option<Handle<Handler>>,
+        fate: Fate,
+        forward_agent: bool,
+    ) -> Self {
+        Self { handle: Arc::new(handle), bastion, fate, forward_agent, spare: Arc::default() }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -41,6 +53,10 @@ impl Session {
 
     /// Starts a command in the login shell of the user.
     pub(crate) async fn exec(&self, command: &str, terminal: bool) -> Result<Running, SshError> {
+        answered("does not start a command", self.start(command, terminal)).await
+    }
+
+    async fn start(&self, command: &str, terminal: bool) -> Result<Running, SshError> {
         let channel = self.channel().await?;
         if self.forward_agent {
             // A machine that forbids it says so to the program that wants the agent.
@@ -51,7 +67,7 @@ impl Session {
         }
         channel.exec(true, command).await?;
         let sent = Instant::now();
-        let running = Running::started(channel).await?;
+        let running = Running::started(channel, self.fate.clone()).await?;
         if sent.elapsed() > FAR {
             self.open_spare();
         }
@@ -75,9 +91,12 @@ impl Session {
 
     /// Starts the file transfer subsystem.
     pub(crate) async fn sftp(&self) -> Result<Sftp, SshError> {
-        let channel = self.channel().await?;
-        channel.request_subsystem(true, "sftp").await?;
-        Sftp::start(channel).await
+        let granted = async {
+            let channel = self.channel().await?;
+            channel.request_subsystem(true, "sftp").await?;
+            Sftp::granted(channel).await
+        };
+        Sftp::start(answered("does not start SFTP", granted).await?).await
     }
 
     /// A stream to a port that the machine reaches, for a connection that came from `origin`.
@@ -102,9 +121,18 @@ impl Session {
 
     /// Says good-bye. A connection that is broken already needs none.
     pub(crate) async fn close(&self) {
-        let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
-        if let Some(bastion) = &self.bastion {
-            let _ = bastion.disconnect(Disconnect::ByApplication, "", "").await;
-        }
+        let said = async {
+            let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+            if let Some(bastion) = &self.bastion {
+                let _ = bastion.disconnect(Disconnect::ByApplication, "", "").await;
+            }
+        };
+        let _ = timeout(FAREWELL, said).await;
     }
+}
+
+async fn answered<T>(refusal: &str, work: impl Future<Output = Result<T, SshError>>) -> Result<T, SshError> {
+    timeout(ANSWER, work).await.unwrap_or_else(|_| {
+        Err(SshError::Broken(format!("the machine is there, but {refusal} within {} s", ANSWER.as_secs())))
+    })
 }

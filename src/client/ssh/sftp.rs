@@ -32,11 +32,11 @@ pub(crate) struct Sftp {
 }
 
 impl Sftp {
-    /// Waits for the machine to say that it has the subsystem, then greets it.
-    pub(super) async fn start(mut channel: Channel<Msg>) -> Result<Self, SshError> {
+    /// Waits for the machine to say that it has the subsystem.
+    pub(super) async fn granted(mut channel: Channel<Msg>) -> Result<Channel<Msg>, SshError> {
         loop {
             match channel.wait().await {
-                Some(ChannelMsg::Success) => break,
+                Some(ChannelMsg::Success) => return Ok(channel),
                 Some(ChannelMsg::Failure) => return Err(SshError::Missing("the machine has no SFTP".to_owned())),
                 Some(ChannelMsg::Close) | None => {
                     return Err(SshError::Broken("the connection broke before SFTP started".to_owned()));
@@ -44,6 +44,10 @@ impl Sftp {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Greets the subsystem.
+    pub(super) async fn start(channel: Channel<Msg>) -> Result<Self, SshError> {
         let config = Config {
             max_concurrent_reads: UNDER_WAY,
             max_concurrent_writes: UNDER_WAY,

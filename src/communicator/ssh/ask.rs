@@ -17,8 +17,8 @@ impl Ssh {
             return Ok(Answer { cut: Some(Cut::TooLate), ..answer });
         };
         let Running { input, mut output } = begun?;
-        let _ = input.end().await;
         let work = async {
+            let _ = input.end().await;
             while let Some(piece) = output.next().await {
                 if let Piece::Out(bytes) = piece
                     && !answer.take(&bytes, question.longest)

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::upload::known_to_sftp;
-use super::{Method, Ssh, Tail, both};
+use super::{Method, Ssh, Tail, both, broke};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Found, Piece, Running, Sftp, quoted_path, sftp_path};
 use crate::communicator::CommunicatorError;
@@ -87,7 +87,7 @@ impl Ssh {
         };
         match both(&input, async { Ok(()) }, take).await? {
             Ended::Status(0) => Ok(()),
-            Ended::Lost => Err(CommunicatorError::Remote(format!("the connection broke while {source} was read"))),
+            Ended::Lost => Err(broke(&format!("{source} was read"), output.why_lost().unwrap_or_default())),
             Ended::Status(_) => Err(CommunicatorError::Remote(format!("could not read {source}: {}", said.text()))),
         }
     }
@@ -152,7 +152,7 @@ impl Ssh {
         match ended? {
             Ended::Status(127) => Ok(false),
             Ended::Status(0) => unpacked.map(|()| true).map_err(|error| local(destination, error)),
-            Ended::Lost => Err(CommunicatorError::Remote(format!("the connection broke while {source} was read"))),
+            Ended::Lost => Err(broke(&format!("{source} was read"), output.why_lost().unwrap_or_default())),
             Ended::Status(_) => Err(CommunicatorError::Remote(format!("could not read {source}: {}", said.text()))),
         }
     }

@@ -10,6 +10,8 @@ mod download;
 mod scp;
 mod script;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod upload;
 
@@ -31,6 +33,10 @@ use crate::run::event::Stream;
 
 /// Ending an abandoned command is a courtesy; nobody waits longer for it.
 const ABANDON: Duration = Duration::from_secs(1);
+/// A command that reads nothing of an upload for so long hangs, on a dead file system or a pipe.
+const STALLED: Duration = Duration::from_secs(300);
+/// Bytes of an upload that must be read within it.
+const PIECE: usize = 256 << 10;
 
 impl From<SshError> for CommunicatorError {
     fn from(error: SshError) -> Self {
@@ -190,6 +196,9 @@ impl Ssh {
             }
             out.finish();
             err.finish();
+            if let (Ended::Lost, Some(why)) = (output.ended(), output.why_lost()) {
+                cx.say(format!("The connection is lost: {why}"));
+            }
             (exit(output.ended()), tail)
         };
         let work = async {
@@ -215,11 +224,12 @@ async fn both<T>(
     take: impl Future<Output = Result<T, CommunicatorError>>,
 ) -> Result<T, CommunicatorError> {
     let fed = async {
-        let fed = feed.await;
-        let _ = input.end().await;
-        match fed {
+        match feed.await {
             // What the machine says about it is worth more.
-            Ok(()) | Err(CommunicatorError::Remote(_)) => std::future::pending().await,
+            Ok(()) | Err(CommunicatorError::Remote(_)) => {
+                let _ = input.end().await;
+                std::future::pending().await
+            }
             Err(error) => error,
         }
     };
@@ -227,14 +237,31 @@ async fn both<T>(
     let mut take = std::pin::pin!(take);
     tokio::select! {
         error = &mut fed => {
-            input.abandon().await;
+            let _ = tokio::time::timeout(ABANDON, input.abandon()).await;
             Err(error)
         }
         taken = &mut take => taken,
     }
 }
 
-/// Reads a command's output to its end, stdout by `take`. Yields how it ended and what it said on stderr.
+/// Sends bytes of an upload, as fast as the command reads them.
+async fn give(input: &Input, mut bytes: Bytes) -> Result<(), CommunicatorError> {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        match tokio::time::timeout(STALLED, input.write(piece)).await {
+            Ok(written) => written?,
+            // No fault of the connection, of which the machine would say more.
+            Err(_) => {
+                let text = format!("the machine is there, but reads nothing of the upload for {} s", STALLED.as_secs());
+                return Err(CommunicatorError::Permanent(text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a command's output to its end, stdout by `take`. Yields how it ended and what it said on stderr, or why the
+/// connection was lost.
 async fn drain(output: &mut Output, mut take: impl FnMut(Bytes)) -> Result<(Ended, String), CommunicatorError> {
     let mut tail = Tail(Vec::new());
     while let Some(piece) = output.next().await {
@@ -243,7 +270,17 @@ async fn drain(output: &mut Output, mut take: impl FnMut(Bytes)) -> Result<(Ende
             Piece::Err(bytes) => tail.push(&bytes),
         }
     }
-    Ok((output.ended(), tail.text()))
+    let said = match (output.ended(), output.why_lost()) {
+        (Ended::Lost, Some(why)) => why.to_owned(),
+        _ => tail.text(),
+    };
+    Ok((output.ended(), said))
+}
+
+/// What is told of an upload or download whose connection broke, and why if that is known.
+fn broke(what: &str, why: &str) -> CommunicatorError {
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    CommunicatorError::Remote(format!("the connection broke while {what}{why}"))
 }
 
 fn exit(ended: Ended) -> Exit {

@@ -9,7 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::stream::{Source, send};
-use super::{Ssh, both, drain};
+use super::{Ssh, both, broke, drain};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Input, Output, Running, quoted_path};
 use crate::communicator::CommunicatorError;
@@ -24,7 +24,7 @@ impl Ssh {
         transfer: &mut Transfer,
     ) -> Result<(), CommunicatorError> {
         let command = format!("scp -t {}", quoted_path(destination));
-        let name = destination.rsplit('/').next().unwrap_or(destination).to_owned();
+        let name = named(destination.rsplit('/').next().unwrap_or(destination))?.to_owned();
         let Running { input, output } = self.begin(&command, false).await?;
         scp(&input, output, send_file(&input, &source, mode, &name, transfer)).await
     }
@@ -70,7 +70,7 @@ async fn scp(
         Ended::Status(127) => Err(CommunicatorError::Remote(
             "the machine has no scp; install it, or set ssh_file_transfer_method = \"sftp\"".to_owned(),
         )),
-        Ended::Lost => Err(CommunicatorError::Remote("the connection broke during the upload".to_owned())),
+        Ended::Lost => Err(broke("files were uploaded", &said)),
         Ended::Status(status) => {
             let why = if complaints.is_empty() { said } else { complaints };
             Err(CommunicatorError::Remote(format!("scp on the machine failed with status {status}: {why}")))
@@ -80,6 +80,16 @@ async fn scp(
 
 fn local(path: &Path, source: io::Error) -> CommunicatorError {
     CommunicatorError::Local { path: path.display().to_string(), source }
+}
+
+/// The name as a message has it, which ends with its line.
+fn named(name: &str) -> Result<&str, CommunicatorError> {
+    match name.contains('\n') {
+        true => Err(CommunicatorError::Permanent(format!(
+            "scp has no way to name {name:?}, which has a line break; set ssh_file_transfer_method = \"sftp\""
+        ))),
+        false => Ok(name),
+    }
 }
 
 async fn send_file(
@@ -108,12 +118,13 @@ async fn send_tree(input: &Input, root: &Path, transfer: &mut Transfer) -> Resul
         }
         let found = entry.metadata().map_err(|error| local(entry.path(), error.into()))?;
         let name = entry.file_name().to_string_lossy();
+        let name = named(&name)?;
         let mode = crate::communicator::tree::mode_of(&found);
         if found.is_dir() {
             input.write(Bytes::from(format!("D{:04o} 0 {name}\n", mode & 0o7777))).await?;
             depth += 1;
         } else if found.is_file() {
-            send_file(input, &Source::File(entry.path()), mode, &name, transfer).await?;
+            send_file(input, &Source::File(entry.path()), mode, name, transfer).await?;
         }
     }
     for _ in 0..depth {

@@ -24,8 +24,10 @@ impl Ssh {
         let path = quoted_path(script.path);
         let command = ["/bin/sh -c", &quoted(wrapper), "/bin/sh", &path, &quoted(&run), &quoted(keep), &quoted(&mark)];
         let (exit, tail) = self.run(&command.join(" "), input, self.config().pty, cx).await?;
-        if exit == Exit::Status(NOT_STORED) && tail.text().contains(&mark) {
-            return Err(CommunicatorError::Remote(format!("could not store the script at {}", script.path)));
+        let said = tail.text();
+        if exit == Exit::Status(NOT_STORED) && said.contains(&mark) {
+            let why = said.lines().filter(|line| !line.contains(&mark)).collect::<Vec<_>>().join("; ");
+            return Err(CommunicatorError::Remote(format!("could not store the script at {}: {why}", script.path)));
         }
         Ok(exit)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt as _;
 
-use super::{Ssh, both, drain};
+use super::{Ssh, both, broke, drain, give};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Input, Running, SshError, quoted, quoted_path};
 use crate::communicator::CommunicatorError;
@@ -56,9 +56,7 @@ impl Ssh {
                 Err(CommunicatorError::Remote(format!("could not write {destination}: {said}{}", hint(&said))))
             }
             (Ended::Status(_), _) => Ok(false),
-            (Ended::Lost, _) => {
-                Err(CommunicatorError::Remote(format!("the connection broke while {destination} was uploaded")))
-            }
+            (Ended::Lost, why) => Err(broke(&format!("{destination} was uploaded"), &why)),
         }
     }
 }
@@ -79,7 +77,7 @@ pub(super) async fn send(
 ) -> Result<(), CommunicatorError> {
     let path = match source {
         Source::Bytes(bytes) => {
-            input.write(bytes.clone()).await?;
+            give(input, bytes.clone()).await?;
             transfer.advance(size);
             return Ok(());
         }
@@ -95,7 +93,7 @@ pub(super) async fn send(
             return Err(local(path, error));
         }
         buffer.truncate(read);
-        input.write(buffer.freeze()).await?;
+        give(input, buffer.freeze()).await?;
         transfer.advance(read as u64);
         left -= read as u64;
     }

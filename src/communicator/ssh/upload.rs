@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::stream::{Source, hint};
-use super::{Method, Ssh, both, drain};
+use super::{Method, Ssh, both, broke, drain, give};
 use crate::client::archive::archive;
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted, quoted_path, sftp_path};
@@ -113,7 +113,7 @@ impl Ssh {
             while let Some(chunk) = body.next().await {
                 let chunk = chunk.map_err(|error| local(root, error))?;
                 let size = chunk.len() as u64;
-                input.write(chunk).await?;
+                give(&input, chunk).await?;
                 transfer.advance(size);
             }
             Ok(())
@@ -122,9 +122,7 @@ impl Ssh {
         match ended {
             Ok((Ended::Status(0), _)) => Ok(true),
             Ok((Ended::Status(NOT_FOUND), _)) => Ok(false),
-            Ok((Ended::Lost, _)) => {
-                Err(CommunicatorError::Remote(format!("the connection broke while {} was uploaded", root.display())))
-            }
+            Ok((Ended::Lost, why)) => Err(broke(&format!("{} was uploaded", root.display()), &why)),
             Ok((Ended::Status(status), said)) => Err(CommunicatorError::Remote(format!(
                 "the folder {} could not be unpacked at {destination} (status {status}): {said}{}",
                 root.display(),

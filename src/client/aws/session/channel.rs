@@ -38,6 +38,8 @@ const EARLY: usize = 10_000;
 const HANDSHAKE: Duration = Duration::from_secs(30);
 /// The service drops a channel on which nothing moves.
 const PING: Duration = Duration::from_secs(60);
+/// A service that takes nothing for so long is gone.
+const STUCK: Duration = Duration::from_secs(120);
 /// Bytes between us and whoever uses the stream.
 const BUFFER: usize = 256 << 10;
 
@@ -273,7 +275,10 @@ impl Channel {
     }
 
     async fn frame(&mut self, frame: Frame) -> Result<(), String> {
-        self.socket.send(frame).await.map_err(|error| error.to_string())
+        match tokio::time::timeout(STUCK, self.socket.send(frame)).await {
+            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("the service takes nothing for {} s", STUCK.as_secs())),
+        }
     }
 }
 
