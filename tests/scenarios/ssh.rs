@@ -85,6 +85,15 @@ fn tunnels_lead_both_ways_over_the_connection_of_the_moment() {
     server.join().unwrap();
 }
 
+/// A port of root's alone: no patience opens it to another user.
+#[test]
+fn a_tunnel_that_the_machine_refuses_ends_the_build_soon() {
+    let (_sshd, workspace) = machine(&[], "ssh_remote_tunnels = [\"80:127.0.0.1:1\"]", &shell(&["true"]));
+    let ran = workspace.fail(&[]);
+    ran.says("the machine does not listen on port 80 for ssh_remote_tunnels");
+    assert!(ran.took.as_secs() < 40, "{:?}", ran.took);
+}
+
 #[test]
 fn a_connection_that_breaks_in_a_command_fails_the_build() {
     let (_sshd, workspace) = machine(&[], "", &shell(&["echo going", "sudo pkill -9 -u ubuntu; sleep 5"]));

@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const COUNTED: Duration = Duration::from_secs(7);
 /// Machines that see too many refused logins lock the sender out.
 const REFUSED: Duration = Duration::from_secs(2);
+/// Logins after which a machine that refuses to listen for a tunnel will not change its mind.
+const TUNNELS: u32 = 3;
 /// Between two lines that tell what is waited for.
 const TOLD: Duration = Duration::from_secs(30);
 
@@ -123,6 +125,7 @@ fn shown(time: Duration) -> String {
 struct Attempts {
     last: String,
     refused: u32,
+    without_tunnels: u32,
     counted: Option<Instant>,
     told: Option<Instant>,
 }
@@ -165,6 +168,13 @@ impl Attempts {
                         "the machine refused the login {most} times: {}; check ssh_username and the key or password",
                         self.last
                     ))),
+                    _ => Ok(()),
+                }
+            }
+            SshError::Refused(_) => {
+                self.without_tunnels += 1;
+                match self.without_tunnels {
+                    TUNNELS.. => Err(CommunicatorError::Permanent(self.last.clone())),
                     _ => Ok(()),
                 }
             }
