@@ -118,3 +118,33 @@ fn a_fleet_without_an_instance_is_asked_for_again() {
     ran.says("MaxSpotInstanceCountExceeded: no room for t3.micro");
     assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
 }
+
+/// Many builds of a template share an account, and each call has its own tries all the same: the SDK's clients of a region
+/// would share a quota of about a hundred of them.
+#[test]
+fn builds_that_are_throttled_together_have_all_their_tries() {
+    let lab = Lab::start();
+    let throttled = json!({ "code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503 });
+    lab.rules(&json!([{ "call": "DescribeSubnets", "error": throttled }]));
+    let workspace =
+        lab.workspace(&format!("{NAME}communicator = \"none\"\nskip_create_ami = true\nmax_retries = 4"), "");
+    let (builds, template) = (80, workspace.read("t.pkr.hcl"));
+    let named: String = (1..=builds).map(|n| format!("source \"amazon-ebs.web\" {{\nname = \"b{n}\"\n}}\n")).collect();
+    workspace.file("t.pkr.hcl", template.replace("sources = [\"source.amazon-ebs.web\"]", &named));
+    let ran = workspace.fail(&[]);
+    let made = lab.calls().iter().filter(|call| *call == "DescribeSubnets").count();
+    assert_eq!(made, 4 * builds, "{}", ran.stdout);
+}
+
+/// What is released has more tries than the template gives a build.
+#[test]
+fn a_release_is_throttled_longer_than_a_build_may_be() {
+    let lab = Lab::start();
+    let throttled = json!({ "code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503 });
+    lab.rules(&json!([{ "call": "TerminateInstances", "nth": 1, "times": 5, "error": throttled }]));
+    let options = format!("{NAME}communicator = \"none\"\nskip_create_ami = true\nmax_retries = 1");
+    let ran = lab.workspace(&options, "").build(&[]);
+    assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+    let made = lab.calls().iter().filter(|call| *call == "TerminateInstances").count();
+    assert_eq!(made, 6, "{}", ran.stdout);
+}

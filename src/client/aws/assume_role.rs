@@ -12,6 +12,7 @@ use super::access::AssumeRole;
 use super::error::AwsError;
 use super::keys::{Keys, Refused, renewing};
 use super::oidc::lasts;
+use super::without_quota;
 use crate::secret::Redactor;
 
 /// A provider that takes the role with the credentials of `config`, again whenever they run out. `from` is what names
@@ -26,7 +27,8 @@ pub(super) fn provider(
         role.session_name = session.to_owned();
     }
     let region = config.region().map(ToString::to_string).unwrap_or_default();
-    let shared = Arc::new((Client::new(config), role, from.to_owned(), region, redactor));
+    let settings = aws_sdk_sts::config::Builder::from(config).retry_partition(without_quota());
+    let shared = Arc::new((Client::from_conf(settings.build()), role, from.to_owned(), region, redactor));
     renewing(move || {
         let shared = Arc::clone(&shared);
         async move {

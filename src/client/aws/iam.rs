@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::error::AwsError;
 use super::retry::Retry;
+use super::without_quota;
 use crate::run::cancel::Cancel;
 
 const MISSING: [&str; 1] = ["NoSuchEntity"];
@@ -28,7 +29,8 @@ pub(crate) struct Iam {
 
 impl Iam {
     pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
-        Self { client: Client::new(config), region: region.to_owned() }
+        let settings = aws_sdk_iam::config::Builder::from(config).retry_partition(without_quota());
+        Self { client: Client::from_conf(settings.build()), region: region.to_owned() }
     }
 
     fn answer<T, E>(&self, call: &'static str, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<T, AwsError>

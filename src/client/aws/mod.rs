@@ -40,6 +40,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ec2::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_ec2::config::{Credentials, SharedIdentityCache};
 
 pub(crate) use access::{Access, AssumeRole, VaultEngine};
@@ -59,6 +60,8 @@ use iam::Iam;
 
 /// Attempts of one call when the template does not say, as in the peer.
 const ATTEMPTS: u32 = 10;
+/// The least of a call that releases something.
+const RELEASE_ATTEMPTS: u32 = 15;
 /// Longest pause between two attempts.
 const BACKOFF: Duration = Duration::from_secs(20);
 /// An attempt that takes longer is given up and made again.
@@ -73,6 +76,7 @@ pub(crate) struct Aws {
     shared: Arc<Shared>,
 }
 
+#[derive(Clone)]
 struct Shared {
     config: SdkConfig,
     region: String,
@@ -199,6 +203,13 @@ impl Aws {
         Ok(aws)
     }
 
+    /// The same with more attempts of each call than a build needs, for releasing: what stays costs money.
+    pub(super) fn for_release(&self) -> Self {
+        let given = self.shared.config.retry_config().map_or(ATTEMPTS, RetryConfig::max_attempts);
+        let config = self.shared.config.to_builder().retry_config(retries(given.max(RELEASE_ATTEMPTS))).build();
+        Self { shared: Arc::new(Shared { config, ..Shared::clone(&self.shared) }) }
+    }
+
     /// Id of the account; empty when it was not asked for.
     pub(crate) fn account(&self) -> &str {
         &self.shared.account
@@ -306,7 +317,17 @@ fn basics(access: &Access) -> Result<ConfigLoader, AwsError> {
 fn patience(access: &Access) -> (RetryConfig, TimeoutConfig) {
     let attempts = if access.max_retries == 0 { ATTEMPTS } else { access.max_retries };
     let limits = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
-    (RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF), limits)
+    (retries(attempts), limits)
+}
+
+fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(attempts).with_max_backoff(BACKOFF)
+}
+
+/// Without the quota of retries that all clients of a region would share: a build that is throttled must not use up the
+/// attempts of those beside it, nor of the release. Attempts and pauses bound every call.
+fn without_quota() -> RetryPartition {
+    RetryPartition::custom("forge").token_bucket(TokenBucket::unlimited()).build()
 }
 
 fn cache() -> SharedIdentityCache {

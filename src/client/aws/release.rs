@@ -28,12 +28,13 @@ const REFUSALS: u32 = 3;
 impl Aws {
     /// Removes `thing` and waits until it is gone. Can be repeated.
     pub(crate) async fn release(&self, region: &str, thing: &AwsThing) -> Result<Released, AwsError> {
-        let ec2 = self.ec2_in(region);
+        let aws = &self.for_release();
+        let ec2 = aws.ec2_in(region);
         let removed = match thing {
             AwsThing::Instance { tag } => instance(&ec2, tag).await?,
             AwsThing::KeyPair { name, tag, id } => key_pair(&ec2, name, tag, id).await?,
             AwsThing::SecurityGroup { name, id } => security_group(&ec2, name, id).await?,
-            AwsThing::InstanceProfile { name } => self.iam().delete_profile_with_role(name).await?,
+            AwsThing::InstanceProfile { name } => aws.iam().delete_profile_with_role(name).await?,
             AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
             AwsThing::Volume { tag } => volumes(&ec2, tag).await?,
             AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
@@ -43,10 +44,10 @@ impl Aws {
                 None => orphans(&ec2, id).await?,
             },
             AwsThing::Import { tag } => imports(&ec2, tag).await?,
-            AwsThing::S3Object { bucket, key } => self.s3(region).delete(Object { bucket, key }).await?,
-            AwsThing::S3Upload { bucket, key } => self.s3(region).abort_uploads(Object { bucket, key }).await?,
-            AwsThing::S3Objects { bucket, prefix } => self.s3(region).delete_all(bucket, prefix).await?,
-            AwsThing::Session { reason, id } => self.end_session(region, id, reason).await?,
+            AwsThing::S3Object { bucket, key } => aws.s3(region).delete(Object { bucket, key }).await?,
+            AwsThing::S3Upload { bucket, key } => aws.s3(region).abort_uploads(Object { bucket, key }).await?,
+            AwsThing::S3Objects { bucket, prefix } => aws.s3(region).delete_all(bucket, prefix).await?,
+            AwsThing::Session { reason, id } => aws.end_session(region, id, reason).await?,
         };
         Ok(if removed { Released::Removed } else { Released::Absent })
     }

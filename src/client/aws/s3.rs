@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::error::AwsError;
+use super::without_quota;
 use crate::run::cancel::Cancel;
 use crate::run::journal::JournalError;
 
@@ -53,7 +54,8 @@ pub(crate) struct Upload<'a> {
 
 impl S3 {
     pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
-        Self { client: Client::new(config), region: region.to_owned() }
+        let settings = aws_sdk_s3::config::Builder::from(config).retry_partition(without_quota());
+        Self { client: Client::from_conf(settings.build()), region: region.to_owned() }
     }
 
     fn answer<T, E>(&self, call: &'static str, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<T, AwsError>

@@ -55,12 +55,13 @@ impl Wanted {
 impl Aws {
     /// Removes what carries the run's tag. A finished image carries it no more.
     pub(crate) async fn sweep(&self, wanted: &Wanted) -> Result<Vec<Found>, AwsError> {
+        let aws = &self.for_release();
         let regions = match wanted.regions.is_empty() {
-            true => self.ec2().regions().await?,
+            true => aws.ec2().regions().await?,
             false => wanted.regions.clone(),
         };
         // Regions know nothing of each other.
-        let all = regions.iter().map(|region| sweep_region(self.ec2_in(region), wanted));
+        let all = regions.iter().map(|region| sweep_region(aws.ec2_in(region), wanted));
         let mut found = Vec::new();
         for (region, swept) in regions.iter().zip(futures_util::future::join_all(all).await) {
             match swept {
@@ -68,12 +69,12 @@ impl Aws {
                 Err(error) => found.push(Found::Failed(format!("things in {region}"), error.to_string())),
             }
         }
-        match self.sweep_profiles(wanted).await {
+        match aws.sweep_profiles(wanted).await {
             Ok(more) => found.extend(more),
             Err(error) => found.push(Found::Failed("instance profiles and roles".to_owned(), error.to_string())),
         }
         for bucket in &wanted.buckets {
-            match self.sweep_bucket(bucket, wanted).await {
+            match aws.sweep_bucket(bucket, wanted).await {
                 Ok(more) => found.extend(more),
                 Err(error) => found.push(Found::Failed(format!("things in bucket {bucket}"), error.to_string())),
             }

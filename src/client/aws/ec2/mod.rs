@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::error::AwsError;
+use super::without_quota;
 
 pub(crate) use sweep::Tagged;
 
@@ -51,6 +52,7 @@ pub(crate) struct Ec2 {
 impl Ec2 {
     pub(super) fn new(config: &SdkConfig, endpoint: Option<String>, region: &str, decoder: Option<&SdkConfig>) -> Self {
         let mut settings = aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned()));
+        settings = settings.retry_partition(without_quota());
         settings.set_endpoint_url(endpoint.or_else(|| config.endpoint_url().map(str::to_owned)));
         Self {
             client: Client::from_conf(settings.build()),

@@ -10,9 +10,9 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::types::{SessionFilter, SessionFilterKey, SessionState};
 use tokio::io::DuplexStream;
 
-use super::Aws;
 use super::error::AwsError;
 use super::release::twice;
+use super::{Aws, without_quota};
 
 /// Forwards one port; the same document as the peer's, so that the same policies allow it.
 const DOCUMENT: &str = "AWS-StartPortForwardingSession";
@@ -33,7 +33,8 @@ impl StartedSession {
 
 impl Aws {
     fn ssm(&self, region: &str) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::new(&self.config_in(region))
+        let settings = aws_sdk_ssm::config::Builder::from(&self.config_in(region)).retry_partition(without_quota());
+        aws_sdk_ssm::Client::from_conf(settings.build())
     }
 
     /// Starts a session with `reason`, by which it is found again. The call is made once: there is no token that would
