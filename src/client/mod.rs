@@ -54,8 +54,7 @@ impl Services {
 
     /// Releases on the engine where the resource was made, which need not be the current one.
     async fn release_docker(&self, host: &str, resource: &Resource) -> Result<Released, ReleaseError> {
-        let failed =
-            |error: docker::DockerError| ReleaseError { resource: resource.clone(), reason: error.to_string() };
+        let failed = |error: docker::DockerError| ReleaseError::new(resource, error.to_string());
         match self.docker.get().filter(|docker| docker.host() == host) {
             Some(docker) => docker.release(resource).await,
             None => docker::Docker::connect_to(host).await.map_err(failed)?.release(resource).await,
@@ -66,7 +65,7 @@ impl Services {
 #[async_trait]
 impl Release for Services {
     async fn release(&self, resource: &Resource) -> Result<Released, ReleaseError> {
-        let failed = |reason: String| ReleaseError { resource: resource.clone(), reason };
+        let failed = |reason: String| ReleaseError::new(resource, reason);
         let removed = match resource {
             Resource::File { path } => tokio::fs::remove_file(path).await,
             Resource::Directory { path } => tokio::fs::remove_dir_all(path).await,
@@ -81,10 +80,12 @@ impl Release for Services {
             Resource::Aws { reach, thing } => {
                 let released = async { self.aws.by_reach(reach).await?.release(&reach.region, thing).await };
                 return released.await.map_err(|error| {
-                    failed(match error.lacks() {
+                    let reason = match error.lacks() {
                         None => error.to_string(),
                         Some(permission) => format!("{error}; the credentials lack the permission {permission}"),
-                    })
+                    };
+                    let lasts = matches!(error, aws::AwsError::Unsure(_));
+                    ReleaseError { lasts, ..ReleaseError::new(resource, reason) }
                 });
             }
             #[cfg(not(feature = "aws"))]

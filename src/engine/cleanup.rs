@@ -2,14 +2,14 @@
 
 use super::Workshop;
 use crate::run::BuildContext;
-use crate::run::cleanup::{ReleaseError, Released, Resource, release_patiently};
+use crate::run::cleanup::{ReleaseError, Released, Releases, Resource};
 use crate::run::event::EventKind;
 
 /// Empties the build's cleanup stack. Returns the number of resources that are still there.
 pub(super) async fn release_all(cx: &BuildContext, shop: &Workshop) -> usize {
-    let mut leftovers = 0;
+    let (mut leftovers, mut releases) = (0, Releases::default());
     while let Some((entry, resource)) = cx.cleanup.pop() {
-        match release(&resource, cx, shop).await {
+        match release(&resource, &mut releases, cx, shop).await {
             Ok(released) => {
                 if released == Released::Removed {
                     tracing::debug!(%resource, "released");
@@ -25,12 +25,17 @@ pub(super) async fn release_all(cx: &BuildContext, shop: &Workshop) -> usize {
 }
 
 /// Releases one resource; a failure has been told as an event when this returns.
-pub(super) async fn release(resource: &Resource, cx: &BuildContext, shop: &Workshop) -> Result<Released, ReleaseError> {
-    let failed = |reason: &str| ReleaseError { resource: resource.clone(), reason: reason.to_owned() };
+pub(super) async fn release(
+    resource: &Resource,
+    releases: &mut Releases,
+    cx: &BuildContext,
+    shop: &Workshop,
+) -> Result<Released, ReleaseError> {
+    let failed = |reason: &str| ReleaseError::new(resource, reason);
     if let Some(farewell) = resource.farewell() {
         cx.say(farewell);
     }
-    let work = release_patiently(shop.services.as_ref(), resource);
+    let work = releases.release(shop.services.as_ref(), resource);
     let released = match cx.cancel.unless_killed(work).await {
         Ok(released) => released,
         Err(_) => Err(failed("the run was told twice to stop")),

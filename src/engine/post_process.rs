@@ -8,6 +8,7 @@ use crate::plan::PostProcessorStep;
 use crate::post_processor::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
+use crate::run::cleanup::Releases;
 use crate::run::event::{EventKind, Outcome, Phase};
 
 /// What post-processing left.
@@ -186,7 +187,7 @@ async fn one(
 async fn destroy(artifact: &Artifact, kept: &[Artifact], cx: &BuildContext, shop: &Workshop) -> usize {
     let mut leftovers = 0;
     for resource in artifact.resources.iter().filter(|r| !kept.iter().any(|k| k.resources.contains(r))) {
-        leftovers += usize::from(cleanup::release(resource, cx, shop).await.is_err());
+        leftovers += usize::from(cleanup::release(resource, &mut Releases::default(), cx, shop).await.is_err());
     }
     leftovers
 }

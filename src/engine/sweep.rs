@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::cleanup::{Release, Released, Resource, release_patiently};
+use crate::run::cleanup::{Release, Released, Releases, Resource};
 use crate::run::journal::{self, EntryId, JournalError, Left, Lines};
 
 /// One line of a sweep's report.
@@ -61,9 +61,9 @@ async fn release_all(
     services: &dyn Release,
     report: &mut Vec<Swept>,
 ) -> usize {
-    let mut open = 0;
+    let (mut open, mut releases) = (0, Releases::default());
     for (entry, resource) in entries {
-        match release_patiently(services, &resource).await {
+        match releases.release(services, &resource).await {
             Ok(released) => {
                 report.push(match released {
                     Released::Removed => Swept::Removed(resource.to_string()),

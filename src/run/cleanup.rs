@@ -49,7 +49,7 @@ impl Resource {
     pub(crate) fn patience(&self) -> Duration {
         match self {
             Self::Aws { thing: AwsThing::Instance { .. }, .. } => Duration::from_secs(15 * 60),
-            Self::Aws { .. } => Duration::from_secs(3 * 60),
+            Self::Aws { .. } => Duration::from_secs(6 * 60),
             _ => Duration::from_secs(60),
         }
     }
@@ -57,6 +57,17 @@ impl Resource {
     /// Whether a service far away keeps it, whose failures may pass.
     fn is_remote(&self) -> bool {
         matches!(self, Self::Aws { .. })
+    }
+
+    /// Whether it cannot go as long as `other`, of the same build, is there.
+    fn is_held_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Aws { reach, thing: AwsThing::SecurityGroup { .. } },
+                Self::Aws { reach: of_other, thing: AwsThing::Instance { .. } },
+            ) => reach.region == of_other.region,
+            _ => false,
+        }
     }
 
     /// What the console says when its release begins; nothing for what goes in an instant.
@@ -92,8 +103,16 @@ pub(crate) enum Released {
 #[derive(Debug, thiserror::Error)]
 #[error("could not release {resource}: {reason}")]
 pub(crate) struct ReleaseError {
-    pub resource: Resource,
+    pub resource: Box<Resource>,
     pub reason: String,
+    /// To try again at once is of no use.
+    pub lasts: bool,
+}
+
+impl ReleaseError {
+    pub(crate) fn new(resource: &Resource, reason: impl Into<String>) -> Self {
+        Self { resource: Box::new(resource.clone()), reason: reason.into(), lasts: false }
+    }
 }
 
 /// Implemented by the clients: finds and removes a resource. Must be repeatable.
@@ -105,15 +124,17 @@ pub(crate) trait Release: Send + Sync {
 /// Tries of a release that fails, and the pause before the second; it doubles.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for the release of what something holds that stays itself. It may be another one's, and go.
+const HELD: Duration = Duration::from_secs(10);
 
 /// Releases a resource within its patience, and tries again when that fails: what stays costs money or holds secrets.
-pub(crate) async fn release_patiently(services: &dyn Release, resource: &Resource) -> Result<Released, ReleaseError> {
+async fn release_patiently(services: &dyn Release, resource: &Resource) -> Result<Released, ReleaseError> {
     let limit = resource.patience();
     let work = async {
         let mut pause = PAUSE;
         for _ in 1..TRIES {
             match services.release(resource).await {
-                Err(error) if resource.is_remote() => tracing::debug!(%error, "released again"),
+                Err(error) if resource.is_remote() && !error.lasts => tracing::debug!(%error, "released again"),
                 done => return done,
             }
             tokio::time::sleep(pause).await;
@@ -121,9 +142,35 @@ pub(crate) async fn release_patiently(services: &dyn Release, resource: &Resourc
         }
         services.release(resource).await
     };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        Err(ReleaseError { resource: resource.clone(), reason: format!("not gone within {} s", limit.as_secs()) })
-    })
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(ReleaseError::new(resource, format!("not gone within {} s", limit.as_secs()))))
+}
+
+/// Releases one thing after another, and remembers what stays.
+#[derive(Default)]
+pub(crate) struct Releases {
+    stuck: Vec<Resource>,
+}
+
+impl Releases {
+    /// Releases a resource, patiently unless something that stays holds it.
+    pub(crate) async fn release(
+        &mut self,
+        services: &dyn Release,
+        resource: &Resource,
+    ) -> Result<Released, ReleaseError> {
+        let released = match self.stuck.iter().find(|stuck| resource.is_held_by(stuck)) {
+            None => release_patiently(services, resource).await,
+            Some(holder) => tokio::time::timeout(HELD, services.release(resource)).await.unwrap_or_else(|_| {
+                Err(ReleaseError::new(resource, format!("it cannot go before the {holder}, which stays")))
+            }),
+        };
+        if released.is_err() {
+            self.stuck.push(resource.clone());
+        }
+        released
+    }
 }
 
 /// Open resources of one build, newest last, each with its journal entry.

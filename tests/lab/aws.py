@@ -874,6 +874,10 @@ def control(request):
         return Response(json.dumps(left()))
     if door == "images":
         return Response(json.dumps(images(), default=str))
+    if door == "expire":
+        # Keys that have ended.
+        state.sessions[data] = 0
+        return Response("{}")
     if door == "lifetime":
         state.lifetime = data
         return Response("{}")

@@ -321,6 +321,25 @@ fn an_image_that_would_stay_nowhere_is_a_mistake() {
 }
 
 #[test]
+fn what_cannot_be_a_region_or_a_price_is_a_mistake() {
+    let lab = Lab::start();
+    for (options, said) in [
+        ("ami_regions = [\"eu-central-1\", \"\"]", "\"ami_regions\" has an empty name in it"),
+        ("spot_price = \"NaN\"", "\"spot_price\" \"NaN\" is not a price"),
+        ("spot_price = \"-1\"", "\"spot_price\" \"-1\" is not a price"),
+        ("spot_price = \"inf\"", "\"spot_price\" \"inf\" is not a price"),
+        ("spot_price = \"cheap\"", "\"spot_price\" \"cheap\" is not a price"),
+    ] {
+        let ran = workspace(&lab, options).run(&["validate", "."]);
+        assert_eq!(ran.code, Some(1), "{options}: {}", ran.stdout);
+        ran.says(said).says("t.pkr.hcl:");
+    }
+    for price in ["0", "auto", "0.01"] {
+        workspace(&lab, &format!("spot_price = {price:?}")).run(&["validate", "."]).succeeded();
+    }
+}
+
+#[test]
 fn a_copy_that_fails_takes_the_other_regions_with_it() {
     let mut lab = Lab::start();
     for rule in [

@@ -17,6 +17,8 @@ mod amazon_accounts;
 #[cfg(feature = "aws")]
 mod amazon_chroot;
 #[cfg(feature = "aws")]
+mod amazon_cleanup;
+#[cfg(feature = "aws")]
 mod amazon_credentials;
 #[cfg(feature = "aws")]
 mod amazon_data;

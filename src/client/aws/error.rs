@@ -8,6 +8,11 @@ use super::keys::Refused;
 use crate::run::cancel::Cancelled;
 use crate::run::journal::JournalError;
 
+/// Codes of credentials that have ended.
+const EXPIRED: [&str; 3] = ["RequestExpired", "ExpiredToken", "ExpiredTokenException"];
+const RENEW: &str = "; the credentials ended before the run did: take a role with the input aws-role or --aws-role, \
+                     whose credentials renew themselves, or ask for a longer session";
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AwsError {
     #[error(transparent)]
@@ -25,6 +30,9 @@ pub(crate) enum AwsError {
     Wait(String),
     #[error("{0}")]
     Credentials(String),
+    /// What EC2 does not show now; to ask again at once is of no use.
+    #[error("{0}")]
+    Unsure(String),
     /// An answer without what it must hold.
     #[error("{0}")]
     Unexpected(String),
@@ -89,7 +97,8 @@ impl AwsError {
             }
             None => "without a message".to_owned(),
         };
-        Self::Service { call, region, code, message, request_id }
+        let advice = if EXPIRED.contains(&code.as_str()) { RENEW } else { "" };
+        Self::Service { call, region, code, message: format!("{message}{advice}"), request_id }
     }
 }
 

@@ -20,6 +20,9 @@ const ORDER: [&str; 8] =
 /// Objects whose tags are asked for at a time.
 const AT_A_TIME: usize = 16;
 
+/// A group is waited for so long when there are instances that stay.
+const HELD: Duration = Duration::from_secs(10);
+
 /// Which runs' things are to go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -219,7 +222,16 @@ async fn remove(ec2: &Ec2, thing: &Tagged, ended: &Ended) -> Result<bool, AwsErr
         },
         "launch-template" => ec2.delete_launch_template(&thing.id).await,
         "key-pair" => ec2.delete_key_pair(KeyPairRef::Id(&thing.id)).await,
-        "security-group" => super::release::held(|| ec2.delete_security_group(&thing.id)).await,
+        "security-group" => {
+            let delete = super::release::held(|| ec2.delete_security_group(&thing.id));
+            if ended.values().all(Result::is_ok) {
+                return delete.await;
+            }
+            // It may be that of an instance that stays.
+            tokio::time::timeout(HELD, delete).await.unwrap_or_else(|_| {
+                Err(AwsError::Wait("it is used, and there is an instance that could not be ended".to_owned()))
+            })
+        }
         // They go with the instance or the fleet.
         "network-interface" | "spot-instances-request" | "fleet" => Ok(false),
         other => Err(AwsError::Unexpected(format!("this forge does not know how to remove a {other}"))),

@@ -143,7 +143,7 @@ impl Docker {
         match done {
             Ok(()) => Ok(Released::Removed),
             Err(error) if error.is_not_found() => Ok(Released::Absent),
-            Err(error) => Err(ReleaseError { resource: resource.clone(), reason: error.to_string() }),
+            Err(error) => Err(ReleaseError::new(resource, error.to_string())),
         }
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> AmiOptions {
         deregistration_protection: protection(fields),
     };
     check_name(fields, &ami.ami_name);
+    check_regions(fields, &ami);
     check_keys(fields, &ami);
     check_sharing(fields, &ami);
     check_values(fields, &ami);
@@ -100,6 +101,12 @@ pub(super) fn check_place(fields: &mut Fields<'_>, ami: &AmiOptions, region: &st
         let detail = "it goes from the build region, and ami_regions names no other one; name one there, or remove \
                       skip_save_build_region";
         fields.error_at("skip_save_build_region", "the image would stay in no region", detail);
+    }
+}
+
+fn check_regions(fields: &mut Fields<'_>, ami: &AmiOptions) {
+    if ami.ami_regions.iter().any(|region| region.trim().is_empty()) && !fields.is_unknown("ami_regions") {
+        fields.error_at("ami_regions", "\"ami_regions\" has an empty name in it", "regions, such as eu-west-1");
     }
 }
 

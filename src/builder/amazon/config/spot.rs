@@ -46,7 +46,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> SpotOptions {
         }
     }
     let price = spot.spot_price.as_str();
-    if !matches!(price, "" | "auto") && !fields.is_unknown("spot_price") && price.parse::<f64>().is_err() {
+    if !matches!(price, "" | "0" | "auto") && !fields.is_unknown("spot_price") && !is_price(price) {
         fields.error_at("spot_price", format!("\"spot_price\" {price:?} is not a price"), "dollars per hour, or auto");
     }
     let strategy = spot.spot_allocation_strategy.as_str();
@@ -56,6 +56,10 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> SpotOptions {
     }
     deprecated(fields);
     spot
+}
+
+fn is_price(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|price| price.is_finite() && price > 0.0)
 }
 
 /// Options that have no effect any more, neither here nor in the peer.

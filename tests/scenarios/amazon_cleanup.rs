@@ -1,0 +1,58 @@
+//! What cannot be released is told at once and stays in the journal, and so does what it holds.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::lab::Lab;
+
+const PLAIN: &str = "communicator = \"none\"\nami_name = \"cleanup-test\"\n";
+
+#[test]
+fn what_an_instance_that_stays_holds_is_not_waited_for() {
+    let lab = Lab::start();
+    let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+    lab.rules(&json!([{ "call": "TerminateInstances", "error": error }]));
+    let workspace = lab.workspace(&format!("{PLAIN}skip_create_ami = true"), "");
+    let ran = workspace.run(&["build", "."]);
+    assert_eq!(ran.code, Some(6), "{}", ran.stdout);
+    ran.says("Could not release instance packer-").says("the credentials lack the permission ec2:TerminateInstances");
+    ran.says("it cannot go before the instance packer-");
+    assert!(ran.took < Duration::from_secs(40), "{:?}: {}", ran.took, ran.stdout);
+    let left = lab.left();
+    let is = |kind: &str| left.iter().any(|text| text.starts_with(kind));
+    assert!(is("instance ") && is("security group "), "{left:#?}");
+    // A sweep does not wait for it either, by its journal or by tags.
+    for args in [&["sweep"][..], &["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"]] {
+        let ran = workspace.run(args);
+        assert_eq!(ran.code, Some(6), "{}", ran.stdout);
+        assert!(ran.took < Duration::from_secs(60), "{:?}: {}", ran.took, ran.stdout);
+    }
+    assert_eq!(workspace.journals(), 1);
+    lab.rules(&json!([]));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.left(), Vec::<String>::new());
+    assert_eq!(workspace.journals(), 0);
+}
+
+/// Keys of a session that ends before the build does, and that nobody renews.
+#[test]
+fn keys_that_end_in_the_middle_leave_the_journal_and_advice() {
+    let lab = Lab::start();
+    lab.rules(&json!([{ "call": "StopInstances", "hold": "before" }]));
+    let workspace = lab.workspace(PLAIN, "");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    lab.ask("expire", &json!("AKIAEXAMPLE"));
+    lab.release();
+    let (code, log) = run.end();
+    assert_eq!(code, Some(6), "{log}");
+    assert!(log.contains("RequestExpired"), "{log}");
+    assert!(log.contains("take a role with the input aws-role"), "{log}");
+    assert_eq!(workspace.journals(), 1);
+    assert!(!lab.left().is_empty());
+    let swept = workspace.command(&["sweep"]).env("AWS_ACCESS_KEY_ID", "AKIANEW").output().unwrap();
+    assert!(swept.status.success(), "{swept:?}");
+    assert_eq!(lab.left(), Vec::<String>::new());
+    assert_eq!(workspace.journals(), 0);
+}
