@@ -131,8 +131,14 @@ pub(crate) trait Machine: Send + Sync {
         Ok(self.facts().get("SourceAMI").filter(|id| !id.is_empty()).cloned())
     }
 
+    /// Why no provisioner can work on the machine any more, once the capture has brought it to rest.
+    fn rests(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Makes the artifact, or nothing when the build is meant to leave none. What stays is taken off the cleanup
-    /// stack; the machine itself remains for the engine to release.
+    /// stack; the machine itself remains for the engine to release. One that failed is called again when somebody asks
+    /// for it, and goes on with what is done.
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError>;
 }
 

@@ -139,7 +139,7 @@ fn classify(error: ProvisionError, cx: &BuildContext) -> BuildError {
 }
 
 /// Runs the build's error-cleanup provisioner after a failure of provisioning or of anything later; not after a
-/// failed launch, where there is no machine. Its own failure is added to the build's error.
+/// failed launch, where there is no machine, nor on a machine that was brought to rest. Its own failure is added to the build's error.
 pub(super) async fn error_cleanup(
     build: &PlannedBuild,
     connected: Option<&Connected>,
@@ -148,6 +148,10 @@ pub(super) async fn error_cleanup(
     shop: &Workshop,
 ) {
     let (Some(step), Some(on)) = (&build.error_cleanup, connected) else { return };
+    if let Some(why) = on.machine.rests() {
+        cx.say(format!("The cleanup provisioner does not run: {why}"));
+        return;
+    }
     cx.say("Provisioning step had errors: Running the cleanup provisioner...");
     if let Err(BuildError::Failed(second)) = with_retries(step, on.communicator.as_ref(), &on.facts, cx, shop).await {
         *error = BuildError::Failed(format!("Cleanup failed: {second}. Original Provisioning error: {error}"));

@@ -93,17 +93,22 @@ pub(crate) enum AwsThing {
     Snapshot {
         tag: String,
     },
-    /// With its snapshots. By `tag`; only where images cannot be tagged when they are created, by `name` and by not
-    /// being older than `since` (as EC2 writes times).
+    /// With its snapshots. By `tag`; only where images cannot be tagged when they are created, by `name`, by not being
+    /// older than `since` (as EC2 writes times), and by what it is made of: the id of an instance, an image or a snapshot,
+    /// or the place of a manifest in S3.
     Image {
         tag: String,
         name: String,
         #[serde(default)]
         since: String,
+        #[serde(default)]
+        source: String,
     },
-    /// An image by its id, with its snapshots: one that is known since long, such as a finished artifact.
+    /// An image by its id, with its snapshots. One that may not be ready yet has its `source`, as above.
     ImageId {
         id: String,
+        #[serde(default)]
+        source: String,
     },
     S3Object {
         bucket: String,
@@ -165,7 +170,7 @@ impl std::fmt::Display for AwsThing {
             Self::Volume { tag } => write!(f, "volume {tag}"),
             Self::Snapshot { tag } => write!(f, "snapshot {tag}"),
             Self::Image { name, .. } => write!(f, "image {name:?}"),
-            Self::ImageId { id } => write!(f, "image {id}"),
+            Self::ImageId { id, .. } => write!(f, "image {id}"),
             Self::S3Object { bucket, key } => write!(f, "object s3://{bucket}/{key}"),
             Self::S3Upload { bucket, key } => write!(f, "upload to s3://{bucket}/{key}"),
             Self::S3Objects { bucket, prefix } => write!(f, "objects s3://{bucket}/{prefix}*"),

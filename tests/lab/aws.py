@@ -407,8 +407,13 @@ def before(call, form):
             if form.get("CopyImageTags") == "true":
                 ami.add_tags({t["key"]: t["value"] for t in source.get_tags()})
             ami.add_tags(image_tags)
+            ami.source_image_id, ami.source_image_region = form["SourceImageId"], form["SourceRegion"]
             for snapshot in snapshots(ami):
                 ec2(region).snapshots[snapshot].add_tags(snapshot_tags)
+                ec2(region).snapshots[snapshot].description = (
+                    f"Copied for DestinationAmi {ami.id} from SourceAmi {source.id} for SourceSnapshot {snapshots(source)[0]}. "
+                    f"Task created on {int(time.time() * 1000):,}."
+                )
 
         then.append(copied)
     if action == "TerminateInstances":
@@ -730,6 +735,8 @@ def handle(call, request, body, environ, rules=()):
     response = Response.from_app(moto, environ)
     if response.status_code == 200 and state.slow:
         response.set_data(slowed(call, response.get_data(as_text=True)))
+    if response.status_code == 200 and call["action"] == "DescribeImages":
+        response.set_data(unready(call, response.get_data(as_text=True)))
     if response.status_code == 200:
         text = response.get_data(as_text=True)
         if "change" in call:
@@ -761,6 +768,17 @@ def metadata(request):
             "AccessKeyId": "ASIAINSTANCE", "SecretAccessKey": "of-the-instance", "Token": "t",
         }))
     return Response("", 404)
+
+
+def unready(call, text):
+    """EC2 does not tell an image's snapshots before it is ready."""
+    amis = ec2(call["region"]).amis
+    for ami in [amis[id] for id in re.findall(r"<imageId>(.*?)</imageId>", text) if id in amis and amis[id].owner_id == ACCOUNT]:
+        begun = time.time() - state.began.get(ami.id, 0) < state.slow.get("image", 0)
+        made = re.match(r"Created by CreateImage|Copied for DestinationAmi", ami.ebs_snapshot.description or "")
+        if made and (begun or ami.state == "pending"):
+            text = text.replace(f"<snapshotId>{ami.ebs_snapshot.id}</snapshotId>", "")
+    return text
 
 
 def slowed(call, text):

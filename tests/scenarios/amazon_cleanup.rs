@@ -56,3 +56,24 @@ fn keys_that_end_in_the_middle_leave_the_journal_and_advice() {
     assert_eq!(lab.left(), Vec::<String>::new());
     assert_eq!(workspace.journals(), 0);
 }
+
+/// The instance ends while its image is copied, and is stopped for the image before that.
+#[test]
+fn no_cleanup_provisioner_runs_on_a_machine_that_was_brought_to_rest() {
+    let mut lab = Lab::start();
+    let error = json!({ "code": "UnauthorizedOperation", "message": "not here", "status": 403 });
+    let step = "provisioner \"shell\" { inline = [\"echo working\"] }\n\
+                error-cleanup-provisioner \"shell\" { inline = [\"echo cleaning\"] }";
+    for (call, why) in [
+        ("CopyImage", "the instance was ended once its image was there"),
+        ("CreateImage", "the instance was stopped for its disks to be captured"),
+    ] {
+        lab.reset();
+        lab.rules(&json!([{ "call": call, "error": error }]));
+        let options = "ami_name = \"cleanup-test\"\nami_regions = [\"eu-central-1\"]";
+        let ran = lab.workspace(options, step).fail(&[]);
+        ran.says("working").says(&format!("The cleanup provisioner does not run: {why}")).says("not here");
+        ran.says_not("in the middle of the build").says_not("Cleanup failed").says_not("cleaning");
+        assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+    }
+}

@@ -224,3 +224,65 @@ fn a_stop_during_a_command_ends_it_and_leaves_nothing() {
     let label = format!("label=forge-lab={}", lab.number("part"));
     crate::support::wait("the machine to be gone", || docker(&["ps", "-q", "--filter", &label]).is_empty());
 }
+
+/// As long as an image is not ready, EC2 tells it without its snapshots, and they may be seen late.
+#[test]
+fn a_stop_while_an_image_is_pending_leaves_no_snapshot() {
+    let mut lab = Lab::start();
+    let plain = "communicator = \"none\"\nami_name = \"leak-test\"\n";
+    let copies = format!("{plain}ami_regions = [\"eu-central-1\"]\n");
+    let encrypted = format!("{plain}encrypt_boot = true\n");
+    let surrogate = format!(
+        "{plain}ami_virtualization_type = \"hvm\"\nlaunch_block_device_mappings {{\ndevice_name = \"/dev/xvdf\"\nvolume_size = 8\n\
+         delete_on_termination = true\n}}\nami_root_device {{\nsource_device_name = \"/dev/xvdf\"\ndevice_name = \"/dev/sda1\"\n\
+         delete_on_termination = true\n}}\n"
+    );
+    let late = json!({ "call": "DescribeSnapshots", "nth": 1, "times": 2, "replace": [["item>", "none>"]] });
+    for (options, call, more) in [
+        (plain, "CreateImage", json!({})),
+        (plain, "CreateImage", late),
+        (&copies, "CopyImage", json!({})),
+        (&encrypted, "CopyImage", json!({})),
+        (&surrogate, "RegisterImage", json!({})),
+    ] {
+        lab.reset();
+        lab.rules(&json!([{ "call": call, "state": "pending" }]));
+        let workspace = lab.workspace(options, "");
+        if call == "RegisterImage" {
+            workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("amazon-ebs", "amazon-ebssurrogate"));
+        }
+        let run = workspace.start(&[]);
+        crate::support::wait("the image", || lab.calls().iter().any(|made| made == call));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        if more["call"].is_string() {
+            lab.add_rule(&more);
+        }
+        run.signal("INT");
+        let (code, log) = run.end();
+        assert_eq!(code, Some(1), "{log}");
+        nothing_stays(&lab, false, call, &log);
+        assert_eq!(workspace.journals(), 0, "{log}");
+    }
+}
+
+/// Snapshots that are not seen at all may still come: the journal keeps the image, and a sweep looks again.
+#[test]
+fn snapshots_that_do_not_show_keep_the_journal() {
+    let lab = Lab::start();
+    let hidden = json!({ "call": "DescribeSnapshots", "replace": [["item>", "none>"]] });
+    lab.rules(&json!([{ "call": "CreateImage", "state": "pending" }, hidden]));
+    let workspace = lab.workspace("communicator = \"none\"\nami_name = \"leak-test\"\n", "");
+    let mut run = workspace.start(&[]);
+    run.wait_for("Waiting for AMI to become ready...");
+    run.signal("INT");
+    let (code, log) = run.end();
+    assert_eq!(code, Some(6), "{log}");
+    assert!(log.contains("of its 1 snapshot(s) 0 are seen so far"), "{log}");
+    assert!(lab.left().iter().all(|text| text.starts_with("snapshot ")), "{:#?}", lab.left());
+    assert_eq!(workspace.journals(), 1);
+    lab.rules(&json!([]));
+    let said = sweep(&workspace);
+    assert!(said.contains("removed   image ami-"), "{said}");
+    nothing_stays(&lab, false, "late", &said);
+    assert_eq!(workspace.journals(), 0);
+}

@@ -218,6 +218,94 @@ fn where_images_have_no_tags_only_our_own_are_removed() {
     left(&lab, &[], &ran.stdout);
 }
 
+/// What an image shows of what it was made of, and what its snapshots do.
+fn hide(parts: &[&str]) -> Value {
+    let rules = parts.iter().map(|part| {
+        let call = if *part == "description" { "DescribeSnapshots" } else { "DescribeImages" };
+        let (open, close) = ((format!("<{part}>"), "<hidden>"), (format!("</{part}>"), "</hidden>"));
+        json!({ "call": call, "replace": [[open.0, open.1], [close.0, close.1]] })
+    });
+    rules.collect()
+}
+
+/// A build that dies in CreateImage leaves a name and a time, and another run may take the name meanwhile.
+#[test]
+fn a_sweep_without_tags_removes_what_is_proven_to_be_its_own() {
+    let mut lab = Lab::start();
+    let error = json!({ "code": "InternalError", "message": "lost", "status": 500 });
+    let killed = |lab: &Lab, rule: Value| {
+        lab.rules(&json!([rule]));
+        let workspace = government(lab, "");
+        let run = workspace.start(&[]);
+        lab.wait_held();
+        run.signal("KILL");
+        run.end();
+        lab.release();
+        lab.rules(&json!([]));
+        workspace
+    };
+    // The call never arrived; another run makes an image of that name.
+    let dead = killed(&lab, json!({ "call": "CreateImage", "nth": 1, "hold": "before", "error": error }));
+    let other = government(&lab, "");
+    let ran = other.build(&[]);
+    let image = &["image us-gov-west-1"];
+    let count = |lab: &Lab| lab.left().iter().filter(|text| text.contains(image[0])).count();
+    assert_eq!(count(&lab), 1, "{:#?}\n{}", lab.left(), ran.stdout);
+    // Nothing shows whose it is.
+    lab.rules(&hide(&["sourceInstanceId", "description"]));
+    let ran = dead.run(&["sweep"]);
+    assert_eq!(ran.code, Some(6), "{ran:#?}");
+    ran.says("may be what this run made, or another one's").says("FAILED").says_not("removed   image");
+    left(&lab, image, &ran.stdout);
+    assert_eq!(dead.journals(), 1, "{ran:#?}");
+    // Its snapshots do.
+    lab.rules(&hide(&["sourceInstanceId"]));
+    let ran = dead.run(&["sweep"]);
+    ran.succeeded();
+    ran.says("gone      image \"own-test\"");
+    left(&lab, image, &ran.stdout);
+    assert_eq!(dead.journals(), 0);
+    // The image itself does.
+    lab.reset();
+    let dead = killed(&lab, json!({ "call": "CreateImage", "nth": 1, "hold": "before", "error": error }));
+    government(&lab, "").build(&[]);
+    let ran = dead.run(&["sweep"]);
+    ran.succeeded();
+    left(&lab, image, &ran.stdout);
+
+    // The call arrived: the image is the dead run's own, whatever shows it.
+    for hidden in [&[][..], &["sourceInstanceId"]] {
+        lab.reset();
+        let dead = killed(&lab, json!({ "call": "CreateImage", "nth": 1, "hold": "after" }));
+        lab.rules(&hide(hidden));
+        let ran = dead.run(&["sweep"]);
+        ran.succeeded();
+        ran.says("removed   image \"own-test\"");
+        left(&lab, &[], &ran.stdout);
+        assert_eq!(dead.journals(), 0);
+    }
+}
+
+/// Somebody takes the name between the look at it and CreateImage.
+#[test]
+fn an_image_of_another_that_took_the_name_just_now_is_not_taken_for_our_own() {
+    let lab = Lab::start();
+    lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "before" }]));
+    let workspace = government(&lab, "ami_users = [\"111122223333\"]");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S").to_string();
+    lab.ask("image", &json!({ "region": "us-gov-west-1", "name": "own-test", "created": now }));
+    lab.release();
+    let (code, log) = run.end();
+    assert!(log.contains("InvalidAMIName.Duplicate"), "{log}");
+    // Of such an image EC2 shows no origin: it stays, and so does the journal, which says so.
+    assert_eq!(code, Some(6), "{log}");
+    assert!(log.contains("may be what this run made, or another one's"), "{log}");
+    left(&lab, &["image us-gov-west-1"], &log);
+    assert!(!log.contains("Modifying attributes"), "{log}");
+}
+
 /// What a run made says so: a sweep finds it by its tag alone.
 #[test]
 fn everything_that_can_carry_it_has_the_tag_of_the_run() {

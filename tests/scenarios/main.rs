@@ -15,6 +15,8 @@ mod action;
 #[cfg(feature = "aws")]
 mod amazon_accounts;
 #[cfg(feature = "aws")]
+mod amazon_ask;
+#[cfg(feature = "aws")]
 mod amazon_chroot;
 #[cfg(feature = "aws")]
 mod amazon_cleanup;

@@ -22,7 +22,7 @@ pub(super) fn of(
     artifact.is_image = true;
     artifact.regions = images.iter().map(|(region, image)| (region.clone(), image.id.clone())).collect();
     for (region, image) in images {
-        let thing = AwsThing::ImageId { id: image.id.clone() };
+        let thing = AwsThing::ImageId { id: image.id.clone(), source: String::new() };
         let resource = Resource::Aws { reach: Box::new(account.aws.reach(region)), thing };
         cx.keep(&resource)?;
         artifact.resources.push(resource);

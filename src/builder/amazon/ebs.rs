@@ -116,6 +116,10 @@ impl Machine for EbsMachine {
         self.running.facts(&self.config.communicator)
     }
 
+    fn rests(&self) -> Option<&'static str> {
+        self.running.rests()
+    }
+
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account, launched) = (&self.config, &self.running.account, &self.running.launched);
         self.running.clear_keys(&config.communicator, cx).await;
@@ -125,23 +129,28 @@ impl Machine for EbsMachine {
             self.running.let_go(&kept).await?;
             return Ok(None);
         }
-        self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
-        if replaces(config, cx) {
-            image::make_room(account, &config.ami, cx).await?;
-        }
         let plan = Plan::of(&config.ami, account.region())?;
-        let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
-        let made =
-            image::create(account, &launched.instance.id, &plan, &config.ami_block_device_mappings, &tags, cx).await?;
+        let progress = &self.running.progress;
+        let begin = || async {
+            self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
+            if replaces(config, cx) {
+                image::make_room(account, &config.ami, cx).await?;
+            }
+            let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
+            let devices = &config.ami_block_device_mappings;
+            image::create(account, &launched.instance.id, &plan, devices, &tags, cx).await
+        };
+        let made = image::of_build_region(account, progress, cx, begin).await?;
         if !plan.targets.is_empty() {
             self.running.retire(cx).await;
         }
-        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+        let images = image::distribute(account, &config.ami, &plan, made, progress, cx).await?;
         let wanted = finish::Wanted {
             ami: &config.ami,
             fast_launch: config.fast_launch.as_ref(),
             interpolation: &config.interpolation,
             facts: &launched.facts,
+            progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
         self.running.let_go(&kept).await?;

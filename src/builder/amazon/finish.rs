@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::account::Account;
 use super::config::{AmiOptions, FastLaunchOptions, SourceFacts, render_tags, render_text};
 use super::image::{Images, all};
+use super::progress::Progress;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::Ec2;
 use crate::client::aws::ec2::types::{FastLaunch, Image, ImageChange, Tags};
@@ -20,6 +21,7 @@ pub(super) struct Wanted<'a> {
     pub fast_launch: Option<&'a FastLaunchOptions>,
     pub interpolation: &'a Interpolation,
     pub facts: &'a SourceFacts,
+    pub progress: &'a Progress,
 }
 
 /// What every image of the build gets, rendered.
@@ -37,20 +39,27 @@ pub(super) async fn finish(
     images: &Images,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
-    let Wanted { ami, interpolation, facts, .. } = *wanted;
+    let Wanted { ami, interpolation, facts, progress, .. } = *wanted;
     let finish = Finish {
         changes: changes(ami, interpolation, facts)?,
         tags: tags(account, ami, interpolation, facts, cx)?,
         snapshot_tags: render_tags(&ami.snapshot_tags, interpolation, facts).map_err(BuilderError::Failed)?,
     };
-    announce(&finish, ami, images, cx);
+    let tell = async {
+        announce(&finish, ami, images, cx);
+        Ok(())
+    };
+    progress.once("tell", tell).await?;
     let work = images.iter().map(|(region, image)| {
         let (ec2, finish) = (account.aws.ec2_in(region), &finish);
-        async move { finish_one(&ec2, ami, finish, image, cx).await }
+        async move {
+            let work = finish_one(&ec2, ami, finish, image, progress, cx);
+            progress.once(&format!("finish in {region}"), work).await
+        }
     });
     all(join_all(work).await)?;
     if let Some(options) = wanted.fast_launch {
-        fast_launch(account, options, images, cx).await?;
+        fast_launch(account, options, images, progress, cx).await?;
     }
     // Snapshots carry them even where images do not.
     let work = images.iter().map(|(region, image)| {
@@ -121,10 +130,12 @@ async fn finish_one(
     ami: &AmiOptions,
     finish: &Finish,
     image: &Image,
+    progress: &Progress,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
     for change in &finish.changes {
-        ec2.change_image(&image.id, change, &cx.cancel).await?;
+        let make = async { Ok(ec2.change_image(&image.id, change, &cx.cancel).await?) };
+        progress.once(&format!("{change:?} of {}", image.id), make).await?;
     }
     let shares = !ami.snapshot_users.is_empty() || !ami.snapshot_groups.is_empty();
     for snapshot in image.snapshots().iter().filter(|_| shares) {
@@ -183,6 +194,7 @@ async fn fast_launch(
     account: &Account,
     options: &FastLaunchOptions,
     images: &Images,
+    progress: &Progress,
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
     let requests: BTreeMap<&String, FastLaunch> = images
@@ -195,7 +207,8 @@ async fn fast_launch(
     let work = requests.into_iter().map(|(region, request)| {
         let ec2 = account.aws.ec2_in(region);
         async move {
-            ec2.fast_launch(&request, &cx.cancel).await?;
+            let enable = async { Ok(ec2.fast_launch(&request, &cx.cancel).await?) };
+            progress.once(&format!("fast launch in {region}"), enable).await?;
             ec2.wait_fast_launch(&request.image_id, account.polling, &cx.cancel).await?;
             Ok(())
         }

@@ -1,13 +1,13 @@
 //! The images of a build: the one in the build region and its copies.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::account::{Account, owned, owned_image, short_name, since_now, unique_name};
 use super::config::AmiOptions;
 use super::precheck;
+use super::progress::{Begun, Made, Progress};
 use crate::builder::BuilderError;
 use crate::client::aws::AwsError;
 use crate::client::aws::ec2::types::{BlockDevice, Image, ImageCopy, Tags};
@@ -27,16 +27,6 @@ pub(super) struct Plan {
     pub targets: Vec<String>,
     /// The image in the build region is only there to be copied.
     pub intermediate: bool,
-}
-
-/// An image that was made.
-pub(super) struct Made {
-    pub image: Image,
-    /// Value of the tag that it was created with; copies take it over.
-    pub tag: String,
-    /// About how long it took to become available: the middle between the last look that found it pending and the
-    /// one that found it there.
-    pub took: Duration,
 }
 
 impl Plan {
@@ -78,8 +68,7 @@ pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildCon
     all(join_all(work).await)
 }
 
-/// Makes the image of the build region and waits until it is available. From the answer on it is known by its id, so
-/// that it is released whatever becomes of its tags and of the wait.
+/// Makes the image of an instance in the build region.
 pub(super) async fn create(
     account: &Account,
     instance: &str,
@@ -87,67 +76,100 @@ pub(super) async fn create(
     devices: &[BlockDevice],
     run_tags: &Tags,
     cx: &BuildContext,
-) -> Result<Made, BuilderError> {
+) -> Result<Begun, BuilderError> {
     let name = &plan.name;
     cx.say(format!("Creating AMI {name} from instance {instance}"));
-    let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    let intent = intend(account, account.region(), &tag, name, cx)?;
-    let tags = owned_image(run_tags.clone(), &tag, cx);
+    let intent = intend(account, name, instance, cx)?;
+    let tags = owned_image(run_tags.clone(), intent.tag(), cx);
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
-    settle(account, created, tag, &intent, cx).await
+    settle(account, created, intent, cx).await
 }
 
-/// Journals that an image is about to be made.
-pub(super) fn intend(
+/// An image that is about to be made.
+pub(super) struct Intent {
+    resource: Resource,
+    /// Value of the tag that it is created with; empty where images take no tags.
+    tag: String,
+    /// What it is made of: see [`AwsThing::Image`].
+    source: String,
+}
+
+impl Intent {
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+}
+
+/// Journals that an image is about to be made of `source` in the build region.
+pub(super) fn intend(account: &Account, name: &str, source: &str, cx: &BuildContext) -> Result<Intent, BuilderError> {
+    let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
+    intend_in(account, account.region(), (tag, name, source), cx)
+}
+
+fn intend_in(
     account: &Account,
     region: &str,
-    tag: &str,
-    name: &str,
+    (tag, name, source): (String, &str, &str),
     cx: &BuildContext,
-) -> Result<Resource, BuilderError> {
-    let thing = AwsThing::Image { tag: tag.to_owned(), name: name.to_owned(), since: since_now() };
-    account.acquire_in(region, thing, cx)
+) -> Result<Intent, BuilderError> {
+    let (name, source) = (name.to_owned(), source.to_owned());
+    let thing = AwsThing::Image { tag: tag.clone(), name, since: since_now(), source: source.clone() };
+    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source })
 }
 
-/// Makes the best of the answer to a call that makes an image, and waits until the image is available.
+/// Makes the best of the answer to a call that makes an image.
 pub(super) async fn settle(
     account: &Account,
     answer: Result<String, AwsError>,
-    tag: String,
-    intent: &Resource,
+    intent: Intent,
     cx: &BuildContext,
-) -> Result<Made, BuilderError> {
+) -> Result<Begun, BuilderError> {
     let id = match answer {
-        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match account.aws.made(intent).await?.pop() {
+        Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => match account.aws.made(&intent.resource).await {
             // The answer to the first try was lost.
-            Some(id) => id,
-            None => {
+            Ok(mut made) if !made.is_empty() => made.swap_remove(0),
+            Ok(_) => {
                 // Somebody else's: not to be removed.
-                cx.keep(intent)?;
+                cx.keep(&intent.resource)?;
                 return Err(error.into());
             }
+            // The release looks again, and says what it cannot tell.
+            Err(_) => return Err(error.into()),
         },
         answer => answer?,
     };
     cx.detail(format!("AMI: {id}"));
-    known(account, account.region(), &id, intent, cx)?;
+    let begun = begun(account, account.region(), id, &intent, cx)?;
     cx.say("Waiting for AMI to become ready...");
-    let begun = Instant::now();
-    let image = account.ec2.wait_image(&id, account.polling, &cx.cancel).await?;
-    Ok(Made { image, tag, took: begun.elapsed().div_f64(1.2) })
+    Ok(begun)
 }
 
 /// Replaces the intent to create an image by the image itself.
-pub(super) fn known(
+fn begun(
     account: &Account,
     region: &str,
-    id: &str,
-    intent: &Resource,
+    id: String,
+    intent: &Intent,
     cx: &BuildContext,
-) -> Result<(), BuilderError> {
-    account.acquire_in(region, AwsThing::ImageId { id: id.to_owned() }, cx)?;
-    cx.keep(intent)?;
-    Ok(())
+) -> Result<Begun, BuilderError> {
+    let thing = AwsThing::ImageId { id: id.clone(), source: intent.source.clone() };
+    let resource = account.acquire_in(region, thing, cx)?;
+    cx.keep(&intent.resource)?;
+    Ok(Begun { id, tag: intent.tag.clone(), resource })
+}
+
+/// The image of the build region, which `begin` makes unless an attempt before has made it.
+pub(super) async fn of_build_region<B>(
+    account: &Account,
+    progress: &Progress,
+    cx: &BuildContext,
+    begin: impl FnOnce() -> B,
+) -> Result<Made, BuilderError>
+where
+    B: Future<Output = Result<Begun, BuilderError>>,
+{
+    let wait = |id: String| async move { account.ec2.wait_image(&id, account.polling, &cx.cancel).await };
+    progress.image.image((account, account.region()), cx, begin, wait).await
 }
 
 /// Copies the image to where it is wanted, side by side, and yields those that stay. An intermediate image stays on
@@ -157,12 +179,17 @@ pub(super) async fn distribute(
     ami: &AmiOptions,
     plan: &Plan,
     made: Made,
+    progress: &Progress,
     cx: &BuildContext,
 ) -> Result<Images, BuilderError> {
     let mut images = Images::new();
     if !plan.targets.is_empty() {
-        cx.say(format!("Copying/Encrypting AMI ({}) to other regions...", made.image.id));
-        let copies = plan.targets.iter().map(|region| copy(account, ami, region, &made, cx));
+        let tell = async {
+            cx.say(format!("Copying/Encrypting AMI ({}) to other regions...", made.image.id));
+            Ok(())
+        };
+        progress.once("copy", tell).await?;
+        let copies = plan.targets.iter().map(|region| copy(account, ami, region, &made, progress, cx));
         let mut failed = Vec::new();
         for (region, copied) in plan.targets.iter().zip(join_all(copies).await) {
             match copied {
@@ -183,16 +210,31 @@ async fn copy(
     ami: &AmiOptions,
     region: &str,
     made: &Made,
+    progress: &Progress,
     cx: &BuildContext,
 ) -> Result<Image, BuilderError> {
+    let ec2 = &account.aws.ec2_in(region);
+    let wait = |id: String| async move { ec2.wait_copy(&id, made.took, account.polling, &cx.cancel).await };
+    let begin = || begin_copy(account, ami, region, made, cx);
+    let copied = progress.copy(region).image((account, region), cx, begin, wait).await?;
+    cx.detail(format!("Copied to {region}: {}", copied.image.id));
+    Ok(copied.image)
+}
+
+async fn begin_copy(
+    account: &Account,
+    ami: &AmiOptions,
+    region: &str,
+    made: &Made,
+    cx: &BuildContext,
+) -> Result<Begun, BuilderError> {
     cx.detail(format!("Copying to: {region}"));
-    let ec2 = account.aws.ec2_in(region);
     let own_key = (region == account.region()).then(|| ami.kms_key_id.clone());
     let kms_key_id = ami.region_kms_key_ids.get(region).cloned().or(own_key).unwrap_or_default();
     let name = ami.ami_name.clone();
     // The copy takes the source's tags over, ours among them; its snapshots do not.
-    let intent = intend(account, region, &made.tag, &name, cx)?;
     let snapshot_tags = if made.tag.is_empty() { Tags::new() } else { owned(Tags::new(), &made.tag, cx) };
+    let intent = intend_in(account, region, (made.tag.clone(), &name, &made.image.id), cx)?;
     let request = ImageCopy {
         client_token: unique_name("packer-"),
         source_region: account.region().to_owned(),
@@ -204,18 +246,15 @@ async fn copy(
         snapshot_tags,
         ..ImageCopy::default()
     };
-    let id = match ec2.copy_image(&request).await {
+    let id = match account.aws.ec2_in(region).copy_image(&request).await {
         Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => {
             // Somebody else's: not to be removed. A lost answer to our own call is given again.
-            cx.keep(&intent)?;
+            cx.keep(&intent.resource)?;
             return Err(error.into());
         }
         answer => answer?,
     };
-    known(account, region, &id, &intent, cx)?;
-    let image = ec2.wait_copy(&id, made.took, account.polling, &cx.cancel).await?;
-    cx.detail(format!("Copied to {region}: {id}"));
-    Ok(image)
+    begun(account, region, id, &intent, cx)
 }
 
 /// All went well, or what did not as one error. Being cancelled is what counts most.

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
-use super::account::{Account, owned_image, unique_name};
+use super::account::{Account, owned_image};
 use super::config::{self, InstanceConfig};
-use super::image::{self, Made, Plan};
+use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
+use super::progress::Begun;
 use super::{artifact, finish, found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
 use crate::client::Services;
@@ -36,6 +38,14 @@ struct InstanceMachine {
     config: Arc<InstanceConfig>,
     running: Running,
     source: Image,
+    bundle: OnceCell<Bundle>,
+}
+
+/// What the instance has put into S3.
+struct Bundle {
+    /// Bucket and path of the manifest.
+    location: String,
+    objects: Vec<Resource>,
 }
 
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -89,7 +99,7 @@ impl Builder for InstanceStore {
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
         let running = Running::new(account, launched);
-        Ok(Box::new(InstanceMachine { config: Arc::clone(config), running, source }))
+        Ok(Box::new(InstanceMachine { config: Arc::clone(config), running, source, bundle: OnceCell::new() }))
     }
 }
 
@@ -107,34 +117,38 @@ impl Machine for InstanceMachine {
         self.running.facts(&self.config.communicator)
     }
 
+    fn rests(&self) -> Option<&'static str> {
+        self.running.rests()
+    }
+
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         let machine = self.running.communicator()?;
         self.running.clear_keys(&config.communicator, cx).await;
         let kept = self.running.kept_volumes(cx).await?;
-        let prefix = match config.bundle_prefix.as_str() {
-            "" => format!("image-{}", chrono::Utc::now().timestamp()),
-            given => given.to_owned(),
-        };
-        let bundle = self.bundle(machine.as_ref(), &prefix, cx).await?;
-        if replaces(config, cx) {
-            image::make_room(account, &config.ami, cx).await?;
-        }
+        let bundle = self.bundle.get_or_try_init(|| self.bundle(machine.as_ref(), cx)).await?;
         let plan = Plan::of(&config.ami, account.region())?;
-        let location = format!("{}/{prefix}.manifest.xml", config.s3_bucket);
-        let made = self.register(&plan, location, cx).await?;
+        let progress = &self.running.progress;
+        let begin = || async {
+            if replaces(config, cx) {
+                image::make_room(account, &config.ami, cx).await?;
+            }
+            self.register(&plan, bundle.location.clone(), cx).await
+        };
+        let made = image::of_build_region(account, progress, cx, begin).await?;
         let intermediate = plan.intermediate;
-        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+        let images = image::distribute(account, &config.ami, &plan, made, progress, cx).await?;
         let wanted = finish::Wanted {
             ami: &config.ami,
             fast_launch: None,
             interpolation: &config.interpolation,
             facts: &self.running.launched.facts,
+            progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
         self.running.let_go(&kept).await?;
         // An image that stays lives on its bundle.
-        for objects in bundle.iter().filter(|_| !intermediate) {
+        for objects in bundle.objects.iter().filter(|_| !intermediate) {
             cx.keep(objects)?;
         }
         artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
@@ -142,14 +156,14 @@ impl Machine for InstanceMachine {
 }
 
 impl InstanceMachine {
-    /// Has the instance bundle itself and upload the bundle. Yields what is in S3 then.
-    async fn bundle(
-        &self,
-        machine: &dyn Communicator,
-        prefix: &str,
-        cx: &BuildContext,
-    ) -> Result<Vec<Resource>, BuilderError> {
+    /// Has the instance bundle itself and upload the bundle.
+    async fn bundle(&self, machine: &dyn Communicator, cx: &BuildContext) -> Result<Bundle, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
+        let prefix = match config.bundle_prefix.as_str() {
+            "" => format!("image-{}", chrono::Utc::now().timestamp()),
+            given => given.to_owned(),
+        };
+        let prefix = prefix.as_str();
         cx.say("Copying X509 certificate and key...");
         let folder = config.x509_upload_path.trim_end_matches('/');
         let (cert, key) = (format!("{folder}/cert.pem"), format!("{folder}/key.pem"));
@@ -197,9 +211,9 @@ impl InstanceMachine {
             Some((bucket, folder)) => (bucket, format!("{}/", folder.trim_end_matches('/'))),
             None => (config.s3_bucket.as_str(), String::new()),
         };
-        let bundle = self.own_objects(bucket, &format!("{before}{prefix}"), cx).await?;
+        let objects = self.own_objects(bucket, &format!("{before}{prefix}"), cx).await?;
         match run(machine, &command, cx).await? {
-            0 => Ok(bundle),
+            0 => Ok(Bundle { location: format!("{}/{prefix}.manifest.xml", config.s3_bucket), objects }),
             FOREIGN_BUCKET => Err(BuilderError::Failed(format!(
                 "uploading the bundle failed: the bucket {} seems to be somebody else's, or cannot be written to",
                 config.s3_bucket
@@ -231,11 +245,10 @@ impl InstanceMachine {
         rendered.map_err(|error| BuilderError::Failed(format!("{text:?} cannot be rendered: {error}")))
     }
 
-    async fn register(&self, plan: &Plan, location: String, cx: &BuildContext) -> Result<Made, BuilderError> {
+    async fn register(&self, plan: &Plan, location: String, cx: &BuildContext) -> Result<Begun, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
-        let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-        let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
+        let intent = image::intend(account, &plan.name, &location, cx)?;
         let registration = Registration {
             name: plan.name.clone(),
             location,
@@ -245,11 +258,11 @@ impl InstanceMachine {
             sriov_support: config.ami.sriov_support,
             tpm_support: config.tpm_support.clone(),
             imds_support: config.ami.imds_support.clone(),
-            tags: owned_image(Tags::new(), &tag, cx),
+            tags: owned_image(Tags::new(), intent.tag(), cx),
             ..Registration::default()
         };
         let registered = account.ec2.register_image(&registration).await;
-        image::settle(account, registered, tag, &intent, cx).await
+        image::settle(account, registered, intent, cx).await
     }
 }
 

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::address::{Address, SESSION_MANAGER};
 use super::config::RunOptions;
 use super::launch::Launched;
+use super::progress::Progress;
 use super::session::{Lent, SessionWay};
 use super::watched::Watched;
 use crate::builder::ssh_options::{self, CommunicatorChoice};
@@ -25,11 +26,23 @@ pub(super) struct Running {
     pub launched: Launched,
     host: Mutex<String>,
     communicator: OnceCell<Arc<dyn Communicator>>,
+    kept: OnceCell<Vec<String>>,
+    pub progress: Progress,
+    /// What we have done with the instance since it was provisioned, after which nobody can work on it.
+    rests: Mutex<Option<&'static str>>,
 }
 
 impl Running {
     pub(super) fn new(account: Account, launched: Launched) -> Self {
-        Self { account, launched, host: Mutex::default(), communicator: OnceCell::new() }
+        Self {
+            account,
+            launched,
+            host: Mutex::default(),
+            communicator: OnceCell::new(),
+            kept: OnceCell::new(),
+            progress: Progress::default(),
+            rests: Mutex::default(),
+        }
     }
 
     pub(super) async fn connect(
@@ -63,7 +76,22 @@ impl Running {
         if let (true, Some(key), Some(communicator)) =
             (ssh.clear_authorized_keys, &self.launched.key, self.communicator.get())
         {
-            crate::communicator::ssh::clear_authorized_keys(communicator.as_ref(), &key.name, cx).await;
+            let clear = async {
+                crate::communicator::ssh::clear_authorized_keys(communicator.as_ref(), &key.name, cx).await;
+                Ok(())
+            };
+            let _ = self.progress.once("clear keys", clear).await;
+        }
+    }
+
+    /// Why no provisioner can work on the instance any more.
+    pub(super) fn rests(&self) -> Option<&'static str> {
+        self.rests.lock().ok().and_then(|rests| *rests)
+    }
+
+    fn rest(&self, why: &'static str) {
+        if let Ok(mut rests) = self.rests.lock() {
+            *rests = Some(why);
         }
     }
 
@@ -83,11 +111,14 @@ impl Running {
 
     /// Ids of the volumes that the template wants to outlive the build; to be asked for while they are attached.
     pub(super) async fn kept_volumes(&self, cx: &BuildContext) -> Result<Vec<String>, BuilderError> {
-        let mut ids = Vec::new();
-        for device in &self.launched.kept_devices {
-            ids.push(self.volume_at(device, cx).await?);
-        }
-        Ok(ids)
+        let ask = || async {
+            let mut ids = Vec::new();
+            for device in &self.launched.kept_devices {
+                ids.push(self.volume_at(device, cx).await?);
+            }
+            Ok(ids)
+        };
+        self.kept.get_or_try_init(ask).await.cloned()
     }
 
     /// Takes our tags off volumes, so that they stay: everything that still carries them goes with the instance.
@@ -103,6 +134,7 @@ impl Running {
     pub(super) async fn retire(&self, cx: &BuildContext) {
         if cx.run.cleans_up {
             cx.say("The instance is not needed any more: it ends while the image is copied");
+            self.rest("the instance was ended once its image was there");
             let _ = self.account.ec2.terminate(std::slice::from_ref(&self.launched.instance.id)).await;
         }
     }
@@ -118,8 +150,13 @@ impl Running {
         if run.spot.is_wanted() {
             return Ok(());
         }
-        super::stop::stop(&self.account, &self.launched.instance.id, run.disable_stop_instance, cx).await?;
-        super::stop::modify(&self.account, &self.launched.instance.id, ena, sriov, cx).await
+        let id = &self.launched.instance.id;
+        let stop = async {
+            super::stop::stop(&self.account, id, run.disable_stop_instance, cx).await?;
+            self.rest("the instance was stopped for its disks to be captured");
+            super::stop::modify(&self.account, id, ena, sriov, cx).await
+        };
+        self.progress.once("stop", stop).await
     }
 }
 

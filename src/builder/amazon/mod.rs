@@ -19,6 +19,7 @@ mod network;
 mod precheck;
 mod preview;
 mod profile;
+mod progress;
 mod session;
 mod snapshot;
 mod source;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::OnceCell;
 
-use super::account::{Account, owned_image, unique_name};
+use super::account::{Account, owned_image};
 use super::config::{self, RunOptions, SurrogateConfig};
-use super::image::{self, Made, Plan};
+use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
+use super::progress::Begun;
 use super::snapshot::{self, Shot};
 use super::{artifact, finish, found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes};
@@ -35,6 +37,14 @@ struct Surrogate {
 struct SurrogateMachine {
     config: Arc<SurrogateConfig>,
     running: Running,
+    shots: OnceCell<Shots>,
+}
+
+/// Snapshots of the instance's volumes.
+struct Shots {
+    /// Those of an image made of them.
+    devices: Vec<BlockDevice>,
+    resources: Vec<Resource>,
 }
 
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -93,7 +103,8 @@ impl Builder for Surrogate {
             waits: false,
         };
         let launched = launch::launch(&account, &order, &network, cx).await?;
-        Ok(Box::new(SurrogateMachine { config: Arc::clone(config), running: Running::new(account, launched) }))
+        let running = Running::new(account, launched);
+        Ok(Box::new(SurrogateMachine { config: Arc::clone(config), running, shots: OnceCell::new() }))
     }
 }
 
@@ -111,17 +122,48 @@ impl Machine for SurrogateMachine {
         self.running.facts(&self.config.communicator)
     }
 
+    fn rests(&self) -> Option<&'static str> {
+        self.running.rests()
+    }
+
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         self.running.clear_keys(&config.communicator, cx).await;
         // Asked before roots are swapped: a volume is known by where it was launched.
         let kept = self.running.kept_volumes(cx).await?;
-        self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
         let plan = Plan::of(&config.ami, account.region())?;
+        let progress = &self.running.progress;
+        let made = image::of_build_region(account, progress, cx, || self.begin(&plan, cx)).await?;
+        if !plan.targets.is_empty() {
+            self.running.retire(cx).await;
+        }
+        let intermediate = plan.intermediate;
+        let images = image::distribute(account, &config.ami, &plan, made, progress, cx).await?;
+        let wanted = finish::Wanted {
+            ami: &config.ami,
+            fast_launch: None,
+            interpolation: &config.interpolation,
+            facts: &self.running.launched.facts,
+            progress,
+        };
+        finish::finish(account, &wanted, &images, cx).await?;
+        self.running.let_go(&kept).await?;
+        // Snapshots of an image that stays are its own now; those of an intermediate one go.
+        for shot in self.shots.get().iter().flat_map(|shots| &shots.resources).filter(|_| !intermediate) {
+            cx.keep(shot)?;
+        }
+        artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
+    }
+}
+
+impl SurrogateMachine {
+    /// Makes the image of the instance, or of snapshots of its volumes.
+    async fn begin(&self, plan: &Plan, cx: &BuildContext) -> Result<Begun, BuilderError> {
+        let (config, account) = (&self.config, &self.running.account);
+        self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
         let run_tags = if config.skip_ami_run_tags { Tags::new() } else { self.running.launched.run_tags.clone() };
-        let mut shots = Vec::new();
-        let made = if config.use_create_image {
-            self.swap_roots(cx).await?;
+        if config.use_create_image {
+            self.running.progress.once("swap roots", self.swap_roots(cx)).await?;
             if replaces(config, cx) {
                 image::make_room(account, &config.ami, cx).await?;
             }
@@ -131,38 +173,18 @@ impl Machine for SurrogateMachine {
                 device
             });
             let devices: Vec<_> = devices.collect();
-            image::create(account, &self.running.launched.instance.id, &plan, &devices, &run_tags, cx).await?
+            image::create(account, &self.running.launched.instance.id, plan, &devices, &run_tags, cx).await
         } else {
-            let devices = self.snapshots(&mut shots, cx).await?;
+            let shots = self.shots.get_or_try_init(|| self.snapshots(cx)).await?;
             if replaces(config, cx) {
                 image::make_room(account, &config.ami, cx).await?;
             }
-            self.register(&plan, devices, &run_tags, cx).await?
-        };
-        if !plan.targets.is_empty() {
-            self.running.retire(cx).await;
+            self.register(plan, shots.devices.clone(), &run_tags, cx).await
         }
-        let intermediate = plan.intermediate;
-        let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
-        let wanted = finish::Wanted {
-            ami: &config.ami,
-            fast_launch: None,
-            interpolation: &config.interpolation,
-            facts: &self.running.launched.facts,
-        };
-        finish::finish(account, &wanted, &images, cx).await?;
-        self.running.let_go(&kept).await?;
-        // Snapshots of an image that stays are its own now; those of an intermediate one go.
-        for shot in shots.iter().filter(|_| !intermediate) {
-            cx.keep(shot)?;
-        }
-        artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
     }
-}
 
-impl SurrogateMachine {
     /// Snapshots of all devices that the image has, side by side, and the image's devices made of them.
-    async fn snapshots(&self, shots: &mut Vec<Resource>, cx: &BuildContext) -> Result<Vec<BlockDevice>, BuilderError> {
+    async fn snapshots(&self, cx: &BuildContext) -> Result<Shots, BuilderError> {
         let (config, running) = (&self.config, &self.running);
         let tags = config::render_tags(&config.ami.snapshot_tags, &config.interpolation, &running.launched.facts);
         let tags = tags.map_err(BuilderError::Failed)?;
@@ -179,7 +201,6 @@ impl SurrogateMachine {
         snapshot::wait(&running.account, &made, cx).await?;
         let (ids, resources): (Vec<String>, Vec<Resource>) =
             made.into_iter().map(|taken| (taken.id, taken.resource)).unzip();
-        shots.extend(resources);
 
         let mut devices = config.ami_block_device_mappings.clone();
         for ((device, _), id) in wanted.into_iter().zip(ids) {
@@ -194,21 +215,21 @@ impl SurrogateMachine {
             devices.retain(|other| other.device_name != device.device_name);
             devices.push(device);
         }
-        Ok(devices)
+        Ok(Shots { devices, resources })
     }
 
-    /// Registers the image of the snapshots, and waits until it is available.
+    /// Registers the image of the snapshots.
     async fn register(
         &self,
         plan: &Plan,
         devices: Vec<BlockDevice>,
         run_tags: &Tags,
         cx: &BuildContext,
-    ) -> Result<Made, BuilderError> {
+    ) -> Result<Begun, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
-        let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-        let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
+        let source = devices.iter().map(|device| device.snapshot_id.as_str()).find(|id| !id.is_empty());
+        let intent = image::intend(account, &plan.name, source.unwrap_or_default(), cx)?;
         let registration = Registration {
             location: String::new(),
             name: plan.name.clone(),
@@ -222,10 +243,10 @@ impl SurrogateMachine {
             uefi_data: config.uefi_data.clone(),
             tpm_support: config.tpm_support.clone(),
             imds_support: config.ami.imds_support.clone(),
-            tags: owned_image(run_tags.clone(), &tag, cx),
+            tags: owned_image(run_tags.clone(), intent.tag(), cx),
         };
         let registered = account.ec2.register_image(&registration).await;
-        image::settle(account, registered, tag, &intent, cx).await
+        image::settle(account, registered, intent, cx).await
     }
 
     /// Puts the filled volume where the instance's root is, so that CreateImage takes it for the root: such an image

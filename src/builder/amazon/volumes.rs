@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use tokio::sync::OnceCell;
 
 use super::account::Account;
 use super::config::{self, FilledVolume, VolumeConfig, render_tags};
 use super::launch::{self, Order};
 use super::machine::Running;
-use super::snapshot::{self, Shot};
+use super::snapshot::{self, Shot, Taken};
 use super::{precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Machine};
 use crate::client::Services;
@@ -32,6 +33,7 @@ struct VolumesMachine {
     running: Running,
     /// Ids, in the order of the blocks.
     ids: Vec<String>,
+    taken: OnceCell<Vec<Taken>>,
 }
 
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -86,7 +88,7 @@ impl Builder for Volumes {
             tag(&running, config, volume, &id, cx).await?;
             ids.push(id);
         }
-        Ok(Box::new(VolumesMachine { config: Arc::clone(config), running, ids }))
+        Ok(Box::new(VolumesMachine { config: Arc::clone(config), running, ids, taken: OnceCell::new() }))
     }
 }
 
@@ -124,6 +126,10 @@ impl Machine for VolumesMachine {
         self.running.facts(&self.config.communicator)
     }
 
+    fn rests(&self) -> Option<&'static str> {
+        self.running.rests()
+    }
+
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         self.running.clear_keys(&config.communicator, cx).await;
@@ -135,9 +141,13 @@ impl Machine for VolumesMachine {
             let tags = tags.map_err(BuilderError::Failed)?;
             wanted.push((volume, Shot { volume: id, description: &volume.snapshot_description, tags }));
         }
-        let made = join_all(wanted.iter().map(|(_, shot)| snapshot::make(account, shot, cx))).await;
-        let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
-        snapshot::wait(account, &made, cx).await?;
+        let take = || async {
+            let made = join_all(wanted.iter().map(|(_, shot)| snapshot::make(account, shot, cx))).await;
+            let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
+            snapshot::wait(account, &made, cx).await?;
+            Ok::<_, BuilderError>(made)
+        };
+        let made = self.taken.get_or_try_init(take).await?;
         let snapshots: Vec<String> = made.iter().map(|taken| taken.id.clone()).collect();
         for ((volume, _), id) in wanted.iter().zip(&snapshots) {
             account.ec2.share_snapshot(id, &volume.snapshot_groups, &volume.snapshot_users, &cx.cancel).await?;
@@ -148,7 +158,7 @@ impl Machine for VolumesMachine {
             // Without our tags they stay when the instance and its volumes go.
             account.ec2.untag(&staying, &[RUN_TAG, RESOURCE_TAG]).await?;
         }
-        for taken in &made {
+        for taken in made {
             cx.keep(&taken.resource)?;
         }
         let mut ids: Vec<String> = staying.iter().map(|id| format!("{}:{id}", account.region())).collect();

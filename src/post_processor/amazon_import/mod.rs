@@ -188,7 +188,7 @@ impl Work<'_> {
         cx.detail(format!("Import task: {task}"));
         let tell = |stage: &str| cx.detail(stage);
         let id = self.ec2.wait_import(&task, config.polling, &cx.cancel, tell).await?;
-        let resource = self.acquire(AwsThing::ImageId { id: id.clone() })?;
+        let resource = self.acquire(AwsThing::ImageId { id: id.clone(), source: String::new() })?;
         cx.keep(&intent)?;
         cx.detail(format!("AMI: {id}"));
         Ok((task, resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
@@ -199,8 +199,9 @@ impl Work<'_> {
         let (config, cx) = (self.config, self.cx);
         cx.say(format!("Renaming the AMI to {} by a copy...", config.ami_name));
         let tag = format!("packer-{}", id::time_ordered());
-        let intent =
-            self.acquire(AwsThing::Image { tag: tag.clone(), name: config.ami_name.clone(), since: String::new() })?;
+        let source = image.id.clone();
+        let (name, since) = (config.ami_name.clone(), String::new());
+        let intent = self.acquire(AwsThing::Image { tag: tag.clone(), name, since, source: source.clone() })?;
         let copy = ImageCopy {
             client_token: tag.clone(),
             source_region: self.aws.region().to_owned(),
@@ -220,9 +221,12 @@ impl Work<'_> {
             }
             done => done?,
         };
-        let resource = self.acquire(AwsThing::ImageId { id: id.clone() })?;
+        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source })?;
         cx.keep(&intent)?;
-        Ok((resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
+        let copy = self.ec2.wait_image(&id, config.polling, &cx.cancel).await?;
+        let resource = self.acquire(AwsThing::ImageId { id, source: String::new() })?;
+        cx.keep(&begun)?;
+        Ok((resource, copy))
     }
 
     /// Tags, description and sharing. Image and task without our tags are finished ones.
@@ -269,7 +273,7 @@ fn artifact(aws: &Aws, image: &Image, input: &Artifact) -> Artifact {
     artifact.is_image = true;
     artifact.regions.insert(region.to_owned(), image.id.clone());
     artifact.facts.clone_from(&input.facts);
-    let thing = AwsThing::ImageId { id: image.id.clone() };
+    let thing = AwsThing::ImageId { id: image.id.clone(), source: String::new() };
     artifact.resources = vec![Resource::Aws { reach: Box::new(aws.reach(region)), thing }];
     artifact
 }

@@ -1,9 +1,10 @@
 //! From the source image to the new volume, and from its snapshot to the new image.
 
-use super::super::account::{owned_image, unique_name};
+use super::super::account::owned_image;
 use super::super::config::{ChrootConfig, render_tags};
-use super::super::image::{self, Made, Plan};
-use super::super::snapshot::{self, Shot};
+use super::super::image::{self, Plan};
+use super::super::progress::Begun;
+use super::super::snapshot::{self, Shot, Taken};
 use super::super::{artifact, finish};
 use super::{BUILDER_ID, ChrootMachine, replaces};
 use crate::builder::{BuilderError, Machine as _};
@@ -50,22 +51,24 @@ pub(super) fn volume(
 /// Snapshot, image, copies, and all that images get.
 pub(super) async fn capture(machine: &ChrootMachine, cx: &BuildContext) -> Result<Artifact, BuilderError> {
     let (config, account) = (&machine.config, &machine.account);
-    let tags = render_tags(&config.ami.snapshot_tags, &config.interpolation, &machine.facts);
-    let shot = Shot { volume: &machine.attached.volume, description: "", tags: tags.map_err(BuilderError::Failed)? };
-    let taken = snapshot::make(account, &shot, cx).await?;
-    snapshot::wait(account, std::slice::from_ref(&taken), cx).await?;
-    if replaces(config, cx) {
-        image::make_room(account, &config.ami, cx).await?;
-    }
+    let taken = machine.taken.get_or_try_init(|| snapshot(machine, cx)).await?;
     let plan = Plan::of(&config.ami, account.region())?;
-    let made = register(machine, &plan, taken.id, cx).await?;
+    let progress = &machine.progress;
+    let begin = || async {
+        if replaces(config, cx) {
+            image::make_room(account, &config.ami, cx).await?;
+        }
+        register(machine, &plan, taken.id.clone(), cx).await
+    };
+    let made = image::of_build_region(account, progress, cx, begin).await?;
     let intermediate = plan.intermediate;
-    let images = image::distribute(account, &config.ami, &plan, made, cx).await?;
+    let images = image::distribute(account, &config.ami, &plan, made, progress, cx).await?;
     let wanted = finish::Wanted {
         ami: &config.ami,
         fast_launch: None,
         interpolation: &config.interpolation,
         facts: &machine.facts,
+        progress,
     };
     finish::finish(account, &wanted, &images, cx).await?;
     // The snapshot of an image that stays is its own now; that of an intermediate one goes.
@@ -75,21 +78,29 @@ pub(super) async fn capture(machine: &ChrootMachine, cx: &BuildContext) -> Resul
     artifact::of(BUILDER_ID, account, &images, machine.facts(), cx)
 }
 
+async fn snapshot(machine: &ChrootMachine, cx: &BuildContext) -> Result<Taken, BuilderError> {
+    let (config, account) = (&machine.config, &machine.account);
+    let tags = render_tags(&config.ami.snapshot_tags, &config.interpolation, &machine.facts);
+    let shot = Shot { volume: &machine.attached.volume, description: "", tags: tags.map_err(BuilderError::Failed)? };
+    let taken = snapshot::make(account, &shot, cx).await?;
+    snapshot::wait(account, std::slice::from_ref(&taken), cx).await?;
+    Ok(taken)
+}
+
 async fn register(
     machine: &ChrootMachine,
     plan: &Plan,
     snapshot_id: String,
     cx: &BuildContext,
-) -> Result<Made, BuilderError> {
+) -> Result<Begun, BuilderError> {
     let (config, account) = (&machine.config, &machine.account);
     cx.say("Registering the AMI...");
-    let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    let intent = image::intend(account, account.region(), &tag, &plan.name, cx)?;
+    let intent = image::intend(account, &plan.name, &snapshot_id, cx)?;
     let mut registration = registration(config, machine.source.as_ref(), snapshot_id);
     registration.name.clone_from(&plan.name);
-    registration.tags = owned_image(Tags::new(), &tag, cx);
+    registration.tags = owned_image(Tags::new(), intent.tag(), cx);
     let registered = account.ec2.register_image(&registration).await;
-    image::settle(account, registered, tag, &intent, cx).await
+    image::settle(account, registered, intent, cx).await
 }
 
 /// What the template says of the image; what it does not say is the source's.

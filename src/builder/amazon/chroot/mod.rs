@@ -9,11 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use self::device::Attached;
 use self::mount::Mounted;
 use super::account::Account;
 use super::config::{self, ChrootConfig, SourceFacts};
+use super::progress::Progress;
+use super::snapshot::Taken;
 use super::{found, precheck, preview, source};
 use crate::builder::{Builder, BuilderError, Facts, Found, Machine, Makes, ssh_options};
 use crate::client::Services;
@@ -56,6 +59,8 @@ struct ChrootMachine {
     attached: Attached,
     mounted: Mounted,
     wrap: Wrap,
+    taken: OnceCell<Taken>,
+    progress: Progress,
 }
 
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>, services: &Arc<Services>) -> Option<Box<dyn Builder>> {
@@ -123,6 +128,8 @@ impl Builder for ChrootBuilder {
             attached,
             mounted,
             wrap,
+            taken: OnceCell::new(),
+            progress: Progress::default(),
         }))
     }
 }
@@ -194,8 +201,9 @@ impl Machine for ChrootMachine {
     }
 
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
-        self.mounted.leave(&self.config, &self.wrap, self.services.as_ref(), cx).await?;
-        self.attached.detach(&self.account, cx).await?;
+        let leave = self.mounted.leave(&self.config, &self.wrap, self.services.as_ref(), cx);
+        self.progress.once("leave", leave).await?;
+        self.progress.once("detach", self.attached.detach(&self.account, cx)).await?;
         image::capture(self, cx).await.map(Some)
     }
 }

@@ -40,6 +40,9 @@ pub(super) fn image(image: sdk::Image) -> Image {
         state: word(image.state.as_ref().map(sdk::ImageState::as_str)),
         state_reason: image.state_reason.and_then(|reason| reason.message).unwrap_or_default(),
         owner: image.owner_id.unwrap_or_default(),
+        location: image.image_location.unwrap_or_default(),
+        source_instance: image.source_instance_id.unwrap_or_default(),
+        source_image: image.source_image_id.unwrap_or_default(),
         owner_alias: image.image_owner_alias.unwrap_or_default(),
         creation_date: image.creation_date.unwrap_or_default(),
         architecture: word(image.architecture.as_ref().map(sdk::ArchitectureValues::as_str)),
@@ -158,6 +161,7 @@ pub(super) fn snapshot(snapshot: sdk::Snapshot) -> Snapshot {
         state: word(snapshot.state.as_ref().map(sdk::SnapshotState::as_str)),
         state_message: snapshot.state_message.unwrap_or_default(),
         progress: snapshot.progress.unwrap_or_default(),
+        description: snapshot.description.unwrap_or_default(),
         tags: tags(snapshot.tags),
     }
 }

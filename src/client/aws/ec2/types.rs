@@ -18,6 +18,11 @@ pub(crate) struct Image {
     /// Why it is in that state, in AWS's words.
     pub state_reason: String,
     pub owner: String,
+    /// Owner and name, or bucket and path of a manifest.
+    pub location: String,
+    /// Id of the instance or of the image that it was made of; empty where EC2 does not say.
+    pub source_instance: String,
+    pub source_image: String,
     /// `amazon`, `self`, ...; empty for most accounts.
     pub owner_alias: String,
     /// RFC 3339, so that the order of texts is the order of times.
@@ -223,6 +228,7 @@ pub(crate) struct Snapshot {
     pub state_message: String,
     /// Per cent, as AWS writes it: `42%`.
     pub progress: String,
+    pub description: String,
     pub tags: Tags,
 }
 

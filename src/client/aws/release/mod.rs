@@ -3,10 +3,12 @@
 //! What is not found is looked for once more after a moment: the call that makes a thing may have been answered, or
 //! lost, a moment ago, and a describe call may not see it yet.
 
+mod image;
+
 use std::time::Duration;
 
 use super::ec2::Ec2;
-use super::ec2::types::{Filters, Image, ImageQuery, ImportTask, KeyPairRef, Volume};
+use super::ec2::types::{Filters, ImportTask, KeyPairRef, Volume};
 use super::error::AwsError;
 use super::retry::Retry;
 use super::wait::Polling;
@@ -14,6 +16,9 @@ use super::{Aws, Object};
 use crate::run::aws::{AwsThing, RESOURCE_TAG};
 use crate::run::cancel::Cancel;
 use crate::run::cleanup::{Released, Resource};
+use image::Intended;
+
+pub(super) use image::remove as remove_image;
 
 /// What was made a moment ago is visible after this.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -38,11 +43,10 @@ impl Aws {
             AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
             AwsThing::Volume { tag } => volumes(&ec2, tag).await?,
             AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
-            AwsThing::Image { tag, name, since } => image_made(&ec2, tag, name, since).await?,
-            AwsThing::ImageId { id } => match ec2.image(id).await? {
-                Some(found) => finished_image(&ec2, &found).await?,
-                None => orphans(&ec2, id).await?,
-            },
+            AwsThing::Image { tag, name, since, source } => {
+                image::release_intended(&ec2, Intended { tag, name, since, source }).await?
+            }
+            AwsThing::ImageId { id, source } => image::release_known(&ec2, id, source).await?,
             AwsThing::Import { tag } => imports(&ec2, tag).await?,
             AwsThing::S3Object { bucket, key } => aws.s3(region).delete(Object { bucket, key }).await?,
             AwsThing::S3Upload { bucket, key } => aws.s3(region).abort_uploads(Object { bucket, key }).await?,
@@ -56,10 +60,10 @@ impl Aws {
 impl Aws {
     /// Ids of the images that a journalled call has made, whatever became of its answer.
     pub(crate) async fn made(&self, intent: &Resource) -> Result<Vec<String>, AwsError> {
-        let Resource::Aws { reach, thing: AwsThing::Image { tag, name, since } } = intent else {
+        let Resource::Aws { reach, thing: AwsThing::Image { tag, name, since, source } } = intent else {
             return Ok(Vec::new());
         };
-        let found = made_image(&self.ec2_in(&reach.region), tag, name, since).await?;
+        let found = image::made(&self.ec2_in(&reach.region), Intended { tag, name, since, source }).await?;
         Ok(found.into_iter().map(|image| image.id).collect())
     }
 }
@@ -173,69 +177,9 @@ pub(super) async fn import(ec2: &Ec2, task: &ImportTask) -> Result<bool, AwsErro
         return Ok(active);
     }
     match ec2.image(&task.image_id).await? {
-        Some(made) => image(ec2, &made).await,
+        Some(made) => remove_image(ec2, &made, "").await,
         None => Ok(active),
     }
-}
-
-/// An image whose making may or may not have been answered.
-async fn image_made(ec2: &Ec2, tag: &str, name: &str, since: &str) -> Result<bool, AwsError> {
-    let found = twice(|| made_image(ec2, tag, name, since)).await?;
-    for made in &found {
-        image(ec2, made).await?;
-    }
-    if !tag.is_empty() {
-        // Of an image that is gone, or that never came to be.
-        for snapshot in ec2.snapshots(&tagged(tag)).await? {
-            held(|| ec2.delete_snapshot(&snapshot.id)).await?;
-        }
-    }
-    Ok(!found.is_empty())
-}
-
-/// The image that carries our tag. Where there are no tags, one of our name, which was found free before, that is not
-/// older than our call.
-async fn made_image(ec2: &Ec2, tag: &str, name: &str, since: &str) -> Result<Vec<Image>, AwsError> {
-    let filters = match tag {
-        "" => Filters::from([("name".to_owned(), vec![name.to_owned()])]),
-        tag => tagged(tag),
-    };
-    let query =
-        ImageQuery { owners: vec!["self".to_owned()], filters, include_deprecated: true, ..ImageQuery::default() };
-    let mut found = ec2.images(&query).await?;
-    // RFC 3339 in UTC: the order of texts is the order of times.
-    found.retain(|image| !tag.is_empty() || image.creation_date.as_str() >= since);
-    Ok(found)
-}
-
-/// An image whose build had come so far that it may be protected, and that does not stay all the same.
-async fn finished_image(ec2: &Ec2, found: &Image) -> Result<bool, AwsError> {
-    match image(ec2, found).await {
-        Err(error) if error.is(&["OperationNotPermitted"]) => {
-            ec2.unprotect_image(&found.id).await?;
-            image(ec2, found).await
-        }
-        done => done,
-    }
-}
-
-pub(super) async fn image(ec2: &Ec2, image: &Image) -> Result<bool, AwsError> {
-    let removed = ec2.deregister_image(&image.id).await?;
-    for snapshot in image.snapshots() {
-        held(|| ec2.delete_snapshot(&snapshot)).await?;
-    }
-    Ok(removed)
-}
-
-/// Snapshots of an image that is gone, when an earlier release ended half-way: EC2 writes whose they are into the
-/// description.
-async fn orphans(ec2: &Ec2, id: &str) -> Result<bool, AwsError> {
-    let named = Filters::from([("description".to_owned(), vec![format!("*{id}*")])]);
-    let found = ec2.snapshots(&named).await?;
-    for snapshot in &found {
-        held(|| ec2.delete_snapshot(&snapshot.id)).await?;
-    }
-    Ok(!found.is_empty())
 }
 
 /// Removes something that may still be held for a while.
