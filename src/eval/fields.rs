@@ -1,39 +1,30 @@
-//! The options of one block, handed out by name with type and place; what nobody asked for is reported.
+//! The options of one block, handed out by name with type and place.
 //!
-//! A component's `decode` asks for each option once, then adds its own checks; [`Fields::finish`] reports leftovers
-//! with the nearest option that was asked for, so the list of known names is the decoder itself.
+//! A component's `decode` asks for each option once, then adds its own checks; [`Fields::finish`] reports what nobody
+//! asked for, with the nearest option that was, so the list of known names is the decoder itself.
+
+mod leftover;
+mod written;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::block::{Block, Body};
 use super::duration;
-use super::interpolate::{Data, InterpolateError, Interpolation};
+use super::interpolate::{Data, Interpolation, over};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::value::{Kind, Type, Value, convert, loosely};
+use crate::value::{Kind, Type, Value};
+use written::Braces;
 
 /// Stands for a text that is unknown at plan time, as in the peer.
 pub(crate) const UNKNOWN: &str = "<unknown>";
-
-/// What happens to the `{{ }}` of an option when it is decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Braces {
-    Rendered,
-    /// The component renders them when it runs: only their syntax is looked at.
-    Checked,
-}
-
-/// Whether a part of the value stands for what is not known yet.
-fn holds_unknown(value: &Value) -> bool {
-    let mut texts = Vec::new();
-    value.texts(&mut texts);
-    texts.iter().any(|text| text.contains(UNKNOWN))
-}
 
 /// The options of a block on their way into a component's configuration.
 pub(crate) struct Fields<'a> {
     /// Who owns the options, as in `builder "docker"`.
     owner: String,
+    /// Inside of another block's.
+    nested: bool,
     body: Body,
     known: Vec<&'static str>,
     known_blocks: Vec<&'static str>,
@@ -42,6 +33,8 @@ pub(crate) struct Fields<'a> {
     errors_before: usize,
     diagnostics: &'a mut Diagnostics,
     interpolation: &'a Interpolation,
+    /// Of the build that a step belongs to, with stand-ins until it runs; nothing when nobody knows them.
+    facts: Option<&'a BTreeMap<String, String>>,
 }
 
 impl<'a> Fields<'a> {
@@ -53,6 +46,7 @@ impl<'a> Fields<'a> {
     ) -> Self {
         Self {
             owner: owner.into(),
+            nested: false,
             body,
             known: Vec::new(),
             known_blocks: Vec::new(),
@@ -61,7 +55,23 @@ impl<'a> Fields<'a> {
             errors_before: diagnostics.error_count(),
             diagnostics,
             interpolation,
+            facts: None,
         }
+    }
+
+    /// The options of a step, whose late texts see these facts.
+    pub(crate) fn with_facts(self, facts: Option<&'a BTreeMap<String, String>>) -> Self {
+        Self { facts, ..self }
+    }
+
+    /// The facts of the build that late texts see besides the component's own fields.
+    pub(crate) fn facts(&self) -> BTreeMap<String, String> {
+        self.facts.cloned().unwrap_or_default()
+    }
+
+    /// What late texts of a step see: the facts of the build, and fields of its own. Nothing when nobody knows them.
+    pub(crate) fn facts_and<const N: usize>(&self, own: [&str; N]) -> Option<Data> {
+        Some(over(self.facts?, own.map(|name| (name, ""))))
     }
 
     /// What `{{ }}` strings see; keep a clone for those that are rendered when the component runs.
@@ -79,9 +89,10 @@ impl<'a> Fields<'a> {
         self.plain_text(name, Braces::Rendered)
     }
 
-    /// A text whose `{{ }}` the component renders itself when it runs; only its syntax is checked here.
-    pub(crate) fn template(&mut self, name: &'static str) -> Option<String> {
-        self.plain_text(name, Braces::Checked)
+    /// A text whose `{{ }}` the component renders itself when it runs, with fields as those of `seen`: here it is
+    /// checked. With nothing `seen`, only its syntax is.
+    pub(crate) fn template(&mut self, name: &'static str, seen: Option<&Data>) -> Option<String> {
+        self.plain_text(name, Braces::Later(seen))
     }
 
     /// A text that must be there and not be empty.
@@ -131,9 +142,9 @@ impl<'a> Fields<'a> {
         self.plain_texts(name, Braces::Rendered)
     }
 
-    /// A list of texts that the component renders itself; only their syntax is checked here.
-    pub(crate) fn templates(&mut self, name: &'static str) -> Option<Vec<String>> {
-        self.plain_texts(name, Braces::Checked)
+    /// A list of texts, each as in [`Self::template`].
+    pub(crate) fn templates(&mut self, name: &'static str, seen: Option<&Data>) -> Option<Vec<String>> {
+        self.plain_texts(name, Braces::Later(seen))
     }
 
     /// A list of lists of texts, each rendered.
@@ -148,9 +159,9 @@ impl<'a> Fields<'a> {
         self.plain_text_map(name, Braces::Rendered)
     }
 
-    /// A map of texts whose values the component renders itself; only their syntax is checked here.
-    pub(crate) fn template_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
-        self.plain_text_map(name, Braces::Checked)
+    /// A map of texts, keys and values as in [`Self::template`].
+    pub(crate) fn template_map(&mut self, name: &'static str, seen: Option<&Data>) -> Option<BTreeMap<String, String>> {
+        self.plain_text_map(name, Braces::Later(seen))
     }
 
     /// A list of whole numbers.
@@ -172,7 +183,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn accept(&mut self, name: &'static str, ty: &Type) {
         let texts = matches!(ty, Type::String)
             || matches!(ty, Type::List(of) | Type::Set(of) | Type::Map(of) if **of == Type::String);
-        self.take(name, ty, if texts { Braces::Checked } else { Braces::Rendered });
+        self.take(name, ty, if texts { Braces::Later(None) } else { Braces::Rendered });
     }
 
     /// All nested blocks of that type, each to be wrapped by [`Self::nested`].
@@ -202,7 +213,8 @@ impl<'a> Fields<'a> {
     /// The options of a nested block. Finish it before going on with the outer fields.
     pub(crate) fn nested(&mut self, block: Block) -> Fields<'_> {
         let owner = format!("block \"{}\" of {}", block.kind, self.owner);
-        Fields::new(owner, block.body, self.interpolation, self.diagnostics)
+        let nested = Fields::new(owner, block.body, self.interpolation, self.diagnostics);
+        Fields { nested: true, facts: self.facts, ..nested }
     }
 
     /// Whether the option is written in the template, with whatever value but null. Ask after taking it.
@@ -247,91 +259,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reports options and blocks that nobody asked for. Whether all went well since these fields were made.
-    pub(crate) fn finish(mut self) -> bool {
-        for (name, attr) in std::mem::take(&mut self.body.attrs) {
-            let mut diagnostic = Diagnostic::error(format!("unknown option \"{name}\"")).at(attr.name_span);
-            diagnostic = match self.known_blocks.iter().any(|kind| *kind == name) {
-                true => diagnostic
-                    .detail("this is a block")
-                    .help(format!("write it without the equals sign: {name} {{ ... }}")),
-                false => diagnostic
-                    .detail(format!("not an option of {}", self.owner))
-                    .suggest(&name, self.known.iter().chain(&self.known_blocks).copied()),
-            };
-            self.push(diagnostic);
-        }
-        for block in std::mem::take(&mut self.body.blocks) {
-            let mut diagnostic = Diagnostic::error(format!("unknown block \"{}\"", block.kind)).at(block.span);
-            diagnostic = match self.known.iter().any(|name| *name == block.kind) {
-                true => diagnostic
-                    .detail("this is an option")
-                    .help(format!("write it with an equals sign: {} = ...", block.kind)),
-                false => diagnostic
-                    .detail(format!("not a block of {}", self.owner))
-                    .suggest(&block.kind, self.known_blocks.iter().chain(&self.known).copied()),
-            };
-            self.push(diagnostic);
-        }
-        self.diagnostics.error_count() == self.errors_before
-    }
-
-    /// The value converted to `ty`; nothing when absent or null, and after a reported mistake. What `{{ }}` gives is
-    /// of any type in the old format, so there it is rendered first.
-    fn take(&mut self, name: &'static str, ty: &Type, braces: Braces) -> Option<Value> {
-        self.known.push(name);
-        let attr = self.body.attrs.shift_remove(name)?;
-        if attr.value.is_null() {
-            return None;
-        }
-        self.spans.insert(name, attr.value_span);
-        let legacy = self.interpolation.legacy.is_some();
-        let written = match legacy {
-            true => self.rendered(name, &attr.value, braces)?,
-            false => attr.value,
-        };
-        if !written.is_wholly_known() || (legacy && holds_unknown(&written)) {
-            self.unknown.push(name);
-        }
-        match if legacy { loosely(&written, ty) } else { convert(&written, ty) } {
-            Ok(value) if legacy => Some(value),
-            Ok(value) => self.rendered(name, &value, braces),
-            Err(error) => {
-                let summary = format!("wrong type of \"{name}\"");
-                self.push(Diagnostic::error(summary).at(attr.value_span).detail(error.to_string()));
-                None
-            }
-        }
-    }
-
-    /// The value with the `{{ }}` of all texts rendered, or only checked; nothing after a reported mistake.
-    fn rendered(&mut self, name: &'static str, value: &Value, braces: Braces) -> Option<Value> {
-        let mut first = None;
-        let rendered = value.with_texts(&mut |text| {
-            let result = match braces {
-                Braces::Rendered => self.interpolation.render(text, &Data::Map(BTreeMap::new())),
-                Braces::Checked => self.interpolation.check(text).map(|()| text.to_owned()),
-            };
-            result.unwrap_or_else(|error| {
-                first.get_or_insert(error);
-                text.to_owned()
-            })
-        });
-        match first {
-            None => Some(rendered),
-            Some(error) => {
-                self.interpolate_error(name, error);
-                None
-            }
-        }
-    }
-
-    fn plain_text(&mut self, name: &'static str, braces: Braces) -> Option<String> {
+    fn plain_text(&mut self, name: &'static str, braces: Braces<'_>) -> Option<String> {
         let value = self.take(name, &Type::String, braces)?;
         Some(value.as_str().unwrap_or(UNKNOWN).to_owned())
     }
 
-    fn plain_texts(&mut self, name: &'static str, braces: Braces) -> Option<Vec<String>> {
+    fn plain_texts(&mut self, name: &'static str, braces: Braces<'_>) -> Option<Vec<String>> {
         let value = self.take(name, &Type::list(Type::String), braces)?;
         if value.children().any(Value::is_null) {
             self.error_at(name, format!("\"{name}\" holds a null"), "every element must be a text");
@@ -339,7 +272,7 @@ impl<'a> Fields<'a> {
         Some(value.children().map(|item| item.as_str().unwrap_or(UNKNOWN).to_owned()).collect())
     }
 
-    fn plain_text_map(&mut self, name: &'static str, braces: Braces) -> Option<BTreeMap<String, String>> {
+    fn plain_text_map(&mut self, name: &'static str, braces: Braces<'_>) -> Option<BTreeMap<String, String>> {
         let value = self.take(name, &Type::map(Type::String), braces)?;
         let Kind::Map(_, entries) = &value.kind else { return Some(BTreeMap::new()) };
         if entries.values().any(Value::is_null) {
@@ -347,14 +280,6 @@ impl<'a> Fields<'a> {
         }
         let texts = entries.iter().map(|(key, item)| (key.clone(), item.as_str().unwrap_or(UNKNOWN).to_owned()));
         Some(texts.collect())
-    }
-
-    fn interpolate_error(&mut self, name: &'static str, error: InterpolateError) {
-        let span = self.spans.get(name).copied().unwrap_or(self.body.span);
-        let summary = format!("the {{{{ }}}} in \"{name}\" cannot be rendered");
-        let mut diagnostic = Diagnostic::error(summary).at(span).detail(error.message);
-        diagnostic.help = error.help;
-        self.push(diagnostic);
     }
 
     fn require(&mut self, name: &'static str, text: Option<String>) -> Option<String> {

@@ -41,6 +41,9 @@ const COMMON_FACTS: [&str; 14] = [
     "WinRMPassword",
 ];
 
+/// Facts of some machines that have no key of `build.*` but can be named in late texts.
+const LATE_FACTS: [&str; 1] = ["SSHAgentAuth"];
+
 /// The build that a step belongs to.
 pub(super) struct Site<'a> {
     pub kind: String,
@@ -137,6 +140,8 @@ impl ProvisionerStep {
         let component = pending.labels.first()?.clone();
         let owner = format!("provisioner \"{component}\"");
         let mut source = Source::new(owner, pending, site, &PROVISIONER_META);
+        let seen = source.seen(None);
+        source.interpolation = source.interpolation(&seen);
         let errors = diagnostics.error_count();
         let (mut meta, options) = source.evaluate(None, diagnostics);
         source.overridden = take_override(&mut meta, site, diagnostics);
@@ -156,7 +161,8 @@ impl ProvisionerStep {
             return None;
         };
         let kept = cx.frozen.map(|_| options.clone());
-        let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let mut fields = fields.with_facts(source.late(&seen));
         let provisioner = decode(&mut fields, cx.services);
         let complete = fields.finish();
         if let (Some(provisioner), Some(false)) = (&provisioner, site.has_machine)
@@ -196,6 +202,8 @@ impl PostProcessorStep {
         let owner = format!("post-processor \"{component}\"");
         let mut source = Source::new(owner, pending, site, &POST_PROCESSOR_META);
         source.own_facts.iter_mut().for_each(|facts| facts.extend(earlier));
+        let seen = source.seen(None);
+        source.interpolation = source.interpolation(&seen);
         let (meta, options) = source.evaluate(None, diagnostics);
         let mut fields = Fields::new(&source.owner, meta, &source.interpolation, diagnostics);
         let name = fields.text("name");
@@ -212,7 +220,8 @@ impl PostProcessorStep {
             return None;
         };
         let kept = cx.frozen.map(|_| options.clone());
-        let mut fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let fields = Fields::new(&source.owner, options, &source.interpolation, diagnostics);
+        let mut fields = fields.with_facts(source.late(&seen));
         let decoded = decode(&mut fields, cx.services);
         let complete = fields.finish();
         if decoded.is_none() {
@@ -239,14 +248,6 @@ impl PostProcessorStep {
 impl Source {
     fn new(owner: String, pending: &Pending<'_>, site: &Site<'_>, meta: &'static [&'static str]) -> Self {
         let mut scope = pending.scope.child();
-        let mut interpolation = site.interpolation.clone();
-        if let Some(legacy) = &mut interpolation.legacy {
-            let unknown = COMMON_FACTS
-                .iter()
-                .chain(site.own_facts.unwrap_or_default())
-                .map(|key| ((*key).to_owned(), UNKNOWN.to_owned()));
-            Arc::make_mut(legacy).facts = unknown.collect();
-        }
         scope.insert("source", "type", site.kind.as_str().into());
         scope.insert("source", "name", site.local_name.as_str().into());
         scope.insert("build", "name", site.build_name.as_str().into());
@@ -258,7 +259,7 @@ impl Source {
             scope,
             own_facts: site.own_facts.map(<[_]>::to_vec),
             overridden: IndexMap::new(),
-            interpolation,
+            interpolation: site.interpolation.clone(),
             meta,
         }
     }
@@ -267,18 +268,30 @@ impl Source {
         Given { options, interpolation: self.interpolation.clone(), locals }
     }
 
+    /// The keys of `build.*` as texts, those of builders that are not known left out; with stand-ins at plan time.
+    fn seen(&self, facts: Option<&Facts>) -> Facts {
+        let keys = COMMON_FACTS.iter().chain(&LATE_FACTS).chain(self.own_facts.iter().flatten());
+        let text = |key: &str| {
+            let fact = convert(&fact(key, facts), &Type::String).unwrap_or_else(|_| "".into());
+            fact.as_str().unwrap_or(UNKNOWN).to_owned()
+        };
+        let mut seen: Facts = keys.map(|key| ((*key).to_owned(), text(key))).collect();
+        seen.extend(facts.cloned().unwrap_or_default());
+        seen
+    }
+
     /// What texts see when the step runs.
-    fn interpolation(&self, facts: &Facts) -> Interpolation {
+    fn interpolation(&self, seen: &Facts) -> Interpolation {
         let mut interpolation = self.interpolation.clone();
         if let Some(legacy) = &mut interpolation.legacy {
-            let known = &mut Arc::make_mut(legacy).facts;
-            for (key, text) in known.iter_mut() {
-                let fact = convert(&fact(key, Some(facts)), &Type::String).unwrap_or_else(|_| "".into());
-                *text = fact.as_str().unwrap_or_default().to_owned();
-            }
-            known.extend(facts.iter().map(|(key, text)| (key.clone(), text.clone())));
+            Arc::make_mut(legacy).facts.clone_from(seen);
         }
         interpolation
+    }
+
+    /// `seen` where it is all that a late text can see.
+    fn late<'f>(&self, seen: &'f Facts) -> Option<&'f Facts> {
+        self.own_facts.is_some().then_some(seen)
     }
 
     /// Core arguments and the component's own options, with `facts` as `build.*` or all of it unknown.
@@ -318,8 +331,10 @@ impl Source {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        let interpolation = self.interpolation(facts);
-        let mut fields = Fields::new(&self.owner, self.overlaid(options), &interpolation, &mut diagnostics);
+        let seen = self.seen(Some(facts));
+        let interpolation = self.interpolation(&seen);
+        let fields = Fields::new(&self.owner, self.overlaid(options), &interpolation, &mut diagnostics);
+        let mut fields = fields.with_facts(self.late(&seen));
         let decoded = decode(&mut fields);
         let complete = fields.finish();
         match decoded {

@@ -1,6 +1,6 @@
 //! Post-processor `checksum`: writes the checksums of the artifact's files to files of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use sha2::digest::DynDigest;
 use super::{InPreview, PostProcessError, PostProcessor, Processed, base_name};
 use crate::client::Services;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::{Interpolation, data};
+use crate::eval::interpolate::{Interpolation, over};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cancel::Cancelled;
@@ -29,6 +29,8 @@ struct Checksum {
     types: Vec<&'static str>,
     /// Rendered for each type.
     output: String,
+    /// Of the build.
+    facts: BTreeMap<String, String>,
     interpolation: Interpolation,
 }
 
@@ -46,7 +48,8 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 impl Checksum {
     fn decode(fields: &mut Fields<'_>) -> Option<Self> {
         let asked = fields.texts("checksum_types").filter(|types| !types.is_empty());
-        let output = fields.template("output").filter(|output| !output.is_empty());
+        let seen = fields.facts_and(["BuildName", "BuilderType", "ChecksumType"]);
+        let output = fields.template("output", seen.as_ref()).filter(|output| !output.is_empty());
         let mut types = Vec::new();
         for name in asked.unwrap_or_else(|| vec!["md5".to_owned()]) {
             match TYPES.into_iter().find(|known| *known == name) {
@@ -63,12 +66,14 @@ impl Checksum {
         Some(Self {
             types,
             output: output.unwrap_or_else(|| default.to_owned()),
+            facts: fields.facts(),
             interpolation: fields.interpolation().clone(),
         })
     }
 
     fn output(&self, kind: &str, cx: &BuildContext) -> Result<PathBuf, PostProcessError> {
-        let data = data([("BuildName", &cx.source_name), ("BuilderType", &cx.builder_type), ("ChecksumType", kind)]);
+        let own = [("BuildName", &*cx.source_name), ("BuilderType", &cx.builder_type), ("ChecksumType", kind)];
+        let data = over(&self.facts, own);
         let path = self.interpolation.render(&self.output, &data);
         path.map(PathBuf::from).map_err(|error| PostProcessError::Failed(format!("output: {error}")))
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::{Data, Interpolation};
+use crate::eval::interpolate::{Interpolation, over};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::event::EventKind;
@@ -25,6 +25,8 @@ struct Manifest {
     strip_time: bool,
     /// Rendered with the artifact's facts. Nothing when the template does not say.
     custom_data: Option<BTreeMap<String, String>>,
+    /// Of the build.
+    facts: BTreeMap<String, String>,
     interpolation: Interpolation,
 }
 
@@ -63,20 +65,23 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 
 impl Manifest {
     fn decode(fields: &mut Fields<'_>) -> Self {
+        let seen = fields.facts_and([]);
         let output = fields.text("output").filter(|output| !output.is_empty());
         Self {
             output: output.unwrap_or_else(|| "packer-manifest.json".to_owned()),
             strip_path: fields.flag("strip_path").unwrap_or(false),
             strip_time: fields.flag("strip_time").unwrap_or(false),
-            custom_data: fields.template_map("custom_data"),
+            custom_data: fields.template_map("custom_data", seen.as_ref()),
+            facts: fields.facts(),
             interpolation: fields.interpolation().clone(),
         }
     }
 
     fn custom_data(&self, input: &Artifact) -> Result<Option<BTreeMap<String, String>>, PostProcessError> {
         let Some(custom) = &self.custom_data else { return Ok(None) };
-        let facts = input.facts.iter().map(|(key, text)| (key.clone(), Data::Text(text.clone())));
-        let facts = Data::Map(facts.collect());
+        let mut facts = self.facts.clone();
+        facts.extend(input.facts.clone());
+        let facts = over(&facts, []);
         let render = |(key, text): (&String, &String)| match self.interpolation.render(text, &facts) {
             Ok(text) => Ok((key.clone(), text)),
             Err(error) => Err(PostProcessError::Failed(format!("custom_data.{key}: {error}"))),

@@ -1,5 +1,6 @@
 //! Scripts on the machine that runs forge: what the provisioner and the post-processor `shell-local` have in common.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use tempfile::TempPath;
 
 use super::{ScriptOptions, Source, VariableFormat, joined};
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::{Interpolation, data};
+use crate::eval::interpolate::{Interpolation, over};
 use crate::run::BuildContext;
 use crate::run::cancel::Cancelled;
 use crate::run::inputs::Local;
@@ -42,6 +43,8 @@ pub(crate) struct LocalScript {
     only_on: Vec<String>,
     /// Ending of the file that inline lines are put in, with its dot.
     extension: String,
+    /// Of the build.
+    facts: BTreeMap<String, String>,
     interpolation: Interpolation,
 }
 
@@ -53,7 +56,8 @@ impl LocalScript {
     /// `shell_prefix`: an `execute_command` of a single element is a command line for `sh -c`.
     pub(crate) fn decode(fields: &mut Fields<'_>, shell_prefix: bool) -> Option<Self> {
         let options = ScriptOptions::decode(fields, Some("command"));
-        let execute_command = fields.templates("execute_command").unwrap_or_default();
+        let seen = fields.facts_and(["Vars", "Script", "Command"]);
+        let execute_command = fields.templates("execute_command", seen.as_ref()).unwrap_or_default();
         let only_on = fields.texts("only_on").unwrap_or_default();
         if !fields.is_unknown("only_on") {
             for system in only_on.iter().filter(|system| !SYSTEMS.contains(&system.as_str())) {
@@ -80,6 +84,7 @@ impl LocalScript {
                 "" => String::new(),
                 name => format!(".{name}"),
             },
+            facts: fields.facts(),
             interpolation: fields.interpolation().clone(),
         })
     }
@@ -110,7 +115,7 @@ impl LocalScript {
         let default = if cfg!(windows) { VariableFormat::batch() } else { VariableFormat::prefix() };
         let variables = self.options.environment.written(self.options.format.as_ref().unwrap_or(&default), cx);
         let script = script.to_string_lossy();
-        let data = data([("Vars", &variables), ("Script", &script), ("Command", &script)]);
+        let data = over(&self.facts, [("Vars", variables.as_str()), ("Script", &script), ("Command", &script)]);
         let mut command = Vec::with_capacity(self.execute_command.len());
         for part in &self.execute_command {
             let part = self.interpolation.render(part, &data);

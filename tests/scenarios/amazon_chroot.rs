@@ -230,7 +230,13 @@ fn mistakes_show_at_their_place() {
     for (options, part) in [
         ("from_scratch = true", "\"root_volume_size\" is missing"),
         ("root_device_name = \"xvda\"", "\"ami_block_device_mappings\" is missing beside its other half"),
-        ("root_volume_kms_key_id = \"alias/x\"", "no use without encryption"),
+        ("root_volume_kms_key_id = \"alias/x\"\nroot_volume_encrypt_boot = false", "no use without encryption"),
+        ("root_volume_kms_key_id = \"x\"", "\"x\" is not the name of a key"),
+        (
+            "root_device_name = \"xvda\"\nami_block_device_mappings {\ndevice_name = \"xvda\"\n}",
+            "\"root_volume_size\" is missing",
+        ),
+        ("post_mount_commands = [\"ls {{.MountPath}} {{.Nowhere}}\"]", "there is no field \".Nowhere\""),
         ("device_path = \"xvdf\"", "not the path of a device"),
         ("chroot_mounts = [[\"proc\", \"proc\"]]", "an entry is a list of three"),
     ] {

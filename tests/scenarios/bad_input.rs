@@ -251,3 +251,34 @@ fn annotations_on_actions() {
         .fail(&[])
         .says("::error file=t.pkr.hcl,line=2,endLine=2,col=3,endColumn=14::unknown option \"comunicator\"");
 }
+
+/// Texts that are rendered while a build runs are checked before it does, with the fields that they will see.
+#[test]
+fn late_texts_are_checked_with_their_fields() {
+    let null = "source \"null\" \"n\" {\n  communicator = \"none\"\n}\n";
+    let docker = |options: &str| format!("source \"docker\" \"n\" {{\nimage = \"x\"\ndiscard = true\n{options}\n}}\n");
+    let build =
+        |source: &str, kind: &str, step: &str| format!("{source}build {{\n  sources = [\"{kind}.n\"]\n  {step}\n}}\n");
+    let shell =
+        |command: &str| format!("provisioner \"shell\" {{\ninline = [\"true\"]\nexecute_command = {command}\n}}");
+    let local = |command: &str| {
+        format!("provisioner \"shell-local\" {{\ninline = [\"true\"]\nexecute_command = [{command}]\n}}")
+    };
+    let post = |kind: &str, option: &str| format!("post-processor \"{kind}\" {{\n{option}\n}}");
+    for (template, option, known) in [
+        (build(&docker("run_command = [\"-d\", \"{{.Nope}}\"]"), "docker", ""), "run_command", "known here: .Image;"),
+        (build(&docker(""), "docker", &shell("\"{{.Vars}} {{.Nope}}\"")), "execute_command", ".Path, "),
+        (build(null, "null", &local("\"{{if .Vars}}{{.Nope}}{{end}}\"")), "execute_command", ".Script, "),
+        (build(null, "null", &post("compress", "output = \"{{.Nope}}.zip\"")), "output", ".BuilderType, "),
+        (build(null, "null", &post("checksum", "output = \"{{.Nope}}\"")), "output", ".ChecksumType, "),
+        (build(null, "null", &post("manifest", "custom_data = { x = \"{{.Nope}}\" }")), "custom_data", ".ID, "),
+    ] {
+        let ran = fails(&template, &["there is no field \".Nope\"", option, known, "t.pkr.hcl:"]);
+        ran.says("to keep it as text");
+        Workspace::new(&template.replace(".Nope", " timestamp ")).run(&["validate", "."]).succeeded();
+    }
+    let template = build(null, "null", &local("\"{{ split `a` `-` 3 }}\""));
+    fails(&template, &["execute_command", "\"a\" split at \"-\" has no piece 3"]);
+    let template = build(null, "null", &local("\"{{ user `a` }}\""));
+    fails(&template, &["there are no user variables in HCL", "write `${var.a}`"]);
+}

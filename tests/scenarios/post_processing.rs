@@ -135,6 +135,30 @@ fn checksums_and_archives() {
     assert_eq!(String::from_utf8_lossy(&listing.stdout), "out.txt\n");
 }
 
+/// As in the peer, the facts of the build are fields of late texts beside their own.
+#[test]
+fn late_texts_may_speak_of_the_build() {
+    let workspace = file(
+        r#"
+  post-processor "shell-local" {
+    inline          = ["echo ran"]
+    execute_command = ["/bin/sh", "-c", "echo {{ .ConnType }} {{ build `ID` }} && {{ .Vars }} {{ .Script }}"]
+  }
+  post-processor "checksum" { output = "{{ .BuildName }}-{{ .ID }}.{{ .ChecksumType }}" }
+  post-processor "manifest" {
+    output      = "m.json"
+    custom_data = { id = "{{ .ID }}", address = "{{ .PackerHTTPAddr }}" }
+  }
+"#,
+    );
+    workspace.build(&[]).says("(shell-local): none File").says("(shell-local): ran");
+    assert!(workspace.read("f-File.md5").ends_with("\tout.txt\n"));
+    let manifest: serde_json::Value = serde_json::from_str(&workspace.read("m.json")).unwrap();
+    let custom = &manifest["builds"][0]["custom_data"];
+    assert_eq!(custom["id"], "File", "{custom}");
+    assert_eq!(custom["address"], "ERR_HTTP_ADDR_NOT_IMPLEMENTED_BY_BUILDER", "{custom}");
+}
+
 #[test]
 fn a_failing_post_processor_ends_its_sequence_only() {
     let workspace = file(

@@ -130,9 +130,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Config> {
         message: fields.text("message").unwrap_or_default(),
         changes: decode_changes(fields),
         flags: flags(fields),
-        run_command: fields.templates("run_command").unwrap_or_else(|| {
-            ["-d", "-i", "-t", "--entrypoint=/bin/sh", "--", "{{.Image}}"].map(str::to_owned).to_vec()
-        }),
+        run_command: run_command(fields),
         interpolation: fields.interpolation().clone(),
         container_dir: fields.text("container_dir").filter(|dir| !dir.is_empty()).unwrap_or("/packer-files".to_owned()),
         exec_user: fields.text("exec_user").unwrap_or_default(),
@@ -278,6 +276,13 @@ fn communicator(fields: &mut Fields<'_>) -> bool {
             true
         }
     }
+}
+
+fn run_command(fields: &mut Fields<'_>) -> Vec<String> {
+    let seen = data([("Image", "")]);
+    let written = fields.templates("run_command", Some(&seen)).filter(|parts| !parts.is_empty());
+    written
+        .unwrap_or_else(|| ["-d", "-i", "-t", "--entrypoint=/bin/sh", "--", "{{.Image}}"].map(str::to_owned).to_vec())
 }
 
 /// Reads the command line once with a stand-in for the image, so that mistakes in it show before anything runs.

@@ -11,7 +11,7 @@ use crate::value::{Kind, Number, Type, Value};
 const DEEPEST: usize = 128;
 
 /// A wholly known value without spaces; keys are sorted and what could end a script in HTML is escaped.
-pub(in crate::eval) fn encode(value: &Value) -> String {
+pub(crate) fn encode(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value);
     out

@@ -22,6 +22,12 @@ pub(crate) fn data<const N: usize>(fields: [(&str, &str); N]) -> Data {
     Data::Map(fields.into_iter().map(|(k, v)| (k.to_owned(), Data::Text(v.to_owned()))).collect())
 }
 
+/// The texts of `base`, overlaid with `fields`.
+pub(crate) fn over<const N: usize>(base: &BTreeMap<String, String>, fields: [(&str, &str); N]) -> Data {
+    let base = base.iter().map(|(key, text)| (key.as_str(), text.as_str()));
+    Data::Map(base.chain(fields).map(|(key, text)| (key.to_owned(), Data::Text(text.to_owned()))).collect())
+}
+
 /// The value of an expression. Lists and maps come from the data only, so they are borrowed.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'a> {

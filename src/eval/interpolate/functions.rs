@@ -246,10 +246,12 @@ fn known(name: Option<&String>, word: &str) -> Result<String, Fault> {
     name.cloned().ok_or_else(|| Fault::new(format!("{word} is not known here")))
 }
 
-/// A user variable. There are none in HCL, and one without value is nothing, as in the peer; not so where variables
-/// are made of each other.
+/// A user variable. One without value is nothing, as in the peer; not so where variables are made of each other.
 fn user(name: &str, engine: &Interpolation) -> Result<String, Fault> {
-    let Some(legacy) = &engine.legacy else { return Ok(String::new()) };
+    let Some(legacy) = &engine.legacy else {
+        let fault = Fault::new("there are no user variables in HCL");
+        return Err(fault.help(format!("declare a variable and write `${{var.{name}}}`")));
+    };
     match (legacy.variables.get(name), &legacy.environment) {
         (Some(value), _) => Ok(value.clone()),
         (None, None) => Ok(String::new()),

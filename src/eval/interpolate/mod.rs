@@ -6,6 +6,7 @@
 //! [`Interpolation`].
 
 mod builtins;
+mod check;
 mod data;
 mod functions;
 pub(crate) mod go_time;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::functions::Secrets;
-pub(crate) use data::{Data, data};
+pub(crate) use data::{Data, data, over};
 pub(crate) use rewrite::{Replace, RewriteError};
 
 /// Blocks and parentheses inside each other.
@@ -109,7 +110,16 @@ impl Interpolation {
         Ok(text)
     }
 
-    /// Checks syntax, names and numbers of arguments; fields are known only once the text is rendered.
+    /// Checks all that can be known before the text is rendered, with fields as those of `seen`; their values are not
+    /// looked at, and a map among them may have any names.
+    pub(crate) fn check_against(&self, text: &str, seen: &Data) -> Result<(), InterpolateError> {
+        match seen {
+            Data::Map(fields) => check::check(text, self, fields),
+            _ => self.check(text),
+        }
+    }
+
+    /// Checks syntax, names and numbers of arguments.
     pub(crate) fn check(&self, text: &str) -> Result<(), InterpolateError> {
         if text.contains("{{") { parse::parse(text, self.legacy.is_some()).map(drop) } else { Ok(()) }
     }
@@ -136,6 +146,22 @@ impl Fault {
     fn at(self, offset: usize) -> InterpolateError {
         InterpolateError { offset, message: self.message, help: self.help, missing: self.missing }
     }
+}
+
+/// An error about a field that is not among those `known`.
+fn no_field<'k>(text: &str, name: &str, known: impl Iterator<Item = &'k String>, offset: usize) -> InterpolateError {
+    let known: Vec<String> = known.map(|key| format!(".{key}")).collect();
+    let here = match &known[..] {
+        [] => "no fields are known here".to_owned(),
+        names => format!("known here: {}", names.join(", ")),
+    };
+    let help = format!("{here}; {}", escape_help(text, offset));
+    Fault::new(format!("there is no field \".{name}\"")).help(help).at(offset)
+}
+
+/// An error about a field of `what`, which has none.
+fn no_fields(text: &str, what: &str, name: &str, offset: usize) -> InterpolateError {
+    Fault::new(format!("{what} has no field \"{name}\"")).help(escape_help(text, offset)).at(offset)
 }
 
 /// How to write the action around `offset` so that it stays as it is.

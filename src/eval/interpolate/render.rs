@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::data::{Data, Value};
 use super::functions::{self, Function, Op};
 use super::parse::{Node, Operand, Pipeline, Term};
-use super::{Fault, InterpolateError, Interpolation, MAX_ITERATIONS, MAX_OUTPUT, MAX_WORK, escape_help};
+use super::{Fault, InterpolateError, Interpolation, MAX_ITERATIONS, MAX_OUTPUT, MAX_WORK, no_field, no_fields};
 
 type Rendered<T> = Result<T, InterpolateError>;
 
@@ -244,27 +244,12 @@ impl<'a> Renderer<'a> {
                 Value::Map(entries) => match entries.get(*name) {
                     Some(item) => Value::from(item),
                     None if asks && position + 1 == fields.len() => Value::Nil,
-                    None => {
-                        let known: Vec<String> = entries.keys().map(|key| format!(".{key}")).collect();
-                        return Err(self.missing_field(name, &known, *offset));
-                    }
+                    None => return Err(no_field(self.text, name, entries.keys(), *offset)),
                 },
-                other => {
-                    let fault = Fault::new(format!("{} has no field \"{name}\"", other.describe()));
-                    return Err(fault.help(escape_help(self.text, *offset)).at(*offset));
-                }
+                other => return Err(no_fields(self.text, other.describe(), name, *offset)),
             };
         }
         Ok(value)
-    }
-
-    fn missing_field(&self, name: &str, known: &[String], offset: usize) -> InterpolateError {
-        let escape = escape_help(self.text, offset);
-        let here = match known {
-            [] => "no fields are known here".to_owned(),
-            names => format!("known here: {}", names.join(", ")),
-        };
-        Fault::new(format!("there is no field \".{name}\"")).help(format!("{here}; {escape}")).at(offset)
     }
 
     fn write(&mut self, text: &str, offset: usize) -> Rendered<()> {

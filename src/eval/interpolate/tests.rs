@@ -8,7 +8,7 @@ use super::*;
 /// 2024-03-05 07:08:09 UTC, a Tuesday.
 const STARTED: u64 = 1_709_622_489;
 
-fn engine() -> Interpolation {
+pub(super) fn engine() -> Interpolation {
     Interpolation {
         build_name: Some("web".to_owned()),
         build_type: Some("docker".to_owned()),
@@ -180,7 +180,7 @@ fn engine_functions() {
         ("{{split \"a-b-c\" \"-\" 1}} {{split \"abc\" \"\" 2}}", "b c"),
         ("{{clean_resource_name \"a:b é!(1)[2] ./-'@_\"}}", "a-b ---(1)[2] ./-'@_"),
         ("{{isotime | clean_resource_name}}", "2024-03-05T07-08-09Z"),
-        ("[{{user \"x\"}}] {{build \"Path\"}}", "[] /tmp/script.sh"),
+        ("{{build \"Path\"}}", "/tmp/script.sh"),
     ]);
     let (first, second) = (render("{{uuid}}").unwrap(), render("{{uuid}}").unwrap());
     assert_eq!(first.len(), 36);

@@ -37,6 +37,8 @@ pub(super) struct ImportConfig {
     pub architecture: String,
     pub boot_mode: String,
     pub platform: String,
+    /// Of the build.
+    pub facts: BTreeMap<String, String>,
     pub interpolation: Interpolation,
 }
 
@@ -46,7 +48,8 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<ImportConfig> {
     let architecture = fields.text("architecture").filter(|given| !given.is_empty());
     let architecture = architecture.unwrap_or_else(|| "x86_64".to_owned());
     let default_mode = if architecture == "arm64" { "uefi" } else { "legacy-bios" };
-    let key = fields.template("s3_key_name").filter(|given| !given.is_empty());
+    let seen = fields.facts_and([]);
+    let key = fields.template("s3_key_name", seen.as_ref()).filter(|given| !given.is_empty());
     let config = ImportConfig {
         access: access::decode(fields),
         polling: access::polling(fields),
@@ -69,6 +72,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<ImportConfig> {
         role_name: fields.text("role_name").unwrap_or_default(),
         boot_mode: choice(fields, "boot_mode", &["legacy-bios", "uefi"]).unwrap_or_else(|| default_mode.to_owned()),
         platform: choice(fields, "platform", &["linux", "windows"]).unwrap_or_default(),
+        facts: fields.facts(),
         interpolation: fields.interpolation().clone(),
         format,
         architecture,

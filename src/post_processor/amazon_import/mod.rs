@@ -15,7 +15,7 @@ use crate::client::aws::ec2::types::{DiskImport, Image, ImageChange, ImageCopy, 
 use crate::client::aws::{Aws, AwsError, Encryption, Object, Upload};
 use crate::client::progress::Transfer;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::Data;
+use crate::eval::interpolate::over;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::aws::{AwsThing, RESOURCE_TAG, RUN_TAG};
@@ -104,8 +104,9 @@ impl Import {
 
     /// The object's key, which may speak of the build.
     fn key(&self, input: &Artifact) -> Result<String, PostProcessError> {
-        let facts = input.facts.iter().map(|(name, value)| (name.clone(), Data::Text(value.clone())));
-        let rendered = self.config.interpolation.render(&self.config.s3_key_name, &Data::Map(facts.collect()));
+        let mut facts = self.config.facts.clone();
+        facts.extend(input.facts.clone());
+        let rendered = self.config.interpolation.render(&self.config.s3_key_name, &over(&facts, []));
         rendered.map_err(|error| PostProcessError::Failed(format!("\"s3_key_name\" cannot be rendered: {error}")))
     }
 

@@ -7,6 +7,7 @@ mod format;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use super::{InPreview, PostProcessError, PostProcessor, Processed};
 use crate::client::Services;
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::{Interpolation, data};
+use crate::eval::interpolate::{Interpolation, over};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
 use crate::run::cleanup::Resource;
@@ -31,6 +32,8 @@ struct Compress {
     format: String,
     /// From 1 to 9; nothing for the format's own default.
     level: Option<u32>,
+    /// Of the build.
+    facts: BTreeMap<String, String>,
     interpolation: Interpolation,
 }
 
@@ -40,7 +43,8 @@ pub(super) fn decode(fields: &mut Fields<'_>, _: &Arc<Services>) -> Option<Box<d
 
 impl Compress {
     fn decode(fields: &mut Fields<'_>) -> Option<Self> {
-        let output = fields.template("output").filter(|output| !output.is_empty());
+        let seen = fields.facts_and(["BuildName", "BuilderType"]);
+        let output = fields.template("output", seen.as_ref()).filter(|output| !output.is_empty());
         let output = output.unwrap_or_else(|| "packer_{{.BuildName}}_{{.BuilderType}}".to_owned());
         let format = fields.text("format").unwrap_or_default();
         let level = fields.integer("compression_level").unwrap_or(-1);
@@ -65,7 +69,7 @@ impl Compress {
             let detail = format!("{} has no levels", compression.name());
             fields.push(diagnostic.at_some(fields.span_of("compression_level")).detail(detail));
         }
-        Some(Self { output, format, level, interpolation: fields.interpolation().clone() })
+        Some(Self { output, format, level, facts: fields.facts(), interpolation: fields.interpolation().clone() })
     }
 }
 
@@ -76,7 +80,7 @@ impl PostProcessor for Compress {
     }
 
     async fn process(&self, input: &Artifact, cx: &BuildContext) -> Result<Processed, PostProcessError> {
-        let data = data([("BuildName", &cx.source_name), ("BuilderType", &cx.builder_type)]);
+        let data = over(&self.facts, [("BuildName", &*cx.source_name), ("BuilderType", &cx.builder_type)]);
         let output = self.interpolation.render(&self.output, &data);
         let output = output.map_err(|error| PostProcessError::Failed(format!("output: {error}")))?;
         let format = Format::of(&output, &self.format);

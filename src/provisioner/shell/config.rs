@@ -1,5 +1,6 @@
 //! Options of the provisioner `shell`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Shell {
     pub(super) start_retry_timeout: Duration,
     pub(super) expect_disconnect: bool,
     pub(super) pause_after: Duration,
+    /// Of the build.
+    pub(super) facts: BTreeMap<String, String>,
     pub(super) interpolation: Interpolation,
 }
 
@@ -42,7 +45,8 @@ impl Shell {
             true => (". {{.EnvVarFile}} && {{.Path}}", VariableFormat::export()),
             false => ("{{.Vars}} {{.Path}}", VariableFormat::prefix()),
         };
-        let asked_command = fields.template("execute_command").filter(|command| !command.is_empty());
+        let seen = fields.facts_and(["Path", "Vars", "EnvVarFile"]);
+        let asked_command = fields.template("execute_command", seen.as_ref()).filter(|command| !command.is_empty());
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         let remote_folder = given(fields.text("remote_folder")).unwrap_or_else(|| "/tmp".to_owned());
         let remote_file = given(fields.text("remote_file"));
@@ -65,6 +69,7 @@ impl Shell {
             start_retry_timeout,
             expect_disconnect,
             pause_after,
+            facts: fields.facts(),
             interpolation: fields.interpolation().clone(),
         })
     }

@@ -14,7 +14,7 @@ use config::{PASSING_DISCONNECT, Shell};
 
 use super::{ProvisionError, Provisioner};
 use crate::communicator::{Communicator, CommunicatorError, Content, Exit, Script};
-use crate::eval::interpolate::data;
+use crate::eval::interpolate::over;
 use crate::run::BuildContext;
 use crate::run::inputs::Local;
 use crate::script::{Source, joined};
@@ -31,7 +31,7 @@ impl Provisioner for Shell {
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
         let path = self.remote_path();
         let (variables, file) = self.variables(on, cx).await?;
-        let data = data([("Path", path.as_str()), ("Vars", &variables), ("EnvVarFile", &file)]);
+        let data = over(&self.facts, [("Path", path.as_str()), ("Vars", &variables), ("EnvVarFile", &file)]);
         let command = self.interpolation.render(&self.execute_command, &data);
         let command = command.map_err(|error| ProvisionError::Failed(format!("execute_command: {error}")))?;
         match &self.script.source {

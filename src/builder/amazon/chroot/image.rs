@@ -34,6 +34,8 @@ pub(super) fn volume(
                 volume_type: root.volume_type.clone(),
                 iops: root.iops.filter(|_| matches!(root.volume_type.as_str(), "io1" | "io2" | "gp3")),
                 throughput: root.throughput.filter(|_| root.volume_type == "gp3"),
+                // Nothing makes a plain volume of an encrypted snapshot.
+                encrypted: root.encrypted.filter(|encrypted| *encrypted),
                 ..BlockDevice::default()
             }
         }
@@ -43,7 +45,9 @@ pub(super) fn volume(
         device.volume_type.clone_from(&config.root_volume_type);
         (device.iops, device.throughput) = (None, None);
     }
-    device.encrypted = config.root_volume_encrypt_boot;
+    if config.root_volume_encrypt_boot == Some(true) {
+        device.encrypted = Some(true);
+    }
     device.kms_key_id.clone_from(&config.root_volume_kms_key_id);
     Ok(NewVolume { availability_zone: here.availability_zone.clone(), device, ..NewVolume::default() })
 }

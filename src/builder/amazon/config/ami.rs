@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tags;
+use super::tags::{self, SourceFacts};
 use crate::eval::fields::Fields;
 
 /// Options of the image that a build makes, named as in templates. Tags and the description are templates still.
@@ -47,7 +47,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> AmiOptions {
     regions.retain(|region| seen.insert(region.clone()));
     let ami = AmiOptions {
         ami_name: fields.required_text("ami_name").unwrap_or_default(),
-        ami_description: fields.template("ami_description").unwrap_or_default(),
+        ami_description: fields.template("ami_description", Some(&SourceFacts::stand_in())).unwrap_or_default(),
         ami_virtualization_type: fields.text("ami_virtualization_type").unwrap_or_default(),
         ami_users: fields.texts("ami_users").unwrap_or_default(),
         ami_groups: fields.texts("ami_groups").unwrap_or_default(),
@@ -129,7 +129,7 @@ fn check_name(fields: &mut Fields<'_>, name: &str) {
 }
 
 /// An id, an id of a multi-region key, an alias, or an ARN of one of them.
-fn is_kms_key(text: &str) -> bool {
+pub(super) fn is_kms_key(text: &str) -> bool {
     let hex = |part: &str, len: usize| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
     let uuid = |text: &str| {
         let parts: Vec<&str> = text.split('-').collect();
@@ -183,7 +183,7 @@ fn check_keys(fields: &mut Fields<'_>, ami: &AmiOptions) {
     }
 }
 
-const KEY_FORMS: &str = "a key's id, an id that begins with mrk-, alias/NAME, or the ARN of one of them";
+pub(super) const KEY_FORMS: &str = "a key's id, an id that begins with mrk-, alias/NAME, or the ARN of one of them";
 
 /// An image that is encrypted with the account's default key cannot be read by others.
 fn check_sharing(fields: &mut Fields<'_>, ami: &AmiOptions) {

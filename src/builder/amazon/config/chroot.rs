@@ -13,7 +13,7 @@ use crate::client::aws::ec2::types::BlockDevice;
 use crate::client::aws::wait::Polling;
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::Interpolation;
+use crate::eval::interpolate::{Interpolation, data};
 
 const MOUNT_PATH: &str = "/mnt/packer-amazon-chroot-volumes/{{.Device}}";
 /// What programs expect of a machine that runs: kind, source, place.
@@ -74,6 +74,8 @@ pub(in crate::builder::amazon) struct ChrootConfig {
 
 pub(in crate::builder::amazon) fn decode_chroot(fields: &mut Fields<'_>) -> Option<ChrootConfig> {
     let before = fields.error_count();
+    let device = data([("Device", "")]);
+    let mounted = data([("Device", ""), ("MountPath", "")]);
     let from_scratch = fields.flag("from_scratch").unwrap_or(false);
     let config = ChrootConfig {
         access: access::decode(fields),
@@ -85,16 +87,16 @@ pub(in crate::builder::amazon) fn decode_chroot(fields: &mut Fields<'_>) -> Opti
         device_path: fields.text("device_path").unwrap_or_default(),
         nvme_device_path: fields.text("nvme_device_path").unwrap_or_default(),
         mount_partition: given(fields.text("mount_partition"), "1"),
-        mount_path: given(fields.template("mount_path"), MOUNT_PATH),
+        mount_path: given(fields.template("mount_path", Some(&device)), MOUNT_PATH),
         mount_options: fields.texts("mount_options").unwrap_or_default(),
         chroot_mounts: mounts(fields),
         copy_files: fields.texts("copy_files").unwrap_or_else(|| match from_scratch {
             true => Vec::new(),
             false => vec!["/etc/resolv.conf".to_owned()],
         }),
-        command_wrapper: given(fields.template("command_wrapper"), "{{.Command}}"),
-        pre_mount_commands: fields.templates("pre_mount_commands").unwrap_or_default(),
-        post_mount_commands: fields.templates("post_mount_commands").unwrap_or_default(),
+        command_wrapper: given(fields.template("command_wrapper", Some(&data([("Command", "")]))), "{{.Command}}"),
+        pre_mount_commands: fields.templates("pre_mount_commands", Some(&device)).unwrap_or_default(),
+        post_mount_commands: fields.templates("post_mount_commands", Some(&mounted)).unwrap_or_default(),
         root_device_name: fields.text("root_device_name").unwrap_or_default(),
         root_volume_size: number(fields, "root_volume_size"),
         root_volume_type: fields.text("root_volume_type").unwrap_or_default(),
@@ -113,10 +115,7 @@ pub(in crate::builder::amazon) fn decode_chroot(fields: &mut Fields<'_>) -> Opti
     };
     ami::check_place(fields, &config.ami, &config.access.region);
     check_boot(fields, &config.architecture, &config.boot_mode, &config.uefi_data, &config.tpm_support);
-    if !config.root_volume_kms_key_id.is_empty() && config.root_volume_encrypt_boot != Some(true) {
-        let summary = "\"root_volume_kms_key_id\" has no use without encryption";
-        fields.error_at("root_volume_kms_key_id", summary, "set root_volume_encrypt_boot = true");
-    }
+    check_key(fields, &config);
     match from_scratch {
         true => check_scratch(fields, &config),
         false => check_source(fields, &config),
@@ -173,16 +172,41 @@ fn check_scratch(fields: &mut Fields<'_>, config: &ChrootConfig) {
     }
 }
 
+/// Where the flag is left open, the source image says whether the key is used.
+fn check_key(fields: &mut Fields<'_>, config: &ChrootConfig) {
+    let name = "root_volume_kms_key_id";
+    let key = config.root_volume_kms_key_id.as_str();
+    if key.is_empty() || fields.is_unknown(name) || fields.is_unknown("root_volume_encrypt_boot") {
+        return;
+    }
+    let encrypts = config.root_volume_encrypt_boot;
+    if encrypts == Some(false) || (config.from_scratch && encrypts.is_none()) {
+        let summary = format!("{name:?} has no use without encryption");
+        fields.error_at(name, summary, "set root_volume_encrypt_boot = true");
+    } else if !ami::is_kms_key(key) {
+        fields.error_at(name, format!("{key:?} is not the name of a key"), ami::KEY_FORMS);
+    }
+}
+
+/// The source's mappings are taken over, or replaced as a whole.
 fn check_source(fields: &mut Fields<'_>, config: &ChrootConfig) {
     run::check_source(fields, &config.source_ami, config.source_ami_filter.as_ref());
     let parts = [
         ("ami_block_device_mappings", !config.ami_block_device_mappings.is_empty()),
         ("root_device_name", !config.root_device_name.is_empty()),
     ];
-    if parts[0].1 == parts[1].1 {
-        return;
+    match (parts[0].1, parts[1].1) {
+        (false, false) => {}
+        (true, true) if config.root_volume_size.is_some() || fields.is_unknown("root_volume_size") => {}
+        (true, true) => {
+            let summary = "\"root_volume_size\" is missing beside ami_block_device_mappings";
+            fields.error_at("root_volume_size", summary, "the mappings replace the source's, its size among them");
+        }
+        (has_mappings, _) => {
+            let (missing, _) = parts[usize::from(has_mappings)];
+            let summary = format!("\"{missing}\" is missing beside its other half");
+            let detail = "root_device_name and ami_block_device_mappings replace the source's together";
+            fields.error_at(missing, summary, detail);
+        }
     }
-    let (missing, _) = if parts[0].1 { parts[1] } else { parts[0] };
-    let summary = format!("\"{missing}\" is missing beside its other half");
-    fields.error_at(missing, summary, "root_device_name and ami_block_device_mappings replace the source's together");
 }

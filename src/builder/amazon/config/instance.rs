@@ -12,7 +12,7 @@ use crate::client::aws::Access;
 use crate::client::aws::ec2::types::BlockDevice;
 use crate::client::aws::wait::Polling;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::Interpolation;
+use crate::eval::interpolate::{Interpolation, data};
 
 /// The peer's: EC2's AMI tools as root.
 const BUNDLE_VOLUME: &str = "sudo -i -n ec2-bundle-vol -k {{.KeyPath}} -u {{.AccountId}} -c {{.CertPath}} \
@@ -23,6 +23,11 @@ const UPLOAD_BUNDLE: &str = "sudo -i -n ec2-upload-bundle -b {{.BucketName}} -m 
 /// An instance with a profile has keys of its own.
 const UPLOAD_BUNDLE_WITH_PROFILE: &str = "sudo -i -n ec2-upload-bundle -b {{.BucketName}} -m {{.ManifestPath}} \
     -d {{.BundleDirectory}} --batch --region {{.Region}} --retry";
+
+const BUNDLE_FIELDS: [&str; 7] =
+    ["KeyPath", "CertPath", "AccountId", "Architecture", "PrivatePath", "Destination", "Prefix"];
+const UPLOAD_FIELDS: [&str; 7] =
+    ["AccessKey", "SecretKey", "Token", "BucketName", "BundleDirectory", "ManifestPath", "Region"];
 
 /// `amazon-instance`, decoded. Commands are unrendered.
 #[derive(Clone)]
@@ -73,8 +78,14 @@ pub(in crate::builder::amazon) fn decode_instance(fields: &mut Fields<'_>) -> Op
         x509_upload_path: given(fields.text("x509_upload_path"), "/tmp"),
         bundle_destination: given(fields.text("bundle_destination"), "/tmp"),
         bundle_prefix: given(fields.text("bundle_prefix"), ""),
-        bundle_vol_command: given(fields.template("bundle_vol_command"), BUNDLE_VOLUME),
-        bundle_upload_command: given(fields.template("bundle_upload_command"), upload),
+        bundle_vol_command: given(
+            fields.template("bundle_vol_command", Some(&data(BUNDLE_FIELDS.map(|name| (name, ""))))),
+            BUNDLE_VOLUME,
+        ),
+        bundle_upload_command: given(
+            fields.template("bundle_upload_command", Some(&data(UPLOAD_FIELDS.map(|name| (name, ""))))),
+            upload,
+        ),
         tpm_support: run::choice(fields, "tpm_support", &["v2.0"]).unwrap_or_default(),
         interpolation: fields.interpolation().clone(),
     };

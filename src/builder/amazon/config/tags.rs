@@ -14,11 +14,12 @@ pub(super) fn decode(
     singular: &'static str,
     key: &'static str,
 ) -> BTreeMap<String, String> {
-    let mut tags = fields.template_map(plural).unwrap_or_default();
+    let seen = SourceFacts::stand_in();
+    let mut tags = fields.template_map(plural, Some(&seen)).unwrap_or_default();
     for block in fields.blocks(singular) {
         let mut inner = fields.nested(block);
-        let name = inner.template(key).unwrap_or_default();
-        let value = inner.template("value").unwrap_or_default();
+        let name = inner.template(key, Some(&seen)).unwrap_or_default();
+        let value = inner.template("value", Some(&seen)).unwrap_or_default();
         if name.is_empty() {
             inner.error_at(key, format!("a {singular} block without {key:?}"), "a tag needs a name");
         }
@@ -46,6 +47,11 @@ impl SourceFacts {
             ("SourceAMIOwnerName", source.owner_alias.clone()),
         ];
         Self { pairs, tags: source.tags.clone() }
+    }
+
+    /// What late texts will see, without the values.
+    pub(super) fn stand_in() -> Data {
+        Self::new("", &Image::default()).data()
     }
 
     /// What `build.*` takes over; tags are not among it, as in the peer.

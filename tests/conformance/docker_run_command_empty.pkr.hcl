@@ -1,0 +1,9 @@
+source "docker" "d" {
+  image       = "x"
+  commit      = true
+  run_command = []
+}
+
+build {
+  sources = ["source.docker.d"]
+}
