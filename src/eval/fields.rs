@@ -108,6 +108,23 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A flag that may also be left open. In the old format an empty text and 0 leave it open, as in the peer.
+    pub(crate) fn three_state(&mut self, name: &'static str) -> Option<bool> {
+        let written = self.written(name, Braces::Rendered)?;
+        let open = match &written.kind {
+            Kind::String(text) => text.is_empty(),
+            Kind::Number(number) => number.is_zero(),
+            _ => false,
+        };
+        if open && self.interpolation.legacy.is_some() {
+            return None;
+        }
+        match self.converted(name, &written, &Type::Bool, Braces::Rendered)?.kind {
+            Kind::Bool(flag) => Some(flag),
+            _ => Some(false),
+        }
+    }
+
     pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
         let value = self.take(name, &Type::Number, Braces::Rendered)?;
         let Kind::Number(number) = &value.kind else { return Some(0) };

@@ -50,6 +50,12 @@ impl Place {
         }
     }
 
+    /// Whether blocks of that kind may be several.
+    fn repeats(&self, kind: &str) -> bool {
+        let Self::Plain(Some(options)) = self else { return false };
+        options.blocks.get(kind).is_some_and(|nested| nested.repeated)
+    }
+
     /// The place inside of such a block.
     fn inside(&self, kind: &str, labels: &[String]) -> Place {
         let component = |role: Role| {
@@ -187,6 +193,8 @@ impl Translator<'_, '_> {
     ) {
         match value {
             Value::NullKeyword(_) => {}
+            // A list of blocks that a text may stand for, as in the peer: an empty one, for none.
+            Value::StringLit(text) if text.value.is_empty() && place.repeats(kind.0) => {}
             Value::Array(array) => {
                 for element in &array.elements {
                     self.blocks(kind.clone(), missing, labels, element, place);

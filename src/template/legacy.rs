@@ -131,6 +131,10 @@ impl<'t> Reader<'t, '_> {
             (None, None, None);
         for property in &root.properties {
             let (name, at, value) = member(property);
+            // As if it were not there.
+            if matches!(value, Value::NullKeyword(_)) && ROOT.contains(&name) && name != "builders" {
+                continue;
+            }
             match name {
                 "description" => self.legacy.description = self.text(name, value),
                 "min_packer_version" => self.least_version(value),
@@ -211,6 +215,9 @@ impl<'t> Reader<'t, '_> {
 
     fn least_version(&mut self, value: &Value<'_>) {
         let Some(text) = self.text("min_packer_version", value) else { return };
+        if text.is_empty() {
+            return;
+        }
         match (text.parse::<Version>(), PEER_VERSION.parse::<Version>()) {
             (Ok(least), Ok(version)) if version >= least => {}
             (Ok(_), _) => {

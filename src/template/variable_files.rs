@@ -180,6 +180,8 @@ pub(crate) fn plain_texts(
     let mut texts = Vec::new();
     for (name, place, raw) in from_json(file, sources, diagnostics) {
         let Raw::Known(value, _) = raw else { continue };
+        // As in the peer, a value all the same.
+        let value = if value.is_null() { "".into() } else { value };
         match loosely(&value, &Type::String).map(|value| value.as_str().map(str::to_owned)) {
             Ok(Some(text)) => texts.push((name, text, place)),
             _ => {

@@ -51,12 +51,22 @@ pub(crate) fn loosely(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
 }
 
 fn list(items: &[Value], element: &Type, ty: &Type) -> Result<Value, ConvertError> {
-    let items = items.iter().map(|item| loosely(item, element)).collect::<Result<Vec<_>, _>>()?;
+    let items = items.iter().map(|item| part(item, element)).collect::<Result<Vec<_>, _>>()?;
     convert(&Value::tuple(items), ty)
 }
 
+/// A part of a list or map, where null is the empty value of its type.
+fn part(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
+    match (&value.kind, ty) {
+        (Kind::Null(_), Type::String) => Ok("".into()),
+        (Kind::Null(_), Type::Number) => Ok(0.into()),
+        (Kind::Null(_), Type::Bool) => Ok(false.into()),
+        _ => loosely(value, ty),
+    }
+}
+
 fn map(entries: &BTreeMap<String, Value>, element: &Type) -> Result<Value, ConvertError> {
-    let entries = entries.iter().map(|(key, value)| Ok((key.clone(), loosely(value, element)?)));
+    let entries = entries.iter().map(|(key, value)| Ok((key.clone(), part(value, element)?)));
     Ok(Value::map(element.clone(), entries.collect::<Result<_, ConvertError>>()?))
 }
 

@@ -82,7 +82,13 @@ fn rewritten(name: &str, path: &str, workspace: &Workspace) -> Option<(String, S
         return None;
     }
     let essence = |text: String| {
-        let lines = text
+        // Packer 1.6.6 writes no `packer` block yet.
+        let body = text.find("packer {\n").and_then(|start| {
+            let end = start + text[start..].find("\n}\n")? + 3;
+            Some(text[..start].to_owned() + &text[end..])
+        });
+        let body = body.unwrap_or(text);
+        let lines = body
             .lines()
             .map(str::trim_end)
             .filter(|line| !line.is_empty() && !line.trim_start().starts_with('#') && !line.starts_with(UNASKED));

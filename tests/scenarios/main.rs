@@ -51,6 +51,8 @@ mod amazon_sessions;
 #[cfg(feature = "aws")]
 mod amazon_store;
 #[cfg(feature = "aws")]
+mod amazon_templates;
+#[cfg(feature = "aws")]
 mod amazon_volumes;
 #[cfg(feature = "aws")]
 mod aws_secrets;

@@ -194,7 +194,7 @@ fn decode_build(fields: &mut Fields<'_>) -> Option<Bootstrap> {
         path,
         dir,
         arguments: inner.text_map("arguments").unwrap_or_default(),
-        pull: inner.flag("pull").unwrap_or(true),
+        pull: inner.three_state("pull").unwrap_or(true),
         compress: inner.flag("compress").unwrap_or(false),
     };
     inner.finish();

@@ -101,7 +101,7 @@ pub(in crate::builder::amazon) fn decode_chroot(fields: &mut Fields<'_>) -> Opti
         root_volume_size: number(fields, "root_volume_size"),
         root_volume_type: fields.text("root_volume_type").unwrap_or_default(),
         root_volume_tags: tags::decode(fields, "root_volume_tags", "root_volume_tag", "key"),
-        root_volume_encrypt_boot: fields.flag("root_volume_encrypt_boot"),
+        root_volume_encrypt_boot: fields.three_state("root_volume_encrypt_boot"),
         root_volume_kms_key_id: fields.text("root_volume_kms_key_id").unwrap_or_default(),
         ami_block_device_mappings: device::decode(fields, "ami_block_device_mappings")
             .into_iter()

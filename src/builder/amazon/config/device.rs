@@ -32,13 +32,14 @@ pub(super) fn decode(fields: &mut Fields<'_>, kind: &'static str) -> Vec<LaunchD
 
 /// The options of one device.
 pub(super) fn decode_one(fields: &mut Fields<'_>) -> LaunchDevice {
-    let delete = fields.flag("delete_on_termination");
+    // Not three states for the peer, but what nothing is written for is ours to decide.
+    let delete = fields.three_state("delete_on_termination");
     let device = BlockDevice {
         device_name: fields.required_text("device_name").unwrap_or_default(),
         no_device: fields.flag("no_device").unwrap_or(false),
         virtual_name: fields.text("virtual_name").unwrap_or_default(),
         delete_on_termination: Some(delete.unwrap_or(false)),
-        encrypted: fields.flag("encrypted"),
+        encrypted: fields.three_state("encrypted"),
         iops: number(fields, "iops"),
         throughput: number(fields, "throughput"),
         kms_key_id: fields.text("kms_key_id").unwrap_or_default(),

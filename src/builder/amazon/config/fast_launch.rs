@@ -73,7 +73,7 @@ pub(super) fn decode(fields: &mut Fields<'_>, regions: &[&str]) -> Option<FastLa
         let mut regional = inner.nested(block);
         let found = Regional {
             region: regional.required_text("region").unwrap_or_default(),
-            enabled: regional.flag("enable_fast_launch").unwrap_or(true),
+            enabled: regional.three_state("enable_fast_launch").unwrap_or(true),
             template: template(&mut regional),
         };
         let twice = options.regions.iter().any(|known| known.region == found.region);

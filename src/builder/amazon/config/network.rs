@@ -36,7 +36,7 @@ pub(in crate::builder::amazon) struct NetworkOptions {
 
 pub(super) fn decode(fields: &mut Fields<'_>) -> NetworkOptions {
     let network = NetworkOptions {
-        associate_public_ip_address: fields.flag("associate_public_ip_address"),
+        associate_public_ip_address: fields.three_state("associate_public_ip_address"),
         availability_zone: fields.text("availability_zone").unwrap_or_default(),
         vpc_id: fields.text("vpc_id").unwrap_or_default(),
         vpc_filter: decode_filter(fields, "vpc_filter"),

@@ -53,7 +53,7 @@ pub(in crate::builder::amazon) fn decode_volume(fields: &mut Fields<'_>) -> Opti
         polling: access::polling(fields),
         run: run::decode(fields),
         communicator: ssh_options::decode(fields),
-        ena_support: fields.flag("ena_support"),
+        ena_support: fields.three_state("ena_support"),
         sriov_support: fields.flag("sriov_support").unwrap_or(false),
         volumes: volumes(fields),
         run_volume_tags: tags::decode(fields, "run_volume_tags", "run_volume_tag", "key"),
