@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["diagnostic", "value", "attestation::Signer"]),
     ("template", &["diagnostic", "value", "lexer", "eval", "catalog", "json"]),
     ("fix", &[]),
-    ("upgrade", &["value", "formatter", "eval::duration", "eval::interpolate", "catalog"]),
+    ("upgrade", &["value", "formatter", "eval::duration", "eval::functions", "eval::interpolate", "catalog"]),
     ("run", &["secret"]),
     ("client", &["run", "secret"]),
     ("lookup", &["client", "eval::functions", "secret"]),

@@ -5,35 +5,67 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::catalog::Options;
-use crate::value::{Number, Type};
+use crate::eval::functions::json;
+use crate::value::{Number, Type, convert, loosely};
 
 /// Blocks that hold nothing but plain values, where no table says that they are blocks.
 const PLAIN_BLOCKS: [&str; 3] = ["linux_options", "network_interface", "shared_image_gallery"];
 
+/// Flags that an empty text leaves open.
+const THREE_STATES: [&str; 5] =
+    ["associate_public_ip_address", "ena_support", "encrypt_boot", "encrypted", "root_volume_encrypt_boot"];
+
 /// Appends arguments and blocks. Tables tell them apart; without one a guess must do: what holds objects or lists is a
-/// block.
-pub(super) fn body(out: &mut String, members: &Map<String, Value>, known: Option<&Options>) {
+/// block. `may_be_empty`: whether a text of `{{ }}` may come to nothing, which means that an option is not set.
+pub(super) fn body(
+    out: &mut String,
+    members: &Map<String, Value>,
+    known: Option<&Options>,
+    may_be_empty: &dyn Fn(&str) -> bool,
+) {
     let mut names: Vec<&String> = members.keys().collect();
     names.sort();
     for name in names {
         let value = &members[name];
         let nested = known.and_then(|options| options.blocks.get(name)).map(|nested| &nested.options);
-        let attribute = known.is_some_and(|options| options.attributes.contains_key(name));
-        match value {
+        let ty = known.and_then(|options| options.attributes.get(name));
+        let attribute = ty.is_some();
+        if THREE_STATES.contains(&name.as_str()) && attribute && value.as_str() == Some("") {
+            continue;
+        }
+        let meant = ty.and_then(|ty| meant(value, ty));
+        match meant.as_ref().unwrap_or(value) {
             Value::Object(object) if nested.is_some() || (!attribute && is_block(name, object)) => {
-                block(out, name, object, nested);
+                block(out, name, object, nested, may_be_empty);
             }
             Value::Array(items) if items.is_empty() => {}
             Value::Array(items) if !attribute && items.iter().all(Value::is_object) => {
                 for object in items.iter().filter_map(Value::as_object) {
-                    block(out, name, object, nested);
+                    block(out, name, object, nested, may_be_empty);
                 }
             }
-            Value::String(text) if known.and_then(|k| k.attributes.get(name)).is_some_and(is_list) => {
-                let _ = writeln!(out, "{name} = {}", separated(text));
+            Value::String(text) if ty.is_some_and(is_list) => {
+                let _ = writeln!(out, "{name} = {}", separated(text, may_be_empty(text)));
+            }
+            Value::String(text) if matches!(ty, Some(Type::Bool | Type::Number)) && may_be_empty(text) => {
+                let text = quoted(text);
+                let _ = writeln!(out, "{name} = {text} == \"\" ? null : {text}");
             }
             value => argument(out, name, value),
         }
+    }
+}
+
+/// What a value stands for in the old format, where the language would take it otherwise or not at all.
+fn meant(value: &Value, ty: &Type) -> Option<Value> {
+    if value.as_str().is_some_and(|text| text.contains("{{")) {
+        return None;
+    }
+    let written = json::decode(&value.to_string()).ok()?;
+    let meant = loosely(&written, ty).ok()?;
+    match convert(&written, ty) {
+        Ok(taken) if taken == meant => None,
+        _ => serde_json::from_str(&json::encode(&meant)).ok(),
     }
 }
 
@@ -42,8 +74,9 @@ fn is_list(ty: &Type) -> bool {
 }
 
 /// A list that was given as a text with commas.
-fn separated(text: &str) -> String {
+fn separated(text: &str, may_be_empty: bool) -> String {
     match text.contains("{{") {
+        true if may_be_empty => format!("compact(split(\",\", {}))", quoted(text)),
         true => format!("split(\",\", {})", quoted(text)),
         false => {
             format!("[{}]", text.split(',').filter(|_| !text.is_empty()).map(quoted).collect::<Vec<_>>().join(", "))
@@ -57,9 +90,15 @@ fn is_block(name: &str, object: &Map<String, Value>) -> bool {
         || object.values().any(|v| v.is_object() || v.is_array() || v.is_null())
 }
 
-fn block(out: &mut String, name: &str, object: &Map<String, Value>, known: Option<&Options>) {
+fn block(
+    out: &mut String,
+    name: &str,
+    object: &Map<String, Value>,
+    known: Option<&Options>,
+    may_be_empty: &dyn Fn(&str) -> bool,
+) {
     let _ = writeln!(out, "{name} {{");
-    body(out, object, known);
+    body(out, object, known, may_be_empty);
     out.push_str("}\n");
 }
 

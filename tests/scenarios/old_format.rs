@@ -146,6 +146,35 @@ fn an_upgraded_template_does_the_same() {
     ran.says("is no template of the old JSON format");
 }
 
+/// What only the old format takes is written as what it stands for.
+#[cfg(feature = "aws")]
+#[test]
+fn loose_values_are_upgraded_to_what_they_mean() {
+    let loose = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/old_amazon_loose_types.json");
+    let workspace = Workspace::new("");
+    workspace.run(&["hcl2_upgrade", "-output-file=t.pkr.hcl", loose]).succeeded();
+    let text = workspace.read("t.pkr.hcl");
+    for line in [
+        "  ami_groups             = [\"all\"]\n",
+        "  ena_support            = true\n",
+        "  force_delete_snapshot  = false\n",
+        "    A = \"1\"\n    B = \"1\"\n    C = \"1.5\"\n    D = \"\"\n    E = \"\"\n",
+        "    a = \"b\"\n    c = \"d\"\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    assert!(!text.contains("encrypted"), "{text}");
+    workspace.run(&["validate", "."]).succeeded();
+    let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/old_amazon_nodes.json");
+    workspace.run(&["hcl2_upgrade", "-output-file=t.pkr.hcl", nodes]).succeeded();
+    let text = workspace.read("t.pkr.hcl");
+    assert!(text.contains(r#"= "${var.encrypted}" == "" ? null : "${var.encrypted}""#), "{text}");
+    assert!(text.contains(r#"= compact(split(",", "${var.ami_regions}"))"#), "{text}");
+    workspace.run(&["validate", "."]).succeeded();
+    let set = ["validate", "-var=encrypted=true", "-var=ami_regions=eu-west-1,eu-west-2", "."];
+    workspace.run(&set).succeeded();
+}
+
 #[test]
 fn builders_that_nobody_knows_are_upgraded_by_guess_and_said() {
     let workspace = Workspace::new("");
