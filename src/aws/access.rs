@@ -87,14 +87,19 @@ fn assume_role(fields: &mut Fields<'_>) -> Option<AssumeRole> {
 fn vault_engine(fields: &mut Fields<'_>) -> Option<VaultEngine> {
     let block = fields.block("vault_aws_engine")?;
     let mut inner = fields.nested(block);
+    let engine_name = inner.text("engine_name").unwrap_or_default();
     let engine = VaultEngine {
-        name: inner.required_text("name").unwrap_or_default(),
+        name: inner.text("name").unwrap_or_default(),
         role_arn: inner.text("role_arn").unwrap_or_default(),
         ttl: inner.text("ttl").unwrap_or_default(),
-        engine_name: inner.text("engine_name").filter(|name| !name.is_empty()).unwrap_or_else(|| "aws".to_owned()),
+        engine_name: if engine_name.is_empty() { "aws".to_owned() } else { engine_name.clone() },
     };
+    let asks = [&engine.name, &engine.role_arn, &engine.ttl, &engine_name].iter().any(|text| !text.is_empty());
+    if asks && engine.name.is_empty() && !inner.is_unknown("name") {
+        inner.error_at("name", "option \"name\" is missing", "the role in Vault that gives the keys");
+    }
     inner.finish();
-    Some(engine)
+    asks.then_some(engine)
 }
 
 /// The block `aws_polling`, completed by the environment's variables.

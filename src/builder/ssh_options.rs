@@ -7,7 +7,6 @@ use crate::client::ssh::{Credentials, Hop, Key, Proxy, Settings, Tunnel, Via, ci
 use crate::communicator::ssh::{Method, SshConfig};
 use crate::diagnostic::Diagnostic;
 use crate::eval::fields::Fields;
-use crate::value::Type;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
 const ATTEMPTS: u32 = 10;
@@ -60,7 +59,12 @@ pub(in crate::builder) fn no_connection() -> impl Iterator<Item = (String, Strin
 /// is the builder's to check.
 pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice {
     let chosen = fields.text("communicator").unwrap_or_default();
-    fields.unsupported(&WINRM, NO_WINRM);
+    match chosen.as_str() {
+        "winrm" => {
+            let _ = WINRM.map(|name| fields.asks(name));
+        }
+        _ => fields.unused(&WINRM, "the communicator is another one"),
+    }
     match chosen.as_str() {
         "none" => {
             // Options of SSH that nobody uses are still checked.
@@ -134,8 +138,7 @@ fn refuse_internal(fields: &mut Fields<'_>) {
         ("ssh_private_key", "name a file with the key: ssh_private_key_file"),
         ("ssh_public_key", "the public half is taken from the private one: set ssh_private_key_file alone"),
     ] {
-        fields.accept(name, &Type::Any);
-        if fields.is_set(name) {
+        if fields.asks(name) {
             fields.error_at(name, format!("\"{name}\" is set by builders, not by templates"), instead);
         }
     }

@@ -265,17 +265,6 @@ impl<'a> Fields<'a> {
         self.spans.get(name).copied()
     }
 
-    /// Options that exist in the peer and not here yet: an error that says why, never silence.
-    pub(crate) fn unsupported(&mut self, names: &[&'static str], why: &str) {
-        for name in names {
-            self.known.push(name);
-            if let Some(attr) = self.body.attrs.shift_remove(*name) {
-                let summary = format!("option \"{name}\" of {} is not supported yet", self.owner);
-                self.push(Diagnostic::error(summary).at(attr.name_span).detail(why));
-            }
-        }
-    }
-
     fn plain_text(&mut self, name: &'static str, braces: Braces<'_>) -> Option<String> {
         let value = self.take(name, &Type::String, braces)?;
         Some(value.as_str().unwrap_or(UNKNOWN).to_owned())

@@ -193,8 +193,9 @@ impl Translator<'_, '_> {
     ) {
         match value {
             Value::NullKeyword(_) => {}
-            // A list of blocks that a text may stand for, as in the peer: an empty one, for none.
+            // Where blocks are a list, an empty text or object stands for an empty list, as in the peer.
             Value::StringLit(text) if text.value.is_empty() && place.repeats(kind.0) => {}
+            Value::Object(object) if object.properties.is_empty() && place.repeats(kind.0) => {}
             Value::Array(array) => {
                 for element in &array.elements {
                     self.blocks(kind.clone(), missing, labels, element, place);

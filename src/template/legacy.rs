@@ -287,7 +287,7 @@ impl<'t> Reader<'t, '_> {
     fn builder(&mut self, value: &'t Value<'t>) {
         let Some(listed) = self.listed(value, false) else { return };
         let name = listed.object.and_then(|object| object.get("name")).map(|property| &property.value);
-        let (name, at) = match name {
+        let (name, at) = match name.filter(|name| !matches!(name, Value::NullKeyword(_))) {
             None => (listed.kind.clone(), listed.kind_at.clone()),
             Some(value) => match self.text("name", value) {
                 Some(name) => (name, range(value)),

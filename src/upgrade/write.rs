@@ -27,7 +27,9 @@ pub(super) fn body(
     names.sort();
     for name in names {
         let value = &members[name];
-        let nested = known.and_then(|options| options.blocks.get(name)).map(|nested| &nested.options);
+        let nested = known.and_then(|options| options.blocks.get(name));
+        let repeated = nested.is_some_and(|nested| nested.repeated);
+        let nested = nested.map(|nested| &nested.options);
         let ty = known.and_then(|options| options.attributes.get(name));
         let attribute = ty.is_some();
         if THREE_STATES.contains(&name.as_str()) && attribute && value.as_str() == Some("") {
@@ -35,6 +37,9 @@ pub(super) fn body(
         }
         let meant = ty.and_then(|ty| meant(value, ty));
         match meant.as_ref().unwrap_or(value) {
+            // An empty list of blocks, in other words.
+            Value::Object(object) if repeated && object.is_empty() => {}
+            Value::String(text) if repeated && text.is_empty() => {}
             Value::Object(object) if nested.is_some() || (!attribute && is_block(name, object)) => {
                 block(out, name, object, nested, may_be_empty);
             }

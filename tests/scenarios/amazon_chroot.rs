@@ -156,6 +156,7 @@ fn the_device_its_mount_and_copied_files_are_those_of_the_template() {
       nvme_device_path    = "{}"
       mount_options       = ["noatime", "nodiratime"]
       copy_files          = ["/etc/hosts"]
+      root_volume_encrypt_boot = false
       post_mount_commands = ["grep {{{{.MountPath}}}} /proc/mounts >{}"]
     "#,
         at("nvme1n1"),
@@ -166,6 +167,7 @@ fn the_device_its_mount_and_copied_files_are_those_of_the_template() {
     workspace.file("t.pkr.hcl", template);
     workspace.build(&[]);
     assert_eq!(lab.parameters("AttachVolume")[0]["Device"], "/dev/sdp");
+    assert_eq!(lab.parameters("CreateVolume")[0].get("Encrypted"), None, "as the source image is");
     assert!(workspace.read("facts.txt").contains(&at("nvme1n1")), "{}", workspace.read("facts.txt"));
     let mounted = workspace.read("mounted");
     assert!(mounted.contains("noatime") && mounted.contains("nodiratime"), "{mounted}");

@@ -73,7 +73,7 @@ fn an_empty_text_leaves_a_flag_open() {
 #[test]
 fn a_null_in_a_map_is_an_empty_text() {
     let lab = Lab::start();
-    let options = json!({"tags": {"Open": null, "Number": 3, "Flag": true}, "launch_block_device_mappings": ""});
+    let options = json!({"tags": {"Open": null, "Number": 3, "Flag": true}, "launch_block_device_mappings": "", "ami_block_device_mappings": {}});
     old(&lab, &options).run(&["build", "old.json"]).succeeded();
     let tags = &lab.images().as_object().unwrap().values().next().unwrap()["tags"].clone();
     assert_eq!((&tags["Open"], &tags["Number"], &tags["Flag"]), (&json!(""), &json!("3"), &json!("1")), "{tags:#}");

@@ -15,7 +15,7 @@ use crate::eval::interpolate::{Interpolation, data};
 const NO_WINDOWS: &str = "Windows containers are not there yet";
 const NO_SSH: &str = "only the communicators \"docker\" and \"none\" are there yet";
 
-/// Options of the communicators `ssh` and `winrm`, which a container has no use for yet.
+/// Options of the communicators `ssh` and `winrm`.
 const SSH_OPTIONS: &[&str] = &[
     "ssh_host",
     "ssh_port",
@@ -142,7 +142,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Option<Config> {
     };
     docker_path(fields);
     fields.unsupported(&["windows_container"], NO_WINDOWS);
-    fields.unsupported(SSH_OPTIONS, NO_SSH);
+    fields.unused(SSH_OPTIONS, "the engine itself runs commands in the container");
     if !config.container_dir.starts_with('/') {
         fields.error_at("container_dir", "\"container_dir\" must be an absolute path", "a path in the container");
     }

@@ -1,7 +1,9 @@
-//! The end of decoding a block: options and blocks that nobody asked for.
+//! Options that nobody has a use for, and the end of decoding a block: options and blocks that nobody asked for.
 
 use super::Fields;
+use super::written::Braces;
 use crate::diagnostic::Diagnostic;
+use crate::value::{Kind, Type};
 
 /// Arguments by which the peer's core tells every component of the run. It takes them from templates too, where they
 /// change nothing.
@@ -17,6 +19,41 @@ const CORE: [&str; 8] = [
 ];
 
 impl Fields<'_> {
+    /// Options that exist in the peer and not here yet: an error that says why, never silence, where they ask for
+    /// something.
+    pub(crate) fn unsupported(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.asks(name) {
+                let summary = format!("option \"{name}\" of {} is not supported yet", self.owner);
+                self.error_at(name, summary, why);
+            }
+        }
+    }
+
+    /// Options that have no use as things are: a warning that says why, where they ask for something.
+    pub(crate) fn unused(&mut self, names: &[&'static str], why: &str) {
+        for name in names {
+            if self.asks(name) {
+                let warning = Diagnostic::warning(format!("\"{name}\" has no effect")).at_some(self.span_of(name));
+                self.push(warning.detail(why));
+            }
+        }
+    }
+
+    /// Takes an option of any type and tells whether it asks for something. Templates that set every option to a
+    /// variable ask for nothing by null, `""`, 0, false or what is empty.
+    pub(crate) fn asks(&mut self, name: &'static str) -> bool {
+        let value = self.take(name, &Type::Any, Braces::Rendered);
+        value.is_some_and(|value| match &value.kind {
+            Kind::String(text) => !text.is_empty(),
+            Kind::Number(number) => !number.is_zero(),
+            Kind::Bool(flag) => *flag,
+            Kind::Null(_) => false,
+            Kind::Unknown(_) => true,
+            _ => value.children().next().is_some(),
+        })
+    }
+
     /// Reports options and blocks that nobody asked for. Whether all went well since these fields were made.
     pub(crate) fn finish(mut self) -> bool {
         for (name, attr) in std::mem::take(&mut self.body.attrs) {
