@@ -1,5 +1,6 @@
 //! Core arguments of provisioners and post-processors, which the components never see: when, how often, for whom.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -8,6 +9,7 @@ use super::step::Site;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::eval::block::{Attr, Body};
 use crate::eval::fields::Fields;
+use crate::eval::interpolate::data;
 use crate::value::{Kind, Value};
 
 /// Arguments of every provisioner that the component never sees.
@@ -84,6 +86,11 @@ pub(super) fn take_override(meta: &mut Body, site: &Site<'_>, diagnostics: &mut 
         return IndexMap::new();
     };
     let legacy = site.interpolation.legacy.is_some();
+    let written = |name: &String| match legacy {
+        true => site.interpolation.render(name, &data([])).unwrap_or_else(|_| name.clone()),
+        false => name.clone(),
+    };
+    let sources: BTreeMap<String, &Value> = sources.iter().map(|(name, value)| (written(name), value)).collect();
     let names = site.known_sources.iter();
     let known: Vec<&str> = match legacy {
         true => names.map(String::as_str).collect(),

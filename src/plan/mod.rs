@@ -26,7 +26,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::eval::block::Body;
 use crate::eval::body;
 use crate::eval::fields::Fields;
-use crate::eval::interpolate::{Interpolation, Legacy};
+use crate::eval::interpolate::{Interpolation, Legacy, data};
 use crate::eval::scope::Scope;
 use crate::post_processor::Effect;
 use crate::run::event::{BuildTitle, StepTitle};
@@ -84,6 +84,21 @@ pub(crate) struct Context<'a> {
     pub frozen: Option<&'a Places>,
 }
 
+impl Context<'_> {
+    /// What texts of a build of that name, by that builder, see.
+    fn interpolation(&self, build_name: Option<String>, build_type: Option<String>) -> Interpolation {
+        Interpolation {
+            build_name,
+            build_type,
+            started: self.started,
+            cwd: self.cwd.to_owned(),
+            version: PEER_VERSION.to_owned(),
+            frozen: self.frozen.is_some(),
+            legacy: self.legacy.clone(),
+        }
+    }
+}
+
 /// Decodes every build that `selection` lets through. Builds with mistakes are left out; their mistakes are in
 /// `diagnostics`.
 pub(crate) fn plan(
@@ -101,7 +116,10 @@ pub(crate) fn plan(
         diagnostics.push(diagnostic.help("add build { sources = [\"source.TYPE.NAME\"] }"));
     }
     for block in &template.builds {
-        let Some(block) = BuildBlock::read(block, template, scope, diagnostics) else { continue };
+        let Some(mut block) = BuildBlock::read(block, template, scope, diagnostics) else { continue };
+        if cx.legacy.is_some() {
+            name_builds(&mut block, cx, diagnostics);
+        }
         let known_sources: Arc<Vec<String>> =
             Arc::new(block.sources.iter().map(|used| block.short_name(used)).collect());
         for used in &block.sources {
@@ -127,6 +145,30 @@ pub(crate) fn check_selection(plan: &Plan, selection: &Selection, diagnostics: &
     }
 }
 
+/// Names the builds of the old format, where builders' names may be of variables.
+fn name_builds(block: &mut BuildBlock<'_>, cx: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let engine = cx.interpolation(None, None);
+    let mut taken = BTreeSet::new();
+    block.sources.retain_mut(|used| {
+        let mistake = match engine.render(&used.local_name, &data([])) {
+            Ok(name) if taken.insert(name.clone()) => {
+                used.local_name = name;
+                return true;
+            }
+            Ok(name) => Diagnostic::error(format!("there are two builders with the name {name:?}"))
+                .help("give one of them another \"name\""),
+            Err(error) => {
+                let summary = format!("the builder's name {:?} cannot be rendered", used.local_name);
+                let mut diagnostic = Diagnostic::error(summary).detail(error.message);
+                diagnostic.help = error.help;
+                diagnostic
+            }
+        };
+        diagnostics.push(mistake.at(used.source.span));
+        false
+    });
+}
+
 fn build(
     block: &BuildBlock<'_>,
     (used, known_sources): (&SourceUse<'_>, &Arc<Vec<String>>),
@@ -137,15 +179,8 @@ fn build(
 ) -> Option<PlannedBuild> {
     let errors = diagnostics.error_count();
     let source = used.source;
-    let interpolation = Interpolation {
-        build_name: Some(source.name.clone()),
-        build_type: Some(source.kind.clone()),
-        started: cx.started,
-        cwd: cx.cwd.to_owned(),
-        version: PEER_VERSION.to_owned(),
-        frozen: cx.frozen.is_some(),
-        legacy: cx.legacy.clone(),
-    };
+    let source_name = if cx.legacy.is_some() { &used.local_name } else { &source.name };
+    let interpolation = cx.interpolation(Some(source_name.clone()), Some(source.kind.clone()));
     let mut planned = cx.frozen.map(|_| Planned::default());
     let builder = decode_builder(used, scope, &interpolation, cx, &mut planned, diagnostics);
     let known = builder::TABLE.iter().any(|(name, _)| *name == source.kind);
@@ -192,7 +227,7 @@ fn build(
     let title = BuildTitle { name: block.full_name(used), builder: source.kind.clone(), steps };
     let build = PlannedBuild {
         title,
-        source_name: source.name.clone(),
+        source_name: source_name.clone(),
         builder: builder?,
         in_earnest: false,
         provisioners,

@@ -76,6 +76,16 @@ pub(super) fn is_local(engine: &Interpolation, text: &str) -> bool {
     result.is_ok() && local
 }
 
+/// Whether the text calls for nothing but user variables.
+pub(super) fn is_of_users(engine: &Interpolation, text: &str) -> bool {
+    let mut only_users = true;
+    let result = rewritten(engine, text, &mut |word, _| {
+        only_users &= word == "user";
+        Some(Ok(String::new()))
+    });
+    result.is_ok() && only_users
+}
+
 /// Names of user variables that a text refers to.
 pub(super) fn users(engine: &Interpolation, text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

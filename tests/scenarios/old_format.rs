@@ -146,6 +146,26 @@ fn an_upgraded_template_does_the_same() {
     ran.says("is no template of the old JSON format");
 }
 
+/// What the builder is called comes from variables; who speaks of it in the template writes the same.
+#[test]
+fn names_of_builders_may_be_of_variables() {
+    let old = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/old_names_of_variables.json");
+    let workspace = Workspace::new("");
+    let ran = workspace.run(&["build", old]);
+    ran.succeeded().says("==> web-1: name web-1 web-1").says("==> web-1: overridden").says("==> two: over");
+    ran.says_not("==> two: name");
+    let manifest: serde_json::Value = serde_json::from_str(&workspace.read("packer-manifest.json")).unwrap();
+    assert_eq!((&manifest["builds"][0]["name"], &manifest["builds"][1]), (&"web-1".into(), &serde_json::Value::Null));
+    let ran = workspace.run(&["build", "-only=web-2", "-var", "number=2", old]);
+    ran.succeeded().says("==> web-2: overridden").says_not("==> two");
+    let ran = workspace.run(&["build", "-var", "full=two", old]);
+    assert_eq!(ran.code, Some(1));
+    ran.says("there are two builders with the name \"two\"");
+    workspace.run(&["hcl2_upgrade", "-output-file=new/t.pkr.hcl", old]).succeeded();
+    let ran = workspace.run(&["build", "new"]);
+    ran.succeeded().says("==> null.web-1: overridden").says("==> null.two: over");
+}
+
 /// What only the old format takes is written as what it stands for.
 #[cfg(feature = "aws")]
 #[test]
