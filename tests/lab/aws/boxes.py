@@ -6,7 +6,7 @@ import sys
 import tarfile
 import threading
 
-import engine
+from . import engine
 
 NETWORK = "forge-lab"
 
@@ -19,6 +19,8 @@ class Boxes:
         self.image = image
         # The last job of each instance.
         self.busy = {}
+        # Who had an address last.
+        self.at = {}
         # Images of the account that a container was committed for.
         self.made = []
         # Addresses of containers that run already, for instances to come.
@@ -65,8 +67,13 @@ class Boxes:
         name = self.name(id)
         made = f"forge-lab/ami:{ami}" if ami in self.made else self.image
         ready = address in self.spare
+        # moto gives an address again at once.
+        leaving = self.busy.get(self.at.get(address))
+        self.at[address] = id
 
         def job():
+            if leaving:
+                leaving.join()
             if ready:
                 self.spare.remove(address)
                 engine.ask("POST", f"/containers/{self.name(address)}/rename", name=name)
