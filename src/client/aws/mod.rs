@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod assume_role;
 mod caller;
+mod credentials;
 pub(crate) mod ec2;
 mod error;
 mod http;
@@ -30,18 +31,12 @@ pub(crate) mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::identity::IdentityCache;
-use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ec2::config::SharedIdentityCache;
 use aws_sdk_ec2::config::retry::{RetryPartition, TokenBucket};
-use aws_sdk_ec2::config::{Credentials, SharedIdentityCache};
 
 pub(crate) use access::{Access, AssumeRole, VaultEngine};
 pub(crate) use accounts::Accounts;
@@ -55,6 +50,7 @@ pub(crate) use sweep::{Found, Wanted};
 
 use crate::run::aws::AwsReach;
 use crate::secret::Redactor;
+use credentials::Source;
 use ec2::Ec2;
 use iam::Iam;
 
@@ -88,11 +84,8 @@ struct Shared {
 }
 
 impl Aws {
-    /// Finds region and source of credentials, and asks whose they are unless the template says not to.
-    ///
-    /// The template's own keys or profile come first, then the action's role, then what AWS's chain of environment,
-    /// files and machine roles gives; with a code of an MFA device they are exchanged for a session, one of `sessions`;
-    /// a role to assume is taken on top, in a session called `session` when the template names none.
+    /// Finds region and source of credentials, and asks whose they are unless the template says not to. `session` is
+    /// the name of sessions in which roles are taken that name none.
     async fn connect(
         access: &Access,
         number: u32,
@@ -100,24 +93,10 @@ impl Aws {
         (session, sessions): (&str, &mfa::Sessions),
         redactor: &Redactor,
     ) -> Result<Self, AwsError> {
-        for secret in
-            [&access.secret_key, &access.token, &access.mfa_code].into_iter().filter(|secret| !secret.is_empty())
-        {
-            redactor.add(secret);
-        }
-        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
-            if let Ok(secret) = std::env::var(name) {
-                redactor.add(&secret);
-            }
-        }
+        let source = Source::find(access, oidc, redactor).await?;
         let mut loader = basics(access)?;
-        let region = match (access.region.as_str(), oidc.map(|role| role.region.as_str()).unwrap_or_default()) {
-            ("", "") => None,
-            ("", of_role) => Some(of_role.to_owned()),
-            (given, _) => Some(given.to_owned()),
-        };
-        if let Some(region) = &region {
-            loader = loader.region(Region::new(region.clone()));
+        if let Some(region) = source.region() {
+            loader = loader.region(Region::new(region.to_owned()));
         }
         if !access.profile.is_empty() {
             loader = loader.profile_name(&access.profile);
@@ -125,76 +104,16 @@ impl Aws {
         if let Some(files) = profile::files(access) {
             loader = loader.profile_files(files);
         }
-        let user = match access.mfa_code.is_empty() {
-            true => None,
-            false => Some(mfa::User::find(access, oidc).await?),
-        };
-        if let Some(user) = &user {
-            redactor.add(user.keys.secret_access_key());
-            loader = loader.credentials_provider(user.keys.clone());
-        } else if let Some(engine) = &access.vault_engine {
-            loader = loader.credentials_provider(vault_engine::keys(engine, redactor).await?);
-        } else if !access.access_key.is_empty() {
-            let token = access.session_token(std::env::var("AWS_SESSION_TOKEN").ok());
-            let keys = Credentials::new(&access.access_key, &access.secret_key, token, None, "template");
-            loader = loader.credentials_provider(keys);
-        } else if let Some(role) = oidc.filter(|_| access.profile.is_empty()) {
-            let provider = oidc::provider(role.clone(), basics(access)?, redactor.clone()).await;
-            loader = loader.credentials_provider(provider);
-        } else if access.skip_metadata_api_check {
-            loader = loader.credentials_provider(without_metadata(access, region).await?);
-        }
-        let mut config = loader.load().await;
-        let Some(region) = config.region().map(ToString::to_string) else {
-            return Err(AwsError::Credentials(
-                "no AWS region is given; set \"region\" in the source block, the variable AWS_REGION, the input \
-                 aws-region, or \"region\" of your profile in ~/.aws/config"
-                    .to_owned(),
-            ));
-        };
-        if !region::is_region(&region) {
-            return Err(AwsError::Credentials(format!(
-                "{region:?} is not the name of an AWS region, such as eu-west-1"
-            )));
-        }
-        if !region::reachable(&region, access).await {
-            return Err(AwsError::Credentials(format!(
-                "there is no AWS region {region}: {} is not known; correct \"region\"",
-                region::host(&region)
-            )));
-        }
-        let with = |config: SdkConfig, provider| {
-            config.into_builder().credentials_provider(provider).identity_cache(cache()).build()
-        };
-        let keys_are_given = user.is_some() || access.vault_engine.is_some() || !access.access_key.is_empty();
-        if let (false, false, Some(rest)) = (access.profile.is_empty(), keys_are_given, config.credentials_provider()) {
-            profile::check(access).await?;
-            // The SDK asks the environment first.
-            let named = profiles(access, &settings(access, Some(&region))?);
-            let chain = CredentialsProviderChain::first_try("profile", named).or_else("others", rest);
-            config = with(config, SharedCredentialsProvider::new(chain));
-        }
-        if let Some(user) = &user {
-            let began = sessions.get(user, &access.mfa_code, &config, redactor).await?;
-            config = with(config, began);
-            for (role, profile) in &user.roles {
-                let from = format!("role_arn of the profile {profile:?}");
-                let taken = assume_role::provider(role.clone(), (&from, session), &config, redactor.clone());
-                config = with(config, taken);
-            }
-        }
-        if let Some(role) = &access.assume_role {
-            let taken = assume_role::provider(role.clone(), ("assume_role", session), &config, redactor.clone());
-            config = with(config, taken);
-        }
-        let made_keys = access.vault_engine.is_some();
+        let config = source.first(loader).await?.load().await;
+        let region = region::checked(&config, access).await?;
+        let config = source.on_top(config, &region, (session, sessions)).await?;
         let access = Access { region: region.clone(), ..access.clone() };
         let mut aws = Self { shared: Arc::new(Shared { config, region, access, number, account: String::new() }) };
-        if made_keys {
+        if aws.shared.access.vault_engine.is_some() {
             vault_engine::wait_until_known(&aws).await?;
         }
         // A sweep of what such a session made has other credentials, so the account must be known; STS has answered.
-        if !aws.shared.access.skip_credential_validation || user.is_some() {
+        if !aws.shared.access.skip_credential_validation || source.has_code() {
             let account = caller::account(&aws.shared.config, aws.region()).await?;
             if let Some(shared) = Arc::get_mut(&mut aws.shared) {
                 shared.account = account;
@@ -332,42 +251,4 @@ fn without_quota() -> RetryPartition {
 
 fn cache() -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(CREDENTIALS).build()
-}
-
-/// The default chain, with a metadata service that is not asked. The chain itself cannot be told of files, so those of
-/// the template are asked at the place that profiles have in it: after the environment.
-async fn without_metadata(access: &Access, region: Option<String>) -> Result<CredentialsProviderChain, AwsError> {
-    let nowhere = aws_config::imds::Client::builder().max_attempts(1).endpoint("http://127.0.0.1:1");
-    let nowhere = nowhere.map_err(|error| AwsError::Unexpected(error.to_string()))?.build();
-    let settings = settings(access, region.as_deref())?;
-    let mut rest = DefaultCredentialsChain::builder().configure(settings.clone()).imds_client(nowhere);
-    if !access.profile.is_empty() {
-        rest = rest.profile_name(&access.profile);
-    }
-    Ok(CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-        .or_else("profile", profiles(access, &settings))
-        .or_else("others", rest.build().await))
-}
-
-/// What sources of credentials work with.
-fn settings(access: &Access, region: Option<&str>) -> Result<ProviderConfig, AwsError> {
-    let (retries, limits) = patience(access);
-    let settings = ProviderConfig::without_region().with_region(region.map(|region| Region::new(region.to_owned())));
-    let settings = settings.with_retry_config(retries).with_timeout_config(limits);
-    Ok(match http::client(access.insecure)? {
-        Some(client) => settings.with_http_client(client),
-        None => settings,
-    })
-}
-
-/// The template's profile, or the usual one, of the template's files.
-fn profiles(access: &Access, settings: &ProviderConfig) -> ProfileFileCredentialsProvider {
-    let mut profiles = ProfileFileCredentialsProvider::builder().configure(settings);
-    if !access.profile.is_empty() {
-        profiles = profiles.profile_name(&access.profile);
-    }
-    if let Some(files) = profile::files(access) {
-        profiles = profiles.profile_files(files);
-    }
-    profiles.build()
 }

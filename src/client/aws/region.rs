@@ -1,5 +1,8 @@
 //! Names of regions, checked before anybody is asked there.
 
+use aws_config::SdkConfig;
+
+use super::error::AwsError;
 use super::{Access, CONNECT};
 
 /// Regions that are known to be there. A newer one is found by its address.
@@ -40,8 +43,29 @@ const REGIONS: [&str; 34] = [
     "us-west-2",
 ];
 
+/// The region that was found.
+pub(super) async fn checked(config: &SdkConfig, access: &Access) -> Result<String, AwsError> {
+    let Some(region) = config.region().map(ToString::to_string) else {
+        return Err(AwsError::Credentials(
+            "no AWS region is given; set \"region\" in the source block, the variable AWS_REGION, the input aws-region, or \
+             \"region\" of your profile in ~/.aws/config"
+                .to_owned(),
+        ));
+    };
+    if !is_region(&region) {
+        return Err(AwsError::Credentials(format!("{region:?} is not the name of an AWS region, such as eu-west-1")));
+    }
+    if !reachable(&region, access).await {
+        return Err(AwsError::Credentials(format!(
+            "there is no AWS region {region}: {} is not known; correct \"region\"",
+            host(&region)
+        )));
+    }
+    Ok(region)
+}
+
 /// Whether there is such a region. Without this a slip in its name would be tried again for minutes.
-pub(super) async fn reachable(region: &str, access: &Access) -> bool {
+async fn reachable(region: &str, access: &Access) -> bool {
     let given = !access.custom_endpoint_ec2.is_empty()
         || ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2"].iter().any(|name| std::env::var_os(name).is_some());
     if given || REGIONS.contains(&region) || region.starts_with("us-gov-") || region == "us-west-1" {
@@ -52,13 +76,13 @@ pub(super) async fn reachable(region: &str, access: &Access) -> bool {
 }
 
 /// Where EC2 of a region is.
-pub(super) fn host(region: &str) -> String {
+fn host(region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("ec2.{region}.{domain}")
 }
 
 /// Whether the text has the form of a region's name: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
-pub(super) fn is_region(text: &str) -> bool {
+fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let number = parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
     parts.len() >= 3 && number && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
