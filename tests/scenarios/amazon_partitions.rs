@@ -100,28 +100,28 @@ fn nothing_stays_in_china_whatever_fails() {
 }
 
 /// A role is taken with a token for its own partition, at an address there.
+/// A template for a region that asks who it is.
+fn asking(lab: &Lab, region: &str) -> Workspace {
+    let template = crate::amazon_credentials::asking(lab, "").read("t.pkr.hcl").replace("eu-west-1", region);
+    lab.workflow(Workspace::new(&template))
+}
+
+/// Partition, region, the domain of its addresses, and for whom a token is.
+const PARTITIONS: [(&str, &str, &str, &str); 4] = [
+    ("aws-cn", CHINA[0], "amazonaws.com.cn", "sts.amazonaws.com.cn"),
+    ("aws-cn", CHINA[1], "amazonaws.com.cn", "sts.amazonaws.com.cn"),
+    ("aws-us-gov", "us-gov-west-1", "amazonaws.com", "sts.amazonaws.com"),
+    ("aws", "eu-west-1", "amazonaws.com", "sts.amazonaws.com"),
+];
+
 #[test]
-fn roles_are_taken_in_their_partition() {
+fn tokens_are_for_the_partition_of_the_role() {
     let lab = Lab::start();
-    // The region of those that name none is somewhere else.
-    let role_of_china = role("aws-cn");
-    let arguments = ["build", "--aws-role", &role_of_china, "--aws-region", "eu-west-1", "."];
-    let ran = away(&lab, &in_china(&lab)).run(&arguments);
-    ran.failed().says("each at https://sts.cn-north-1.amazonaws.com.cn");
-    let asking = |region: &str| {
-        let template = crate::amazon_credentials::asking(&lab, "").read("t.pkr.hcl").replace("eu-west-1", region);
-        lab.workflow(Workspace::new(&template))
-    };
-    for (partition, region, domain, for_whom) in [
-        ("aws-cn", CHINA[0], "amazonaws.com.cn", "sts.amazonaws.com.cn"),
-        ("aws-cn", CHINA[1], "amazonaws.com.cn", "sts.amazonaws.com.cn"),
-        ("aws-us-gov", "us-gov-west-1", "amazonaws.com", "sts.amazonaws.com"),
-        ("aws", "eu-west-1", "amazonaws.com", "sts.amazonaws.com"),
-    ] {
+    for (partition, region, _, for_whom) in PARTITIONS {
         lab.ask("forget-calls", &Value::Null);
         let role = role(partition);
         let arguments = ["build", "-force", "--aws-role", &role, "--aws-region", region, "."];
-        asking(region).run(&arguments).succeeded();
+        asking(&lab, region).run(&arguments).succeeded();
         assert_eq!(audience(&lab.parameters(EXCHANGE)[0]), for_whom, "{partition}");
         let asked = lab.ask("calls", &Value::Null);
         let image = asked.as_array().unwrap().iter().find(|call| call["action"] == "DescribeImages").unwrap();
@@ -130,11 +130,28 @@ fn roles_are_taken_in_their_partition() {
         // A token for somebody else is refused and shown.
         let other = if partition == "aws-cn" { "sts.amazonaws.com" } else { "sts.amazonaws.com.cn" };
         lab.ask("event", &json!({ "aud": other }));
-        let ran = asking(region).run(&arguments);
+        let ran = asking(&lab, region).run(&arguments);
         ran.failed().says("Incorrect token audience").says(&format!("aud: {other}\n"));
         lab.ask("event", &json!({}));
-
-        let ran = away(&lab, &asking(region)).run(&arguments);
-        ran.failed().says(&format!("each at https://sts.{region}.{domain}"));
     }
+}
+
+/// All tries of an exchange take half a minute: side by side.
+#[test]
+fn roles_are_taken_at_the_address_of_their_partition() {
+    let lab = Lab::start();
+    let refused = |workspace: Workspace, partition: &str, region: &str, host: &str| {
+        let role = role(partition);
+        let ran = workspace.run(&["build", "--aws-role", &role, "--aws-region", region, "."]);
+        ran.failed().says(&format!("each at https://sts.{host}"));
+    };
+    let (lab, refused) = (&lab, &refused);
+    std::thread::scope(|scope| {
+        // The region of those that name none is somewhere else.
+        scope.spawn(|| refused(away(lab, &in_china(lab)), "aws-cn", "eu-west-1", "cn-north-1.amazonaws.com.cn"));
+        for (partition, region, domain, _) in PARTITIONS {
+            let host = format!("{region}.{domain}");
+            scope.spawn(move || refused(away(lab, &asking(lab, region)), partition, region, &host));
+        }
+    });
 }
