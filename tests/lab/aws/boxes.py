@@ -103,7 +103,12 @@ class Boxes:
         self._work(id, lambda: self._remove(self.name(id)))
 
     def _remove(self, name):
-        engine.ask("DELETE", f"/containers/{name}", force="true", v="true")
+        try:
+            engine.ask("DELETE", f"/containers/{name}", force="true", v="true")
+        except engine.Refused as error:
+            # One that is gone is as good as removed.
+            if error.status != 404:
+                raise
 
     def commit(self, id, ami, wait=True):
         """Keeps what the instance has as forge-lab/ami:AMI."""
