@@ -178,7 +178,10 @@ impl Upgrade<'_> {
         for name in users(self.engine, raw) {
             variables.entry(name).or_insert(None);
         }
-        let empty = variables.iter().filter(|(_, default)| default.as_deref() == Some(""));
+        // What is asked of the environment may be empty as well.
+        let may_be_empty =
+            |default: &str| default.is_empty() || default.trim_start_matches("{{").trim().starts_with("env ");
+        let empty = variables.iter().filter(|(_, default)| default.as_deref().is_some_and(may_be_empty));
         self.empty = empty.map(|(name, _)| name.clone()).collect();
         let sensitive: BTreeSet<&str> = items(template, "sensitive-variables").filter_map(Value::as_str).collect();
         let local = |default: &Option<String>| default.as_deref().is_some_and(|text| is_local(self.engine, text));

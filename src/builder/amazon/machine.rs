@@ -152,8 +152,8 @@ impl Running {
         }
         let id = &self.launched.instance.id;
         let stop = async {
-            super::stop::stop(&self.account, id, run.disable_stop_instance, cx).await?;
-            self.rest("the instance was stopped for its disks to be captured");
+            let rests = || self.rest("the instance was stopped for its disks to be captured");
+            super::stop::stop(&self.account, id, run.disable_stop_instance, rests, cx).await?;
             super::stop::modify(&self.account, id, ena, sriov, cx).await
         };
         self.progress.once("stop", stop).await

@@ -96,14 +96,16 @@ impl Making {
         }
         if let State::Begun(begun) = &*state {
             cx.say(format!("Waiting again for AMI {} to become ready...", begun.id));
-            match waited(account, region, begun, &wait, cx).await {
-                Err(BuilderError::Failed(error)) => {
+            let at = Instant::now();
+            match wait(begun.id.clone()).await {
+                Err(AwsError::Cancelled(cancelled)) => return Err(AwsError::Cancelled(cancelled).into()),
+                Err(error) => {
                     cx.say(format!("{error}. It is removed, and another one is made"));
                     remove(account, region, begun, cx).await?;
                     *state = State::Nothing;
                 }
-                done => {
-                    let made = done?;
+                Ok(image) => {
+                    let made = ready(account, region, begun, (image, at), cx)?;
                     *state = State::Made(Box::new(made.clone()));
                     return Ok(made);
                 }
@@ -112,24 +114,22 @@ impl Making {
         let begun = begin().await?;
         *state = State::Begun(begun);
         let State::Begun(begun) = &*state else { return Err(BuilderError::Failed("no image was begun".to_owned())) };
-        let made = waited(account, region, begun, &wait, cx).await?;
+        let at = Instant::now();
+        let image = wait(begun.id.clone()).await?;
+        let made = ready(account, region, begun, (image, at), cx)?;
         *state = State::Made(Box::new(made.clone()));
         Ok(made)
     }
 }
 
-async fn waited<W>(
+/// An image that was waited for since `at`.
+fn ready(
     account: &Account,
     region: &str,
     begun: &Begun,
-    wait: &impl Fn(String) -> W,
+    (image, at): (Image, Instant),
     cx: &BuildContext,
-) -> Result<Made, BuilderError>
-where
-    W: Future<Output = Result<Image, AwsError>>,
-{
-    let at = Instant::now();
-    let image = wait(begun.id.clone()).await?;
+) -> Result<Made, BuilderError> {
     // What is ready shows its snapshots itself.
     account.acquire_in(region, AwsThing::ImageId { id: begun.id.clone(), source: String::new() }, cx)?;
     cx.keep(&begun.resource)?;

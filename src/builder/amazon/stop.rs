@@ -5,11 +5,12 @@ use crate::builder::BuilderError;
 use crate::run::BuildContext;
 
 /// Stops the instance and waits until it has stopped. With `by_itself` the template's last step is expected to shut it
-/// down, and it is only waited for.
+/// down, and it is only waited for. `rests` is called when nothing can be asked of it any more.
 pub(super) async fn stop(
     account: &Account,
     instance: &str,
     by_itself: bool,
+    rests: impl FnOnce(),
     cx: &BuildContext,
 ) -> Result<(), BuilderError> {
     if by_itself {
@@ -18,6 +19,7 @@ pub(super) async fn stop(
         cx.say("Stopping the source instance...");
         account.ec2.stop(instance, &cx.cancel).await?;
     }
+    rests();
     account.ec2.wait_stopped(instance, account.polling, &cx.cancel).await?;
     Ok(())
 }

@@ -10,8 +10,9 @@ use crate::run::journal::JournalError;
 
 /// Codes of credentials that have ended.
 const EXPIRED: [&str; 3] = ["RequestExpired", "ExpiredToken", "ExpiredTokenException"];
-const RENEW: &str = "; the credentials ended before the run did: take a role with the input aws-role or --aws-role, \
-                     whose credentials renew themselves, or ask for a longer session";
+const RENEW: &str = "; the credentials ended before the run did, if the clock of this machine is right: take a role \
+                     with the input aws-role or --aws-role, whose credentials renew themselves, or ask for a longer \
+                     session";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AwsError {
@@ -97,7 +98,9 @@ impl AwsError {
             }
             None => "without a message".to_owned(),
         };
-        let advice = if EXPIRED.contains(&code.as_str()) { RENEW } else { "" };
+        // That one is about an identity token.
+        let is_exchange = call == "AssumeRoleWithWebIdentity";
+        let advice = if !is_exchange && EXPIRED.contains(&code.as_str()) { RENEW } else { "" };
         Self::Service { call, region, code, message: format!("{message}{advice}"), request_id }
     }
 }

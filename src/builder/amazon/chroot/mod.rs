@@ -201,7 +201,11 @@ impl Machine for ChrootMachine {
     }
 
     async fn capture(&self, cx: &BuildContext) -> Result<Option<Artifact>, BuilderError> {
-        let leave = self.mounted.leave(&self.config, &self.wrap, self.services.as_ref(), cx);
+        for path in &self.config.copy_files {
+            let restore = self.mounted.restore(path, &self.wrap, cx);
+            self.progress.once(&format!("restore {path}"), restore).await?;
+        }
+        let leave = self.mounted.leave(self.services.as_ref(), cx);
         self.progress.once("leave", leave).await?;
         self.progress.once("detach", self.attached.detach(&self.account, cx)).await?;
         image::capture(self, cx).await.map(Some)

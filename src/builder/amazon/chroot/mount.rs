@@ -114,21 +114,16 @@ pub(super) async fn mount(
 }
 
 impl Mounted {
-    /// Takes everything off again before the snapshot: copied files, then mounts in reverse.
-    pub(super) async fn leave(
-        &self,
-        config: &ChrootConfig,
-        wrap: &Wrap,
-        services: &dyn Release,
-        cx: &BuildContext,
-    ) -> Result<(), BuilderError> {
-        let host = Host { wrap, cx };
-        for path in &config.copy_files {
-            let at = inside(Path::new(&self.path), path).to_string_lossy().into_owned();
-            let (at, saved) = (quoted(&at), quoted(&format!("{at}{SAVED}")));
-            let restore = format!("rm -f {at}; if [ -e {saved} ] || [ -L {saved} ]; then mv {saved} {at}; fi");
-            host.run(&format!("/bin/sh -c {}", quoted(&restore))).await?;
-        }
+    /// Puts back what a copied file took the place of. Once: after it nothing tells the two apart.
+    pub(super) async fn restore(&self, path: &str, wrap: &Wrap, cx: &BuildContext) -> Result<(), BuilderError> {
+        let at = inside(Path::new(&self.path), path).to_string_lossy().into_owned();
+        let (at, saved) = (quoted(&at), quoted(&format!("{at}{SAVED}")));
+        let restore = format!("rm -f {at}; if [ -e {saved} ] || [ -L {saved} ]; then mv {saved} {at}; fi");
+        Host { wrap, cx }.run(&format!("/bin/sh -c {}", quoted(&restore))).await
+    }
+
+    /// Takes the mounts off in reverse.
+    pub(super) async fn leave(&self, services: &dyn Release, cx: &BuildContext) -> Result<(), BuilderError> {
         cx.say("Unmounting the root device...");
         for mount in self.mounts.iter().rev() {
             services.release(mount).await.map_err(|error| BuilderError::Failed(error.to_string()))?;

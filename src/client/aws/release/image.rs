@@ -13,6 +13,8 @@ use super::{held, tagged, twice};
 const LOOKS: u32 = 9;
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(6);
+/// EC2 begins all snapshots of an image together: after so many looks without another there is none to come.
+const QUIET: u32 = 3;
 
 /// An image whose making may or may not have been answered, as the journal names it.
 #[derive(Clone, Copy)]
@@ -159,14 +161,16 @@ pub(in super::super) async fn remove(ec2: &Ec2, image: &Image, source: &str) -> 
     Ok(removed)
 }
 
-/// Removes the snapshots of an image that was not ready. When it `waits`, some must come: until two looks in a row have
-/// shown none that is new.
+/// Removes the snapshots of an image that was not ready. When it `waits`, some must come: until all are there, or some are
+/// and [`QUIET`] looks in a row have shown no more, since a disk may be one that has none.
 async fn remove_late(ec2: &Ec2, image: &Image, waits: bool, gone: &mut BTreeSet<String>) -> Result<(), AwsError> {
     let disks = image.devices.iter().filter(|device| !device.no_device && device.instance_store().is_none()).count();
-    let mut pause = PAUSE;
+    let (mut pause, mut quiet) = (PAUSE, 0);
     for _ in 1..LOOKS {
         let new = remove_snapshots(ec2, &image.id, gone).await?;
-        if !waits || (new == 0 && gone.len() >= disks.max(1)) {
+        quiet = if new == 0 { quiet + 1 } else { 0 };
+        let all = quiet > 0 && gone.len() >= disks.max(1);
+        if !waits || all || (quiet >= QUIET && !gone.is_empty()) {
             return Ok(());
         }
         tokio::time::sleep(pause).await;
