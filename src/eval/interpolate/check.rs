@@ -1,7 +1,7 @@
 //! What a text would stumble over when it is rendered later: fields that it will not find, calls that cannot succeed.
 //!
-//! The tree is walked as it would be rendered, with shapes in place of values. What depends on values that are not
-//! there yet passes.
+//! The tree is walked as it would be rendered, with shapes in place of values: what rendering surely leaves out is not
+//! looked at. What depends on values that are not there yet passes.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use super::data::{Data, Value};
 use super::functions::{self, Function, Op};
 use super::parse::{Node, Operand, Pipeline, Term, parse};
 use super::{InterpolateError, Interpolation, MAX_ROUNDS, MAX_WORK, no_field, no_fields};
+use crate::eval::fields::UNKNOWN;
 
 type Checked<T> = Result<T, InterpolateError>;
 
@@ -24,10 +25,27 @@ enum Shape<'a> {
     Text,
     /// Texts under any names.
     Texts,
-    /// A field that will not be there, where that may be asked.
-    Missing,
+    /// Nil is also a field that will not be there, where that may be asked.
     Known(Value<'a>),
+    /// What `if` will make of the value, and no more.
+    Truth(bool),
     Unknown,
+}
+
+impl Shape<'_> {
+    /// Whether `if` will take it, if that is known.
+    fn truth(&self) -> Option<bool> {
+        match self {
+            Shape::Known(value) if !stands_in(value) => Some(value.is_true()),
+            Shape::Truth(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a part of the value stands for what is not known yet.
+fn stands_in(value: &Value<'_>) -> bool {
+    matches!(value, Value::Text(text) if text.contains(UNKNOWN))
 }
 
 /// Checks `text`, which will see fields as in `seen`; a map in it may have any names.
@@ -63,14 +81,7 @@ impl<'a> Checker<'a> {
             match node {
                 Node::Action(pipeline) => self.action(dot, pipeline)?,
                 Node::Choice { with, branches, otherwise } => {
-                    for (pipeline, body) in branches {
-                        match self.pipeline(dot, pipeline, true)? {
-                            // Never taken.
-                            Shape::Missing => {}
-                            value => self.walk(if *with { &value } else { dot }, body)?,
-                        }
-                    }
-                    self.walk(dot, otherwise)?;
+                    self.choice(dot, *with, branches, otherwise)?;
                     self.variables.truncate(mark);
                 }
                 Node::Range { pipeline, body, otherwise } => {
@@ -78,6 +89,7 @@ impl<'a> Checker<'a> {
                         Shape::Texts => Shape::Text,
                         _ => Shape::Unknown,
                     };
+                    self.forget(body);
                     for name in &pipeline.variables {
                         self.bind(pipeline.declares, name, Shape::Unknown);
                     }
@@ -89,6 +101,59 @@ impl<'a> Checker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Walks the branch that will be taken, or all that may be.
+    fn choice(
+        &mut self,
+        dot: &Shape<'a>,
+        with: bool,
+        branches: &'a [(Pipeline<'a>, Vec<Node<'a>>)],
+        otherwise: &'a [Node<'a>],
+    ) -> Checked<()> {
+        for (pipeline, body) in branches {
+            let value = self.pipeline(dot, pipeline, true)?;
+            let taken = value.truth();
+            if taken != Some(false) {
+                let mark = self.variables.len();
+                self.walk(if with { &value } else { dot }, body)?;
+                self.variables.truncate(mark);
+            }
+            if taken == Some(true) {
+                return Ok(());
+            }
+        }
+        self.walk(dot, otherwise)
+    }
+
+    /// What the body of a loop sets may be anything when a later round begins.
+    fn forget(&mut self, nodes: &'a [Node<'a>]) {
+        for node in nodes {
+            match node {
+                Node::Action(pipeline) => self.forget_set(pipeline),
+                Node::Choice { branches, otherwise, .. } => {
+                    for (pipeline, body) in branches {
+                        self.forget_set(pipeline);
+                        self.forget(body);
+                    }
+                    self.forget(otherwise);
+                }
+                Node::Range { pipeline, body, otherwise } => {
+                    self.forget_set(pipeline);
+                    self.forget(body);
+                    self.forget(otherwise);
+                }
+                Node::Text(_) | Node::Break | Node::Continue => {}
+            }
+        }
+    }
+
+    fn forget_set(&mut self, pipeline: &'a Pipeline<'a>) {
+        if !pipeline.declares {
+            for name in &pipeline.variables {
+                self.bind(false, name, Shape::Unknown);
+            }
+        }
     }
 
     fn action(&mut self, dot: &Shape<'a>, pipeline: &'a Pipeline<'a>) -> Checked<()> {
@@ -149,7 +214,7 @@ impl<'a> Checker<'a> {
                 Shape::Root => match self.seen.get(*name) {
                     Some(Data::Map(_)) => Shape::Texts,
                     Some(_) => Shape::Text,
-                    None if asks && position + 1 == fields.len() => Shape::Missing,
+                    None if asks && position + 1 == fields.len() => Shape::Known(Value::Nil),
                     None => return Err(no_field(self.text, name, self.seen.keys(), *offset)),
                 },
                 Shape::Text => return Err(no_fields(self.text, "a text", name, *offset)),
@@ -170,19 +235,22 @@ impl<'a> Checker<'a> {
         piped: Option<Shape<'a>>,
         offset: usize,
     ) -> Checked<Shape<'a>> {
-        let asks = matches!(function.op, Op::And | Op::Or | Op::Not);
+        if matches!(function.op, Op::And | Op::Or) {
+            return self.junction(dot, function.op == Op::Or, arguments, piped);
+        }
+        let asks = function.op == Op::Not;
         let mut values = Vec::with_capacity(arguments.len() + 1);
         for argument in arguments {
             values.push(self.operand(dot, argument, None, asks)?);
         }
         values.extend(piped);
-        if matches!(function.op, Op::And | Op::Or) {
-            return Ok(Shape::Unknown);
+        if let (Op::Not, [Shape::Truth(truth)]) = (function.op, &values[..]) {
+            return Ok(Shape::Known(Value::Bool(!*truth)));
         }
         let known: Option<Vec<Value<'a>>> = values
             .into_iter()
             .map(|value| match value {
-                Shape::Known(value) => Some(value),
+                Shape::Known(value) if !stands_in(&value) => Some(value),
                 _ => None,
             })
             .collect();
@@ -200,6 +268,32 @@ impl<'a> Checker<'a> {
         self.work += value.weight();
         Ok(Shape::Known(value))
     }
+
+    /// The first argument that surely settles it, or the last; the ones behind it are not walked.
+    fn junction(
+        &mut self,
+        dot: &Shape<'a>,
+        settled_by: bool,
+        arguments: &'a [Operand<'a>],
+        piped: Option<Shape<'a>>,
+    ) -> Checked<Shape<'a>> {
+        // Whether no argument so far may have settled it.
+        let mut open = true;
+        let mut last = Shape::Known(Value::Nil);
+        for argument in arguments {
+            last = self.operand(dot, argument, None, true)?;
+            let truth = last.truth();
+            if truth == Some(settled_by) {
+                return Ok(if open { last } else { Shape::Truth(settled_by) });
+            }
+            open &= truth.is_some();
+        }
+        let last = piped.unwrap_or(last);
+        if open {
+            return Ok(last);
+        }
+        Ok(if last.truth() == Some(settled_by) { Shape::Truth(settled_by) } else { Shape::Unknown })
+    }
 }
 
 #[cfg(test)]
@@ -208,13 +302,17 @@ mod tests {
     use super::super::{Data, Legacy, data};
     use super::*;
 
-    fn checked(text: &str, legacy: Option<Legacy>) -> Result<(), String> {
-        let mut seen = data([("Name", ""), ("ID", "")]);
+    fn seen() -> Data {
+        let mut seen = data([("Name", ""), ("ID", ""), ("Path", ""), ("Vars", "")]);
         if let Data::Map(entries) = &mut seen {
             entries.insert("Tags".to_owned(), Data::Map(BTreeMap::new()));
         }
+        seen
+    }
+
+    fn checked(text: &str, legacy: Option<Legacy>) -> Result<(), String> {
         let engine = Interpolation { legacy: legacy.map(Into::into), ..engine() };
-        engine.check_against(text, &seen).map_err(|error| error.message)
+        engine.check_against(text, &seen()).map_err(|error| error.message)
     }
 
     #[test]
@@ -232,6 +330,54 @@ mod tests {
         ] {
             assert_eq!(checked(text, None), Ok(()), "{text}");
         }
+    }
+
+    #[test]
+    fn what_rendering_leaves_out_is_not_looked_at() {
+        for text in [
+            r#"{{ if eq build_type "amazon-ebs" }}AMI={{ .SourceAMIName }}{{ end }}{{ .Vars }} {{ .Path }}"#,
+            r#"{{ if eq build_type "docker" }}ok{{ else }}{{ .Nonsense }}{{ end }}"#,
+            r#"{{ if eq build_type "a" }}{{ .A }}{{ else if eq build_type "docker" }}{{ else if .B.C }}{{ end }}"#,
+            "{{ if not .X }}a{{ else }}{{ .X }}{{ end }}",
+            "{{ if not (not .X) }}{{ .X }}{{ end }}",
+            "{{ if and .X .ID }}{{ .X }}{{ end }}",
+            "{{ if and .ID .X }}{{ .X }}{{ end }}",
+            "{{ if not (and .ID .X) }}a{{ else }}{{ .X }}{{ end }}",
+            "{{ if or .X .Y }}{{ .X }}{{ end }}",
+            "{{ if or .ID true }}a{{ else }}{{ .X }}{{ end }}",
+            "{{ if and .X .Nope.X }}{{ .X }}{{ end }}",
+            "{{ or 1 .Nope.X }}{{ and 0 .Nope.X }}",
+            "{{ with .X }}{{ .Y }}{{ else with `a` }}{{ . }}{{ else }}{{ .X }}{{ end }}",
+            "{{ if false }}{{ split `a` `b` 3 }}{{ end }}",
+            "{{ $on := false }}{{ range .Tags }}{{ if $on }}{{ $.X }}{{ end }}{{ end }}",
+        ] {
+            assert_eq!(checked(text, None), Ok(()), "{text}");
+            assert!(engine().render(text, &seen()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_rendering_may_enter_is_looked_at() {
+        for text in [
+            r#"{{ if eq build_type "other" }}ok{{ else }}{{ .Nonsense }}{{ end }}"#,
+            r#"{{ if eq build_type "docker" }}{{ .Nonsense }}{{ end }}"#,
+            "{{ if .Name }}a{{ else }}{{ .Nonsense }}{{ end }}",
+            "{{ if or .Nothing .Name }}{{ .Nonsense }}{{ end }}",
+            "{{ if and 1 .Name }}{{ .Nonsense }}{{ end }}",
+            "{{ if eq (or .Name `a`) `b` }}{{ .Nonsense }}{{ end }}",
+            "{{ if not .Name }}{{ .Nonsense }}{{ end }}",
+            // What stands for a text that is not known yet.
+            "{{ if eq `<unknown>` `a` }}{{ .Nonsense }}{{ end }}",
+            "{{ if `<unknown>` }}a{{ else }}{{ .Nonsense }}{{ end }}",
+            // Taken in the second round.
+            "{{ $next := false }}{{ range .Tags }}{{ if $next }}{{ $.Nonsense }}{{ end }}{{ $next = true }}{{ end }}",
+            // Only the last of a chain may be missing, as in rendering.
+            "{{ and .Nonsense.X 1 }}",
+        ] {
+            assert_eq!(checked(text, None), Err("there is no field \".Nonsense\"".to_owned()), "{text}");
+        }
+        // Rendering stumbles over the last one too, whatever the values.
+        assert!(engine().render("{{ and .Nonsense.X 1 }}", &seen()).is_err());
     }
 
     #[test]
