@@ -183,15 +183,13 @@ fn build(
     let interpolation = cx.interpolation(Some(source_name.clone()), Some(source.kind.clone()));
     let mut planned = cx.frozen.map(|_| Planned::default());
     let builder = decode_builder(used, scope, &interpolation, cx, &mut planned, diagnostics);
-    let known = builder::TABLE.iter().any(|(name, _)| *name == source.kind);
-    let own_facts = known.then(|| builder.as_ref().map_or(&[][..], |b| b.own_facts()));
     let site = step::Site {
         kind: source.kind.clone(),
         local_name: used.local_name.clone(),
         build_name: block.name.clone().unwrap_or_default(),
         body: block.body,
         known_sources: Arc::clone(known_sources),
-        own_facts,
+        own_facts: builder.as_ref().map(|b| b.own_facts()),
         has_machine: builder.as_ref().map(|b| b.has_machine()),
         interpolation,
     };

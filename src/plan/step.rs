@@ -54,7 +54,7 @@ pub(super) struct Site<'a> {
     /// The build block's.
     pub body: &'a Arc<structure::Body>,
     pub known_sources: Arc<Vec<String>>,
-    /// Nothing when the builder is not known.
+    /// Nothing when the builder is not known, or could not be decoded.
     pub own_facts: Option<&'a [&'static str]>,
     /// Nothing when the builder itself could not be decoded.
     pub has_machine: Option<bool>,
