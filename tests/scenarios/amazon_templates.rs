@@ -116,6 +116,30 @@ fn late_texts_are_checked_before_anything_is_called() {
     assert_eq!(lab.calls(), Vec::<String>::new());
 }
 
+#[test]
+fn a_step_shared_by_builders_may_ask_which_one_it_is() {
+    let lab = Lab::start();
+    let workspace = old(&lab, &json!({"communicator": "ssh", "ssh_username": "ubuntu"}));
+    let one: Value = serde_json::from_str(&workspace.read("old.json")).unwrap();
+    let with = |name: &str, otherwise: &str| {
+        let mut template = one.clone();
+        template["builders"][0]["ami_name"] = name.into();
+        template["builders"].as_array_mut().unwrap().push(json!({"type": "docker", "image": "x", "discard": true}));
+        let choice = format!(
+            "{{{{ if eq build_type `amazon-ebs` }}}}AMI={{{{ .SourceAMIName }}}} {{{{ else }}}}{otherwise}{{{{ end }}}}"
+        );
+        let command = format!("{choice}{{{{ .Vars }}}} {{{{ .Path }}}}");
+        template["provisioners"] = json!([{"type": "shell", "inline": ["true"], "execute_command": command}]);
+        workspace.file("old.json", template.to_string());
+        workspace.run(&["validate", "old.json"])
+    };
+    with("template-test", "").succeeded();
+    // Of docker's, which have no such field.
+    with("template-test", "{{ .SourceAMI }}").failed().says("there is no field \".SourceAMI\"");
+    // A builder with a mistake of its own says nothing of the fields that its steps see.
+    with("x", "").failed().says("\"ami_name\" is too short or too long").says("1 error;").says_not("there is no field");
+}
+
 /// Variable files of generators hold null for what is not set.
 #[test]
 fn the_template_of_the_kubernetes_nodes_is_read_as_the_peer_reads_it() {
