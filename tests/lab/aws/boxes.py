@@ -25,6 +25,8 @@ class Boxes:
         self.made = []
         # Addresses of containers that run already, for instances to come.
         self.spare = []
+        # Whether nobody waits for an image.
+        self.hurries = False
 
     def name(self, instance):
         return f"forge-lab-{self.part}-{instance}"
@@ -32,6 +34,7 @@ class Boxes:
     def prepare(self, count):
         """Starts containers for instances that are there as soon as they are asked for. An image of such an instance is
         not waited for either."""
+        self.hurries = True
         for number in range(count):
             address = f"172.30.{self.part}.{100 + number}"
             self._make(self.name(address), address, self.image)
@@ -110,11 +113,11 @@ class Boxes:
             if error.status != 404:
                 raise
 
-    def commit(self, id, ami, wait=True):
+    def commit(self, id, ami):
         """Keeps what the instance has as forge-lab/ami:AMI."""
         self.made.append(ami)
         self._work(id, lambda: engine.ask("POST", "/commit", container=self.name(id), repo="forge-lab/ami", tag=ami))
-        if wait:
+        if not self.hurries:
             self.busy[id].join()
 
     def end(self):
@@ -124,6 +127,9 @@ class Boxes:
         for found in engine.ask("GET", "/containers/json", all="true", filters=mine):
             self._remove(found["Id"])
         self.busy.clear()
+        self.at.clear()
+        self.spare.clear()
+        self.hurries = False
 
     def forget(self):
         """Removes the images."""

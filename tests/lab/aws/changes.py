@@ -76,7 +76,7 @@ def create_image(call, form, then):
         ami.instance = None
         for snapshot in snapshots(ami):
             ec2(call["region"]).snapshots[snapshot].add_tags(snapshot_tags)
-        world.boxes.commit(form["InstanceId"], ami.id, wait=not world.state.ready)
+        world.boxes.commit(form["InstanceId"], ami.id)
 
     then.append(made)
 

@@ -98,7 +98,6 @@ def slow(data):
 @door
 def ready(data):
     world.boxes.prepare(data)
-    world.state.ready = True
     return {}
 
 

@@ -20,8 +20,6 @@ class State:
         self.lifetime = None
         # The instance that the tests run on, with no container behind it.
         self.host = None
-        # Whether instances and images are there as soon as they are asked for.
-        self.ready = False
         # Imports by task.
         self.imports = {}
         # Images that cannot be deregistered, and whether that lasts for a while.
