@@ -193,6 +193,14 @@ fn loose_values_are_upgraded_to_what_they_mean() {
     workspace.run(&["validate", "."]).succeeded();
     let set = ["validate", "-var=encrypted=true", "-var=ami_regions=eu-west-1,eu-west-2", "."];
     workspace.run(&set).succeeded();
+
+    // The environment may have nothing for a variable.
+    let builder = r#"{"type": "amazon-ebs", "region": "eu-west-1", "source_ami": "ami-1", "instance_type": "t3.micro",
+        "ssh_username": "u", "ami_name": "of-env", "ena_support": "{{user `e`}}", "ami_regions": "{{user `e`}}"}"#;
+    let variables = "{\"e\": \"{{ env `NOBODY_SETS_THIS` }}\"}";
+    workspace.file("env.json", format!("{{\"variables\": {variables}, \"builders\": [{builder}]}}"));
+    workspace.run(&["hcl2_upgrade", "-output-file=t.pkr.hcl", "env.json"]).succeeded();
+    workspace.run(&["validate", "."]).succeeded();
 }
 
 #[test]
