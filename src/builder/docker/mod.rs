@@ -146,14 +146,6 @@ impl Builder for DockerBuilder {
         let source =
             Source { id: found.id, digest, cmd: found.cmd, entrypoint: found.entrypoint, labels: found.labels };
         let state = docker.inspect_container(&container).await?;
-        if !state.running {
-            let text = format!(
-                "the container of {image} ended right after its start with exit code {}: its command must keep it \
-                 running, as a shell with \"-i -t\" does",
-                state.exit_code
-            );
-            return Err(BuilderError::Failed(text));
-        }
         Ok(Box::new(DockerMachine {
             config: config.clone(),
             docker,

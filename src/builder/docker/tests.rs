@@ -217,7 +217,6 @@ async fn what_cannot_be_launched_says_why() {
         (vec![("image", text(&missing))], "does not exist"),
         (vec![("image", text(&missing)), ("pull", false.into())], "does not exist"),
         (vec![("image", text("127.0.0.1:9/x/y"))], "could not pull 127.0.0.1:9/x/y"),
-        (vec![("image", text(&busybox)), ("run_command", run(&["--entrypoint=/bin/true", &busybox]))], "exit code 0"),
         (vec![("image", text(&busybox)), ("run_command", run(&["--entrypoint=/nope", &busybox]))], "/nope"),
         (vec![("image", text(&busybox)), ("login", true.into())], "login_username"),
     ] {
@@ -228,6 +227,20 @@ async fn what_cannot_be_launched_says_why() {
         assert!(error.contains(part), "{error}");
         lab.release().await;
     }
+}
+
+#[tokio::test]
+async fn a_container_that_ends_at_once_says_so_at_the_first_command() {
+    let lab = Lab::new();
+    let busybox = lab_image("FORGE_TEST_BUSYBOX");
+    let command = Value::strings(["-d", "--entrypoint=/bin/false", &busybox]);
+    let machine =
+        lab.launch(&[("image", text(&busybox)), ("run_command", command), ("discard", true.into())]).await.unwrap();
+    let communicator = machine.connect(&lab.cx).await.unwrap();
+    let error = communicator.exec("sleep 9", &lab.cx).await.err().unwrap();
+    assert!(error.to_string().contains("(exit code 1)"), "{error}");
+    assert!(!error.may_pass());
+    lab.release().await;
 }
 
 #[tokio::test]

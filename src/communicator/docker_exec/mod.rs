@@ -107,11 +107,12 @@ impl DockerExec {
         let mut running = match self.docker.exec(container, exec).await {
             Ok(running) => running,
             Err(error) => {
-                // A container that has ended does not come back.
-                let ended = self.docker.inspect_container(container).await.is_ok_and(|state| !state.running);
-                return Err(match ended {
-                    true => CommunicatorError::Permanent("the container is not running any more".to_owned()),
-                    false => error.into(),
+                return Err(match self.end_of_container().await {
+                    Ok(Some(end)) => CommunicatorError::Permanent(format!(
+                        "the container is not running any more {end}: its command must keep it running, as a shell \
+                         with \"-i -t\" does"
+                    )),
+                    Ok(None) | Err(_) => error.into(),
                 });
             }
         };
@@ -133,16 +134,8 @@ impl DockerExec {
             // Ended by a signal, perhaps along with the whole container, which never comes back.
             Ok(Some(status)) if status < 128 => Ok((Exit::Status(status), tail)),
             status => {
-                let mut state = self.docker.inspect_container(container).await?;
-                if state.running {
-                    // The command may have heard of the end before the engine did.
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    state = self.docker.inspect_container(container).await?;
-                }
-                if !state.running {
-                    let why = if state.out_of_memory { ", out of memory" } else { "" };
-                    let text =
-                        format!("the container stopped while the command ran (exit code {}{why})", state.exit_code);
+                if let Some(end) = self.end_of_container().await? {
+                    let text = format!("the container stopped while the command ran {end}");
                     return Err(CommunicatorError::Permanent(text));
                 }
                 match status? {
@@ -151,6 +144,19 @@ impl DockerExec {
                 }
             }
         }
+    }
+
+    /// How the container ended, in brackets, if it did; it does not come back.
+    async fn end_of_container(&self) -> Result<Option<String>, DockerError> {
+        let container = &self.options.container;
+        let mut state = self.docker.inspect_container(container).await?;
+        if state.running {
+            // Its processes may have heard of the end before the engine did.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            state = self.docker.inspect_container(container).await?;
+        }
+        let why = if state.out_of_memory { ", out of memory" } else { "" };
+        Ok((!state.running).then(|| format!("(exit code {}{why})", state.exit_code)))
     }
 
     /// Ends the process with `mark` among its arguments, and its children: an exec is the leader of its group.
