@@ -1,5 +1,6 @@
 //! What a call of AWS failed with, for people and for those who decide whether to try again.
 
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,6 +11,8 @@ use crate::run::journal::JournalError;
 
 /// Codes of credentials that have ended.
 const EXPIRED: [&str; 3] = ["RequestExpired", "ExpiredToken", "ExpiredTokenException"];
+/// Codes of services that are not well, which the SDK knows by their HTTP status.
+const UNWELL: [&str; 4] = ["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"];
 const RENEW: &str = "; the credentials ended before the run did, if the clock of this machine is right: take a role \
                      with the input aws-role or --aws-role, whose credentials renew themselves, or ask for a longer \
                      session";
@@ -54,6 +57,18 @@ impl AwsError {
 
     pub(crate) fn is(&self, codes: &[&str]) -> bool {
         !self.code().is_empty() && codes.contains(&self.code())
+    }
+
+    /// Whether the same call may succeed a little later: throttled, a service that is not well, no answer of AWS at all.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Service { code, .. } => {
+                code.is_empty()
+                    || [THROTTLING_ERRORS, TRANSIENT_ERRORS, &UNWELL].iter().any(|c| c.contains(&code.as_str()))
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn message_has(&self, part: &str) -> bool {

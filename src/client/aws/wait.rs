@@ -13,6 +13,9 @@ use crate::run::cancel::Cancelled;
 const GROWTH: f64 = 1.4;
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(20);
+/// How long a wait goes on when no look sees anything, though each has tried as often as it may: what is waited for may be
+/// hours of work.
+const BLIND: Duration = Duration::from_secs(5 * 60);
 /// What one attempt counts for when only their number is given.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
@@ -109,16 +112,25 @@ where
 {
     let budget = polling.budget(pace.budget);
     let begun = Instant::now();
+    let mut last_seen = begun;
     for looks in 0.. {
         let seen = tokio::select! {
             biased;
             () = stopped.cancelled() => return Err(Cancelled.into()),
-            seen = look() => seen?,
+            seen = look() => seen,
         };
         let state = match seen {
-            Look::Ready(ready) => return Ok(ready),
-            Look::Failed(reason) => return Err(AwsError::Wait(format!("waiting for {what} failed: {reason}"))),
-            Look::Pending(state) => state,
+            Ok(Look::Ready(ready)) => return Ok(ready),
+            Ok(Look::Failed(reason)) => return Err(AwsError::Wait(format!("waiting for {what} failed: {reason}"))),
+            Ok(Look::Pending(state)) => {
+                last_seen = Instant::now();
+                state
+            }
+            Err(error) if error.is_transient() && last_seen.elapsed() < BLIND => {
+                tracing::warn!(what, %error, "the state is unknown, and asked for again");
+                format!("unknown ({error})")
+            }
+            Err(error) => return Err(error),
         };
         let left = budget.saturating_sub(begun.elapsed());
         if left.is_zero() {
@@ -184,6 +196,38 @@ mod tests {
         let error = done.unwrap_err();
         assert!(error.contains("a thing took longer than 12 s, it is still pending"), "{error}");
         assert_eq!((looks, took), (5, Duration::from_secs(12)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_that_see_nothing_are_made_again_for_a_while() {
+        let error = |code: &str| AwsError::Service {
+            call: "DescribeImages",
+            region: "eu-west-1".to_owned(),
+            code: code.to_owned(),
+            message: "by the test".to_owned(),
+            request_id: String::new(),
+        };
+        for (code, blind, takes) in [
+            ("RequestLimitExceeded", 240, Ok(240)),
+            ("Unavailable", HOUR.as_secs(), Err(300)),
+            ("UnauthorizedOperation", HOUR.as_secs(), Err(0)),
+        ] {
+            let begun = Instant::now();
+            let look = || {
+                let seen =
+                    if begun.elapsed() < Duration::from_secs(blind) { Err(error(code)) } else { Ok(Look::Ready(())) };
+                std::future::ready(seen)
+            };
+            let done = wait("a thing", Polling::default(), PACE, &CancellationToken::new(), look).await;
+            let took = begun.elapsed().as_secs();
+            match takes {
+                Ok(least) => assert!(done.is_ok() && (least..least + 22).contains(&took), "{code}: {done:?}, {took} s"),
+                Err(least) => {
+                    assert_eq!(done.unwrap_err().code(), code);
+                    assert!((least..least + 22).contains(&took), "{code}: {took} s");
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
