@@ -59,7 +59,7 @@ const SURROGATE: &str = r#"
 "#;
 
 /// moto's instances have no root device unless it is named.
-const CREATE_IMAGE: &str = r#"
+pub(crate) const CREATE_IMAGE: &str = r#"
   use_create_image = true
   launch_block_device_mappings {
     device_name           = "/dev/sda1"

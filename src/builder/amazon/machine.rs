@@ -26,7 +26,8 @@ pub(super) struct Running {
     pub launched: Launched,
     host: Mutex<String>,
     communicator: OnceCell<Arc<dyn Communicator>>,
-    kept: OnceCell<Vec<String>>,
+    /// Device names and ids of the volumes, as they were attached when they were first asked for.
+    volumes: OnceCell<Vec<(String, String)>>,
     pub progress: Progress,
     /// What we have done with the instance since it was provisioned, after which nobody can work on it.
     rests: Mutex<Option<&'static str>>,
@@ -39,7 +40,7 @@ impl Running {
             launched,
             host: Mutex::default(),
             communicator: OnceCell::new(),
-            kept: OnceCell::new(),
+            volumes: OnceCell::new(),
             progress: Progress::default(),
             rests: Mutex::default(),
         }
@@ -95,7 +96,7 @@ impl Running {
         }
     }
 
-    /// Id of the volume behind a device of the instance.
+    /// Id of the volume that was launched behind a device of the instance.
     pub(super) async fn volume_at(&self, device: &str, cx: &BuildContext) -> Result<String, BuilderError> {
         let named =
             |volumes: &[(String, String)]| volumes.iter().find(|(name, _)| name == device).map(|(_, id)| id.clone());
@@ -103,22 +104,22 @@ impl Running {
         if let Some(id) = named(&instance.volumes) {
             return Ok(id);
         }
-        // The instance may have run before its volumes were told.
-        let look = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
+        // The instance may have run before its volumes were told. A capture that is tried again may have moved them.
+        let ask = || async {
+            let found = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
+            Ok::<_, BuilderError>(found.map(|instance| instance.volumes).unwrap_or_default())
+        };
         let missing = || BuilderError::Failed(format!("the instance {} has no volume at {device}", instance.id));
-        look.and_then(|instance| named(&instance.volumes)).ok_or_else(missing)
+        named(self.volumes.get_or_try_init(ask).await?).ok_or_else(missing)
     }
 
     /// Ids of the volumes that the template wants to outlive the build; to be asked for while they are attached.
     pub(super) async fn kept_volumes(&self, cx: &BuildContext) -> Result<Vec<String>, BuilderError> {
-        let ask = || async {
-            let mut ids = Vec::new();
-            for device in &self.launched.kept_devices {
-                ids.push(self.volume_at(device, cx).await?);
-            }
-            Ok(ids)
-        };
-        self.kept.get_or_try_init(ask).await.cloned()
+        let mut ids = Vec::new();
+        for device in &self.launched.kept_devices {
+            ids.push(self.volume_at(device, cx).await?);
+        }
+        Ok(ids)
     }
 
     /// Takes our tags off volumes, so that they stay: everything that still carries them goes with the instance.
