@@ -93,6 +93,19 @@ pub(crate) enum AwsThing {
     Snapshot {
         tag: String,
     },
+    /// One that is about to lose our tags, since it stays when all goes well.
+    VolumeId {
+        id: String,
+    },
+    /// As above.
+    SnapshotId {
+        id: String,
+    },
+    /// Snapshots of an image that another one takes the place of. They go once that image is gone.
+    Replaced {
+        image: String,
+        snapshots: Vec<String>,
+    },
     /// With its snapshots. By `tag`; only where images cannot be tagged when they are created, by `name`, by not being
     /// older than `since` (as EC2 writes times), and by what it is made of: the id of an instance, an image or a snapshot,
     /// or the place of a manifest in S3.
@@ -104,11 +117,14 @@ pub(crate) enum AwsThing {
         #[serde(default)]
         source: String,
     },
-    /// An image by its id, with its snapshots. One that may not be ready yet has its `source`, as above.
+    /// An image by its id, with its snapshots. One that may not be ready yet has its `source`, as above, and one that is
+    /// ready the ids of its snapshots: not all of them tell whose they are once the image is gone.
     ImageId {
         id: String,
         #[serde(default)]
         source: String,
+        #[serde(default)]
+        snapshots: Vec<String>,
     },
     S3Object {
         bucket: String,
@@ -149,7 +165,10 @@ impl AwsThing {
                 "Deregistering an AMI that does not stay, with its snapshots..."
             }
             Self::Volume { .. }
+            | Self::VolumeId { .. }
             | Self::Snapshot { .. }
+            | Self::SnapshotId { .. }
+            | Self::Replaced { .. }
             | Self::S3Object { .. }
             | Self::S3Objects { .. }
             | Self::S3Upload { .. }
@@ -169,6 +188,9 @@ impl std::fmt::Display for AwsThing {
             Self::LaunchTemplate { name } => write!(f, "launch template {name}"),
             Self::Volume { tag } => write!(f, "volume {tag}"),
             Self::Snapshot { tag } => write!(f, "snapshot {tag}"),
+            Self::VolumeId { id } => write!(f, "volume {id}"),
+            Self::SnapshotId { id } => write!(f, "snapshot {id}"),
+            Self::Replaced { image, snapshots } => write!(f, "snapshots of {image}: {}", snapshots.join(", ")),
             Self::Image { name, .. } => write!(f, "image {name:?}"),
             Self::ImageId { id, .. } => write!(f, "image {id}"),
             Self::S3Object { bucket, key } => write!(f, "object s3://{bucket}/{key}"),

@@ -192,9 +192,7 @@ fn nothing_stays_of_the_way_in_whatever_fails() {
 }
 
 /// A spot instance whose image is shared with its snapshots, starts fast and is protected.
-#[test]
-fn nothing_stays_of_a_spot_instance_whatever_fails() {
-    let options = r#"
+const SPOT: &str = r#"
       communicator   = "none"
       ami_name       = "leak-test"
       spot_price     = "auto"
@@ -205,9 +203,51 @@ fn nothing_stays_of_a_spot_instance_whatever_fails() {
       deregistration_protection {
         enabled = true
       }
-    "#;
-    let template = |lab: &Lab| lab.workspace(options, "");
+"#;
+
+#[test]
+fn nothing_stays_of_a_spot_instance_whatever_fails() {
+    let template = |lab: &Lab| lab.workspace(SPOT, "");
     Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never(&mut Lab::start());
+}
+
+/// Beside a spot instance: one with a volume that is to outlive the build.
+#[test]
+fn a_sweep_after_a_kill_in_any_call_leaves_nothing() {
+    let kept = r#"
+      communicator = "none"
+      ami_name     = "leak-test"
+      launch_block_device_mappings {
+        device_name           = "/dev/xvdk"
+        volume_size           = 4
+        delete_on_termination = false
+      }
+    "#;
+    let mut lab = Lab::start();
+    for options in [SPOT, kept] {
+        let template = |lab: &Lab| lab.workspace(options, "");
+        let finished = |text: &str| finished(text) || (text.starts_with("volume ") && options == kept);
+        Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never_after_a_kill(&mut lab);
+    }
+}
+
+/// What somebody had before has lost its image and is to go with it.
+#[test]
+fn snapshots_of_a_replaced_image_go_after_a_kill_too() {
+    let lab = Lab::start();
+    let options = "communicator = \"none\"\nami_name = \"leak-test\"\n\
+                   force_deregister = true\nforce_delete_snapshot = true\n";
+    lab.workspace(options, "").build(&[]);
+    lab.rules(&json!([{ "call": "DeregisterImage", "nth": 1, "hold": "after" }]));
+    let workspace = lab.workspace(options, "");
+    let run = workspace.start(&[]);
+    lab.wait_held();
+    run.signal("KILL");
+    run.end();
+    lab.release();
+    assert!(lab.left().iter().any(|text| text.starts_with("snapshot ")), "{:#?}", lab.left());
+    sweep(&workspace);
+    assert_eq!(lab.left(), Vec::<String>::new());
 }
 
 /// The signal comes while a provisioner's command runs on the machine.

@@ -54,17 +54,26 @@ fn an_instance_bundles_itself_and_the_bundle_becomes_an_image() {
     crate::amazon_ebs::granted(&lab, &["build", "bundle"]);
 }
 
+/// One whose tools do nothing.
+fn empty_bundle(lab: &Lab) -> Workspace {
+    let workspace = store(lab, "bundle_vol_command = \"true\"\nbundle_upload_command = \"true\"\n", "0");
+    let template = workspace.read("t.pkr.hcl").replace(TOOLS, "");
+    workspace.file("t.pkr.hcl", template.replace("/tmp/x509", "/tmp"));
+    workspace
+}
+
+fn finished_bundle(text: &str) -> bool {
+    text.starts_with("image ") && text.contains("'Name': 'store'")
+}
+
 #[test]
 fn nothing_stays_of_a_bundle_whatever_fails() {
-    let finished = |text: &str| text.starts_with("image ") && text.contains("'Name': 'store'");
-    let commands = "bundle_vol_command = \"true\"\nbundle_upload_command = \"true\"\n";
-    let template = |lab: &Lab| {
-        let workspace = store(lab, commands, "0");
-        let template = workspace.read("t.pkr.hcl").replace(TOOLS, "");
-        workspace.file("t.pkr.hcl", template.replace("/tmp/x509", "/tmp"));
-        workspace
-    };
-    Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never(&mut Lab::start());
+    Leaks { workspace: &empty_bundle, finished: &finished_bundle, also: &|_| {} }.never(&mut Lab::start());
+}
+
+#[test]
+fn a_sweep_after_a_kill_removes_a_bundle() {
+    Leaks { workspace: &empty_bundle, finished: &finished_bundle, also: &|_| {} }.never_after_a_kill(&mut Lab::start());
 }
 
 #[test]
@@ -170,7 +179,20 @@ fn an_object_carries_the_tag_of_the_run_as_long_as_it_is_ours() {
 fn nothing_stays_of_an_import_whatever_fails() {
     let finished = |text: &str| text.starts_with("image ") && text.contains("'Name': 'imported'");
     let template = |lab: &Lab| import(lab, "ami_name = \"renamed\"");
-    Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never(&mut Lab::start());
+    let mut lab = Lab::start();
+    let leaks = Leaks { workspace: &template, finished: &finished, also: &|_| {} };
+    leaks.never(&mut lab);
+    leaks.never_after_a_kill(&mut lab);
+
+    // The snapshot of an imported image says nowhere whose it is.
+    lab.reset();
+    let workspace = template(&lab);
+    let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+    lab.add_rule(&json!({ "call": "DeleteSnapshot", "error": error }));
+    assert_eq!(workspace.run(&["build", "."]).code, Some(6));
+    lab.rules(&json!([]));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.left(), Vec::<String>::new());
 }
 
 #[test]

@@ -122,6 +122,13 @@ fn a_surrogate_volume_becomes_the_root_of_an_image() {
     }
 }
 
+fn finished(builder: &str, text: &str) -> bool {
+    match builder {
+        "amazon-ebsvolume" => text.starts_with("volume ") || text.starts_with("snapshot "),
+        _ => text.starts_with("image ") && text.contains("leak-test"),
+    }
+}
+
 #[test]
 fn nothing_stays_of_volumes_and_surrogates_whatever_fails() {
     let mut lab = Lab::start();
@@ -129,12 +136,22 @@ fn nothing_stays_of_volumes_and_surrogates_whatever_fails() {
     for (builder, options) in
         [("amazon-ebsvolume", VOLUMES), ("amazon-ebssurrogate", SURROGATE), ("amazon-ebssurrogate", &create_image)]
     {
-        let finished = |text: &str| match builder {
-            "amazon-ebsvolume" => text.starts_with("volume ") || text.starts_with("snapshot "),
-            _ => text.starts_with("image ") && text.contains("leak-test"),
-        };
+        let finished = |text: &str| finished(builder, text);
         let template = |lab: &Lab| workspace(lab, builder, options, "");
         Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never(&mut lab);
+    }
+}
+
+#[test]
+fn a_sweep_after_a_kill_removes_volumes_and_surrogates() {
+    let mut lab = Lab::start();
+    let create_image = format!("{SURROGATE}{CREATE_IMAGE}");
+    for (builder, options) in
+        [("amazon-ebsvolume", VOLUMES), ("amazon-ebssurrogate", SURROGATE), ("amazon-ebssurrogate", &create_image)]
+    {
+        let template = |lab: &Lab| workspace(lab, builder, options, "");
+        let finished = |text: &str| finished(builder, text);
+        Leaks { workspace: &template, finished: &finished, also: &|_| {} }.never_after_a_kill(&mut lab);
     }
 }
 

@@ -5,7 +5,6 @@ use super::image::Images;
 use crate::builder::{BuilderError, Facts};
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
-use crate::run::aws::AwsThing;
 use crate::run::cleanup::Resource;
 
 /// Keeps the images and makes the artifact of them: `region:ami-id` joined by commas, sorted.
@@ -22,8 +21,7 @@ pub(super) fn of(
     artifact.is_image = true;
     artifact.regions = images.iter().map(|(region, image)| (region.clone(), image.id.clone())).collect();
     for (region, image) in images {
-        let thing = AwsThing::ImageId { id: image.id.clone(), source: String::new() };
-        let resource = Resource::Aws { reach: Box::new(account.aws.reach(region)), thing };
+        let resource = Resource::Aws { reach: Box::new(account.aws.reach(region)), thing: image.thing() };
         cx.keep(&resource)?;
         artifact.resources.push(resource);
     }

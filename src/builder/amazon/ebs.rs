@@ -126,7 +126,9 @@ impl Machine for EbsMachine {
         let kept = self.running.kept_volumes(cx).await?;
         if config.skip_create_ami {
             cx.say("Skipping AMI creation...");
-            self.running.let_go(&kept).await?;
+            for volume in self.running.let_go(kept, cx).await? {
+                cx.keep(&volume)?;
+            }
             return Ok(None);
         }
         let plan = Plan::of(&config.ami, account.region())?;
@@ -153,7 +155,9 @@ impl Machine for EbsMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        self.running.let_go(&kept).await?;
+        for volume in self.running.let_go(kept, cx).await? {
+            cx.keep(&volume)?;
+        }
         artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
     }
 }

@@ -57,11 +57,15 @@ pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildCon
         let ec2 = account.aws.ec2_in(region);
         for image in images {
             cx.say(format!("Deregistering {} in {region}, which has the same name", image.id));
+            let snapshots = if ami.force_delete_snapshot { image.snapshots() } else { Vec::new() };
+            let replaced = AwsThing::Replaced { image: image.id.clone(), snapshots: snapshots.clone() };
+            let replaced = account.acquire_in(region, replaced, cx)?;
             ec2.deregister_image(&image.id).await?;
-            for snapshot in image.snapshots().iter().filter(|_| ami.force_delete_snapshot) {
+            for snapshot in &snapshots {
                 cx.detail(format!("Deleting its snapshot {snapshot}"));
                 ec2.delete_snapshot(snapshot).await?;
             }
+            cx.keep(&replaced)?;
         }
         Ok(())
     });
@@ -152,7 +156,7 @@ fn begun(
     intent: &Intent,
     cx: &BuildContext,
 ) -> Result<Begun, BuilderError> {
-    let thing = AwsThing::ImageId { id: id.clone(), source: intent.source.clone() };
+    let thing = AwsThing::ImageId { id: id.clone(), source: intent.source.clone(), snapshots: Vec::new() };
     let resource = account.acquire_in(region, thing, cx)?;
     cx.keep(&intent.resource)?;
     Ok(Begun { id, tag: intent.tag.clone(), resource })

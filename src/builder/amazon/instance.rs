@@ -146,7 +146,9 @@ impl Machine for InstanceMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        self.running.let_go(&kept).await?;
+        for volume in self.running.let_go(kept, cx).await? {
+            cx.keep(&volume)?;
+        }
         // An image that stays lives on its bundle.
         for objects in bundle.objects.iter().filter(|_| !intermediate) {
             cx.keep(objects)?;

@@ -18,7 +18,8 @@ use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
 use crate::communicator::ssh::{Ssh, SshConfig};
 use crate::run::BuildContext;
-use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
+use crate::run::aws::{AwsThing, RESOURCE_TAG, RUN_TAG};
+use crate::run::cleanup::Resource;
 
 /// A launched instance, with the connection to it once there is one.
 pub(super) struct Running {
@@ -113,21 +114,37 @@ impl Running {
         named(self.volumes.get_or_try_init(ask).await?).ok_or_else(missing)
     }
 
-    /// Ids of the volumes that the template wants to outlive the build; to be asked for while they are attached.
-    pub(super) async fn kept_volumes(&self, cx: &BuildContext) -> Result<Vec<String>, BuilderError> {
-        let mut ids = Vec::new();
+    /// The volumes that the template wants to outlive the build; to be asked for while they are attached.
+    pub(super) async fn kept_volumes(&self, cx: &BuildContext) -> Result<Vec<AwsThing>, BuilderError> {
+        let mut volumes = Vec::new();
         for device in &self.launched.kept_devices {
-            ids.push(self.volume_at(device, cx).await?);
+            volumes.push(AwsThing::VolumeId { id: self.volume_at(device, cx).await? });
         }
-        Ok(ids)
+        Ok(volumes)
     }
 
-    /// Takes our tags off volumes, so that they stay: everything that still carries them goes with the instance.
-    pub(super) async fn let_go(&self, volumes: &[String]) -> Result<(), BuilderError> {
-        if !volumes.is_empty() {
-            self.account.ec2.untag(volumes, &[RUN_TAG, RESOURCE_TAG]).await?;
+    /// Takes our tags off volumes and snapshots that are to stay: everything that still carries them goes with the
+    /// instance. Until the build keeps what this yields, they are known to the journal by their ids.
+    pub(super) async fn let_go(
+        &self,
+        staying: Vec<AwsThing>,
+        cx: &BuildContext,
+    ) -> Result<Vec<Resource>, BuilderError> {
+        if staying.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let reach = self.account.aws.reach(self.account.region());
+        let ids = staying.iter().filter_map(|thing| match thing {
+            AwsThing::VolumeId { id } | AwsThing::SnapshotId { id } => Some(id.clone()),
+            _ => None,
+        });
+        let ids: Vec<String> = ids.collect();
+        let of = |thing| Resource::Aws { reach: Box::new(reach.clone()), thing };
+        let resources: Vec<Resource> = staying.into_iter().map(of).collect();
+        let journal = async { Ok(resources.iter().try_for_each(|resource| cx.acquire(resource.clone()))?) };
+        self.progress.once("let go", journal).await?;
+        self.account.ec2.untag(&ids, &[RUN_TAG, RESOURCE_TAG]).await?;
+        Ok(resources)
     }
 
     /// Ends the instance once its image is there and only copies are waited for. What fails is for the release to say,

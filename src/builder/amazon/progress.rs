@@ -10,7 +10,6 @@ use crate::builder::BuilderError;
 use crate::client::aws::AwsError;
 use crate::client::aws::ec2::types::Image;
 use crate::run::BuildContext;
-use crate::run::aws::AwsThing;
 use crate::run::cleanup::Resource;
 
 #[derive(Default)]
@@ -131,7 +130,7 @@ fn ready(
     cx: &BuildContext,
 ) -> Result<Made, BuilderError> {
     // What is ready shows its snapshots itself.
-    account.acquire_in(region, AwsThing::ImageId { id: begun.id.clone(), source: String::new() }, cx)?;
+    account.acquire_in(region, image.thing(), cx)?;
     cx.keep(&begun.resource)?;
     Ok(Made { image, tag: begun.tag.clone(), took: at.elapsed().div_f64(1.2) })
 }

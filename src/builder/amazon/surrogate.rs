@@ -147,7 +147,9 @@ impl Machine for SurrogateMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        self.running.let_go(&kept).await?;
+        for volume in self.running.let_go(kept, cx).await? {
+            cx.keep(&volume)?;
+        }
         // Snapshots of an image that stays are its own now; those of an intermediate one go.
         for shot in self.shots.get().iter().flat_map(|shots| &shots.resources).filter(|_| !intermediate) {
             cx.keep(shot)?;

@@ -18,7 +18,7 @@ use crate::communicator::Communicator;
 use crate::eval::fields::Fields;
 use crate::run::BuildContext;
 use crate::run::artifact::Artifact;
-use crate::run::aws::{RESOURCE_TAG, RUN_TAG};
+use crate::run::aws::AwsThing;
 use crate::run::inputs::Local;
 
 const BUILDER_ID: &str = "mitchellh.amazon.ebsvolume";
@@ -152,21 +152,21 @@ impl Machine for VolumesMachine {
         for ((volume, _), id) in wanted.iter().zip(&snapshots) {
             account.ec2.share_snapshot(id, &volume.snapshot_groups, &volume.snapshot_users, &cx.cancel).await?;
         }
-        let staying = pairs().filter(|(volume, _)| volume.stays()).map(|(_, id)| id.clone());
-        let staying: Vec<String> = staying.chain(snapshots).collect();
-        if !staying.is_empty() {
-            // Without our tags they stay when the instance and its volumes go.
-            account.ec2.untag(&staying, &[RUN_TAG, RESOURCE_TAG]).await?;
+        let volumes: Vec<String> = pairs().filter(|(volume, _)| volume.stays()).map(|(_, id)| id.clone()).collect();
+        let staying = volumes.iter().map(|id| AwsThing::VolumeId { id: id.clone() });
+        let staying = staying.chain(snapshots.iter().map(|id| AwsThing::SnapshotId { id: id.clone() }));
+        let resources = self.running.let_go(staying.collect(), cx).await?;
+        for resource in made.iter().map(|taken| &taken.resource).chain(&resources) {
+            cx.keep(resource)?;
         }
-        for taken in made {
-            cx.keep(&taken.resource)?;
-        }
-        let mut ids: Vec<String> = staying.iter().map(|id| format!("{}:{id}", account.region())).collect();
+        let ids = volumes.iter().chain(&snapshots).map(|id| format!("{}:{id}", account.region()));
+        let mut ids: Vec<String> = ids.collect();
         ids.sort();
         let text = format!("EBS Volumes were created:\n\n{}", ids.join("\n"));
         let mut artifact = Artifact::new(BUILDER_ID, ids.join(","), text);
         artifact.location = Some(account.region().to_owned());
         artifact.facts = self.facts();
+        artifact.resources = resources;
         Ok(Some(artifact))
     }
 }

@@ -189,10 +189,13 @@ impl Work<'_> {
         cx.detail(format!("Import task: {task}"));
         let tell = |stage: &str| cx.detail(stage);
         let id = self.ec2.wait_import(&task, config.polling, &cx.cancel, tell).await?;
-        let resource = self.acquire(AwsThing::ImageId { id: id.clone(), source: String::new() })?;
+        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source: String::new(), snapshots: Vec::new() })?;
         cx.keep(&intent)?;
         cx.detail(format!("AMI: {id}"));
-        Ok((task, resource, self.ec2.wait_image(&id, config.polling, &cx.cancel).await?))
+        let image = self.ec2.wait_image(&id, config.polling, &cx.cancel).await?;
+        let resource = self.acquire(image.thing())?;
+        cx.keep(&begun)?;
+        Ok((task, resource, image))
     }
 
     /// A copy with the wanted name: an imported image is named after its task, and names cannot be changed.
@@ -222,10 +225,10 @@ impl Work<'_> {
             }
             done => done?,
         };
-        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source })?;
+        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source, snapshots: Vec::new() })?;
         cx.keep(&intent)?;
         let copy = self.ec2.wait_image(&id, config.polling, &cx.cancel).await?;
-        let resource = self.acquire(AwsThing::ImageId { id, source: String::new() })?;
+        let resource = self.acquire(copy.thing())?;
         cx.keep(&begun)?;
         Ok((resource, copy))
     }
@@ -274,7 +277,6 @@ fn artifact(aws: &Aws, image: &Image, input: &Artifact) -> Artifact {
     artifact.is_image = true;
     artifact.regions.insert(region.to_owned(), image.id.clone());
     artifact.facts.clone_from(&input.facts);
-    let thing = AwsThing::ImageId { id: image.id.clone(), source: String::new() };
-    artifact.resources = vec![Resource::Aws { reach: Box::new(aws.reach(region)), thing }];
+    artifact.resources = vec![Resource::Aws { reach: Box::new(aws.reach(region)), thing: image.thing() }];
     artifact
 }

@@ -28,6 +28,11 @@ fn makes(call: &str) -> bool {
     !only_looks(call) && !ENDING.iter().any(|word| call.starts_with(word))
 }
 
+/// How many calls of that name there are up to number `n`.
+fn nth(calls: &[String], n: usize) -> usize {
+    calls[..n].iter().filter(|call| **call == calls[n - 1]).count()
+}
+
 impl Leaks<'_> {
     /// Fails at every call, stops at every call, and loses the answer to every call that changes something.
     pub(crate) fn never(&self, lab: &mut Lab) {
@@ -69,6 +74,32 @@ impl Leaks<'_> {
             lab.release();
             let (code, log) = run.end();
             self.look(lab, &workspace, n, code, &log);
+        }
+    }
+
+    /// Kills the run in every call that changes something, once that is done, and sweeps.
+    pub(crate) fn never_after_a_kill(&self, lab: &mut Lab) {
+        lab.reset();
+        (self.workspace)(lab).build(&[]);
+        let calls = lab.calls();
+        let let_go = calls.iter().rposition(|call| call == "DeleteTags").map_or(0, |at| at + 1);
+        for n in (1..=calls.len()).filter(|n| !only_looks(&calls[n - 1])) {
+            lab.reset();
+            let workspace = (self.workspace)(lab);
+            lab.add_rule(&json!({ "call": calls[n - 1], "nth": nth(&calls, n), "hold": "after" }));
+            let mut run = workspace.start(&[]);
+            super::wait("a held call", || run.ended() || lab.holds());
+            run.signal("KILL");
+            let (_, log) = run.end();
+            lab.release();
+            // What was asked for side by side is there a moment later.
+            std::thread::sleep(Duration::from_millis(300));
+            let ran = workspace.run(&["sweep"]);
+            let when = format!("killed in call {n}, {}", calls[n - 1]);
+            assert_eq!(ran.code, Some(0), "{when}: {ran:#?}");
+            // What has lost our tags may be finished once nothing but the cleanup is left.
+            self.left(lab, n > let_go, &when, &format!("{log}\n{}", ran.stdout));
+            assert_eq!(workspace.journals(), 0, "{when}: {}", ran.stdout);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::run::aws::AwsThing;
+
 /// Tags by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
@@ -46,6 +48,11 @@ impl Image {
     /// Snapshots behind the image's devices.
     pub(crate) fn snapshots(&self) -> Vec<String> {
         self.devices.iter().map(|d| d.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
+    }
+
+    /// The image as the journal names it when it is ready.
+    pub(crate) fn thing(&self) -> AwsThing {
+        AwsThing::ImageId { id: self.id.clone(), source: String::new(), snapshots: self.snapshots() }
     }
 
     /// Whether it cannot be deregistered. That of one with a cooldown lasts a day longer.

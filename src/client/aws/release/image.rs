@@ -128,11 +128,15 @@ async fn of_image(ec2: &Ec2, id: &str) -> Result<Vec<Snapshot>, AwsError> {
     ec2.snapshots(&Filters::from([("description".to_owned(), words.to_vec())])).await
 }
 
-/// An image by its id. `source`: of one that may not be ready yet, what it is made of.
-pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str) -> Result<bool, AwsError> {
+/// An image by its id. `source`: of one that may not be ready yet, what it is made of. `known`: snapshots of one that was.
+pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str, known: &[String]) -> Result<bool, AwsError> {
     let Some(found) = ec2.image(id).await? else {
         // An earlier release may have ended half-way.
-        return Ok(remove_snapshots(ec2, id, &mut BTreeSet::new()).await? > 0);
+        let mut removed = false;
+        for snapshot in known {
+            removed |= held(|| ec2.delete_snapshot(snapshot)).await?;
+        }
+        return Ok(removed | (remove_snapshots(ec2, id, &mut known.iter().cloned().collect()).await? > 0));
     };
     match remove(ec2, &found, source).await {
         // Its build had come so far that it may be protected.
@@ -142,6 +146,23 @@ pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str) -> Result<b
         }
         done => done,
     }
+}
+
+/// Snapshots of an image that was deregistered for another one to take its place; nothing, when it was not. What another
+/// image uses stays.
+pub(super) async fn release_replaced(ec2: &Ec2, image: &str, snapshots: &[String]) -> Result<bool, AwsError> {
+    let find = || async { Ok(ec2.image(image).await?.is_none().then_some(()).into_iter().collect()) };
+    let mut removed = false;
+    if twice(find).await?.is_empty() {
+        return Ok(removed);
+    }
+    for snapshot in snapshots {
+        match ec2.delete_snapshot(snapshot).await {
+            Err(error) if error.is(&["InvalidSnapshot.InUse"]) => {}
+            done => removed |= done?,
+        }
+    }
+    Ok(removed)
 }
 
 /// Removes an image with its snapshots. As long as it is not ready, EC2 may not tell them all, and may not have made them.

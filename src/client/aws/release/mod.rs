@@ -42,11 +42,17 @@ impl Aws {
             AwsThing::InstanceProfile { name } => aws.iam().delete_profile_with_role(name).await?,
             AwsThing::LaunchTemplate { name } => ec2.delete_launch_template(name).await?,
             AwsThing::Volume { tag } => volumes(&ec2, tag).await?,
+            AwsThing::VolumeId { id } => match ec2.volume(id).await? {
+                Some(found) => volume(&ec2, &found).await?,
+                None => false,
+            },
             AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
+            AwsThing::SnapshotId { id } => held(|| ec2.delete_snapshot(id)).await?,
+            AwsThing::Replaced { image, snapshots } => image::release_replaced(&ec2, image, snapshots).await?,
             AwsThing::Image { tag, name, since, source } => {
                 image::release_intended(&ec2, Intended { tag, name, since, source }).await?
             }
-            AwsThing::ImageId { id, source } => image::release_known(&ec2, id, source).await?,
+            AwsThing::ImageId { id, source, snapshots } => image::release_known(&ec2, id, source, snapshots).await?,
             AwsThing::Import { tag } => imports(&ec2, tag).await?,
             AwsThing::S3Object { bucket, key } => aws.s3(region).delete(Object { bucket, key }).await?,
             AwsThing::S3Upload { bucket, key } => aws.s3(region).abort_uploads(Object { bucket, key }).await?,
