@@ -61,7 +61,7 @@ impl Builder for Null {
 impl Machine for Null {
     async fn connect(&self, cx: &BuildContext) -> Result<Arc<dyn Communicator>, BuilderError> {
         match &self.0 {
-            CommunicatorChoice::None => Ok(Arc::new(NoCommunicator)),
+            CommunicatorChoice::None { .. } => Ok(Arc::new(NoCommunicator)),
             CommunicatorChoice::Ssh(ssh) => {
                 let target = Fixed(ssh.hop.host.clone(), ssh.hop.port);
                 Ok(Ssh::connect(ssh, &target, None, cx).await?)
@@ -76,7 +76,7 @@ impl Machine for Null {
                 facts.insert("Host".to_owned(), ssh.hop.host.clone());
                 facts.extend(ssh.facts(None).into_iter().map(|(name, value)| (name.to_owned(), value)));
             }
-            CommunicatorChoice::None => facts.extend(ssh_options::no_connection()),
+            CommunicatorChoice::None { .. } => facts.extend(ssh_options::no_connection()),
         }
         facts
     }

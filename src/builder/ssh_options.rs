@@ -28,15 +28,26 @@ const NO_WINRM: &str = "Windows guests are not there yet";
 /// The communicator that a template chose.
 #[derive(Clone)]
 pub(in crate::builder) enum CommunicatorChoice {
-    None,
+    /// `key_pair`: the account's own, for a machine that nobody connects to.
+    None {
+        key_pair: String,
+    },
     Ssh(Box<SshConfig>),
 }
 
 impl CommunicatorChoice {
     pub(in crate::builder) fn name(&self) -> &'static str {
         match self {
-            Self::None => "none",
+            Self::None { .. } => "none",
             Self::Ssh(_) => "ssh",
+        }
+    }
+
+    /// The key pair that the template names for the launch.
+    pub(in crate::builder) fn key_pair(&self) -> &str {
+        match self {
+            Self::None { key_pair } => key_pair,
+            Self::Ssh(ssh) => &ssh.ssh_keypair_name,
         }
     }
 }
@@ -68,13 +79,12 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
     match chosen.as_str() {
         "none" => {
             // Options of SSH that nobody uses are still checked.
-            let _ = decode_ssh(fields);
-            CommunicatorChoice::None
+            CommunicatorChoice::None { key_pair: decode_ssh(fields, false).ssh_keypair_name }
         }
-        "" | "ssh" => CommunicatorChoice::Ssh(Box::new(decode_ssh(fields))),
+        "" | "ssh" => CommunicatorChoice::Ssh(Box::new(decode_ssh(fields, true))),
         "winrm" => {
             fields.error_at("communicator", "communicator \"winrm\" is not supported yet", NO_WINRM);
-            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields)))
+            CommunicatorChoice::None { key_pair: decode_ssh(fields, false).ssh_keypair_name }
         }
         other => {
             if !fields.is_unknown("communicator") {
@@ -84,12 +94,13 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
                     .suggest(other, ["none", "ssh", "winrm"]);
                 fields.push(diagnostic);
             }
-            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields)))
+            CommunicatorChoice::Ssh(Box::new(decode_ssh(fields, true)))
         }
     }
 }
 
-fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
+/// `connects`: somebody logs in with what is decoded.
+fn decode_ssh(fields: &mut Fields<'_>, connects: bool) -> SshConfig {
     let user = fields.text("ssh_username").unwrap_or_default();
     let private_key_file = path(fields, "ssh_private_key_file");
     let key = load_key(fields, "ssh_private_key_file", private_key_file.as_ref(), "ssh_certificate_file");
@@ -100,7 +111,7 @@ fn decode_ssh(fields: &mut Fields<'_>) -> SshConfig {
         interactive: false,
     };
     let ssh_keypair_name = fields.text("ssh_keypair_name").unwrap_or_default();
-    if !ssh_keypair_name.is_empty() && private_key_file.is_none() && !credentials.agent {
+    if connects && !ssh_keypair_name.is_empty() && private_key_file.is_none() && !credentials.agent {
         let summary = "\"ssh_keypair_name\" without its private key";
         fields.error_at("ssh_keypair_name", summary, "set ssh_private_key_file, or ssh_agent_auth = true");
     }

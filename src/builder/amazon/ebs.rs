@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::account::Account;
-use super::config::{self, EbsConfig};
+use super::config::{self, EbsConfig, SourceFacts};
 use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
@@ -73,20 +73,26 @@ impl Builder for Ebs {
         let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
         // All of these only look, so the first failure may end the others.
-        let ((), (), found, network) = tokio::try_join!(
+        let ((), (), (), found, network) = tokio::try_join!(
             async {
                 match config.skip_create_ami {
                     true => precheck::regions(&account, &config.ami, cx).await,
                     false => precheck::images(&account, &config.ami, replaces(config, cx), cx).await,
                 }
             },
+            precheck::fast_launch(&account, config.fast_launch.as_ref(), &config.ami, cx),
             precheck::vpc(&account, &config.run, cx),
             source::find(&account.ec2, &config.run, cx),
             launch::find_network(&account, &config.run, cx),
         )?;
         source::check_root(&found)?;
         let enhanced = config.ami.ena_support == Some(true) || config.ami.sriov_support;
+        let facts = SourceFacts::new(account.region(), &found);
         source::check_virtualization(&found, enhanced)?;
+        if !config.skip_create_ami {
+            let run_tags = (!config.skip_ami_run_tags).then_some(&config.run.run_tags);
+            finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts, cx)?;
+        }
         let order = Order {
             run: &config.run,
             communicator: &config.communicator,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::account::Account;
+use super::account::{Account, owned_image};
 use super::config::{AmiOptions, FastLaunchOptions, SourceFacts, render_tags, render_text};
 use super::image::{Images, all};
 use super::progress::Progress;
@@ -14,6 +14,9 @@ use crate::client::aws::ec2::types::{FastLaunch, Image, ImageChange, Tags};
 use crate::eval::interpolate::Interpolation;
 use crate::run::BuildContext;
 use crate::run::aws::{INPUTS_TAG, RESOURCE_TAG, RUN_TAG};
+
+/// Tags that one thing can have in EC2.
+const MOST_TAGS: usize = 50;
 
 /// What the template says of the images.
 pub(super) struct Wanted<'a> {
@@ -29,6 +32,30 @@ struct Finish {
     changes: Vec<ImageChange>,
     tags: Tags,
     snapshot_tags: Tags,
+}
+
+/// Renders what the images are to get, and counts their tags, before anything is made: `run_tags`, where images take
+/// them over, unrendered.
+pub(super) fn check(
+    account: &Account,
+    ami: &AmiOptions,
+    (run_tags, interpolation): (Option<&BTreeMap<String, String>>, &Interpolation),
+    facts: &SourceFacts,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    changes(ami, interpolation, facts)?;
+    let render = |tags| render_tags(tags, interpolation, facts).map_err(BuilderError::Failed);
+    let mut all = owned_image(tags(account, ami, interpolation, facts, cx)?, "none", cx);
+    all.extend(render(&ami.snapshot_tags)?);
+    all.extend(run_tags.map(render).transpose()?.unwrap_or_default());
+    match all.len().checked_sub(MOST_TAGS) {
+        None | Some(0) => Ok(()),
+        Some(more) => Err(BuilderError::Failed(format!(
+            "the image and its snapshots would have {} tags, with those that tell a sweep whose they are until they are \
+             finished; EC2 takes {MOST_TAGS}: leave out {more} of run_tags, tags and snapshot_tags",
+            all.len()
+        ))),
+    }
 }
 
 /// Gives the images all that the template says, then takes our own tags off: an image without them is a finished one.

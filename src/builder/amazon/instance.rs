@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::account::{Account, owned_image};
-use super::config::{self, InstanceConfig};
+use super::config::{self, InstanceConfig, SourceFacts};
 use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
@@ -87,7 +87,9 @@ impl Builder for InstanceStore {
             launch::find_network(&account, &config.run, cx),
         )?;
         source::check_instance_store(&source)?;
+        let facts = SourceFacts::new(account.region(), &source);
         source::check_virtualization(&source, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
+        finish::check(&account, &config.ami, (None, &config.interpolation), &facts, cx)?;
         let order = Order {
             run: &config.run,
             communicator: &config.communicator,

@@ -59,7 +59,7 @@ pub(super) async fn launch(
     let volume_tags = render(order.volume_tags)?;
     let ssh = match order.communicator {
         CommunicatorChoice::Ssh(ssh) => Some(ssh.as_ref()),
-        CommunicatorChoice::None => None,
+        CommunicatorChoice::None { .. } => None,
     };
     // Nothing comes in from outside through Session Manager.
     let port = ssh.filter(|_| order.run.network.ssh_interface != "session_manager").map(|ssh| ssh.hop.port);
@@ -79,7 +79,7 @@ pub(super) async fn launch(
     account.acquire(AwsThing::Instance { tag: tag.clone() }, cx)?;
     let mut request = request(order, network)?;
     request.client_token.clone_from(&tag);
-    request.key_name = key.as_ref().map_or_else(|| given_key(ssh), |pair| pair.name.clone());
+    request.key_name = key.as_ref().map_or_else(|| order.communicator.key_pair().to_owned(), |pair| pair.name.clone());
     request.security_groups.clone_from(&security_groups);
     request.instance_profile = instance_profile;
     request.instance_tags = owned(run_tags.clone(), &tag, cx);
@@ -114,10 +114,6 @@ pub(super) async fn find_network(
     network::find(&account.ec2, run, cx).await
 }
 
-fn given_key(ssh: Option<&crate::communicator::ssh::SshConfig>) -> String {
-    ssh.map(|ssh| ssh.ssh_keypair_name.clone()).unwrap_or_default()
-}
-
 /// The launch as the options say it, without what was made for it.
 fn request(order: &Order<'_>, network: &Network) -> Result<Launch, BuilderError> {
     let run = order.run;
@@ -125,7 +121,8 @@ fn request(order: &Order<'_>, network: &Network) -> Result<Launch, BuilderError>
     let types: BTreeSet<&str> = std::iter::once(run.instance_type.as_str())
         .chain(run.spot.spot_instance_types.iter().map(String::as_str))
         .collect();
-    let cpu_credits = match types.iter().any(|kind| burstable(kind)) {
+    // One request for all types of a fleet, and not all types take the word.
+    let cpu_credits = match types.iter().filter(|kind| !kind.is_empty()).all(|kind| burstable(kind)) {
         true if run.enable_unlimited_credits => "unlimited",
         true => "standard",
         false => "",
@@ -167,7 +164,9 @@ fn user_data(run: &RunOptions) -> Result<String, BuilderError> {
     if bytes.is_empty() {
         return Ok(String::new());
     }
-    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    // Tools that write base64 break its lines.
+    let text = std::str::from_utf8(&bytes).unwrap_or_default().replace(['\r', '\n'], "");
+    let text = text.trim();
     if text.len() >= SHORTEST_BASE64 && STANDARD.decode(text).is_ok() {
         return Ok(text.to_owned());
     }

@@ -56,7 +56,7 @@ impl Running {
         let connected = connect(&self.account, run, choice, &self.launched, &self.host, cx).await?;
         let connected = match choice {
             CommunicatorChoice::Ssh(_) => Watched::of(connected, &self.account.ec2, &self.launched.instance.id),
-            CommunicatorChoice::None => connected,
+            CommunicatorChoice::None { .. } => connected,
         };
         // A second call, after a retry, replaces nothing: the communicator reconnects by itself.
         Ok(Arc::clone(self.communicator.get_or_init(|| async { connected }).await))
@@ -241,7 +241,7 @@ fn facts(communicator: &CommunicatorChoice, launched: &Launched, host: &str) -> 
             facts.insert("Host".to_owned(), host.to_owned());
             facts.extend(ssh.facts(key).into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
-        CommunicatorChoice::None => facts.extend(ssh_options::no_connection()),
+        CommunicatorChoice::None { .. } => facts.extend(ssh_options::no_connection()),
     }
     facts.extend(launched.facts.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())));
     facts

@@ -4,7 +4,7 @@
 use futures_util::future::try_join_all;
 
 use super::account::Account;
-use super::config::{AmiOptions, RunOptions};
+use super::config::{AmiOptions, FastLaunchOptions, RunOptions};
 use super::image::Plan;
 use crate::builder::BuilderError;
 use crate::client::aws::ec2::types::{Filters, Image, ImageQuery};
@@ -44,6 +44,24 @@ pub(super) async fn regions(account: &Account, ami: &AmiOptions, cx: &BuildConte
         unknown.join(", "),
         known.join(", ")
     )))
+}
+
+/// Launch templates that fast launch is to use, and of which the latest version is asked for in the end.
+pub(super) async fn fast_launch(
+    account: &Account,
+    options: Option<&FastLaunchOptions>,
+    ami: &AmiOptions,
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    let Some(options) = options else { return Ok(()) };
+    let regions = ami.ami_regions.iter().map(String::as_str).filter(|region| *region != account.region());
+    let look = regions.chain([account.region()]).map(|region| async move {
+        match options.for_region(region, account.region(), "") {
+            Some(fast) => account.aws.ec2_in(region).fast_launch_version(&fast).await.map(drop),
+            None => Ok(()),
+        }
+    });
+    Ok(cx.cancel.unless_stopped(try_join_all(look)).await?.map(drop)?)
 }
 
 /// A VPC that is not the default one has no subnet that AWS would choose by itself.

@@ -38,7 +38,6 @@ pub(super) async fn launch(
         client_token: tag.to_owned(),
         launch_template: name,
         instance_types,
-        subnet_id: request.subnet_id.clone(),
         allocation_strategy: run.spot.spot_allocation_strategy.clone(),
         max_price: if run.spot.spot_price == AUTO { String::new() } else { run.spot.spot_price.clone() },
         fleet_tags: owned(render(&run.spot.fleet_tags)?, tag, cx),

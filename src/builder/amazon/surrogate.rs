@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::account::{Account, owned_image};
-use super::config::{self, RunOptions, SurrogateConfig};
+use super::config::{self, RunOptions, SourceFacts, SurrogateConfig};
 use super::image::{self, Plan};
 use super::launch::{self, Order};
 use super::machine::Running;
@@ -91,8 +91,11 @@ impl Builder for Surrogate {
             launch::find_network(&account, run, cx),
         )?;
         source::check_root(&found)?;
+        let facts = SourceFacts::new(account.region(), &found);
         source::check_virtualization(&found, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
         let devices: Vec<_> = config.devices.iter().map(|device| device.launch.clone()).collect();
+        let run_tags = if config.use_create_image && !config.skip_ami_run_tags { Some(&run.run_tags) } else { None };
+        finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts, cx)?;
         let order = Order {
             run,
             communicator: &config.communicator,
@@ -163,8 +166,11 @@ impl SurrogateMachine {
     async fn begin(&self, plan: &Plan, cx: &BuildContext) -> Result<Begun, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
-        let run_tags = if config.skip_ami_run_tags { Tags::new() } else { self.running.launched.run_tags.clone() };
         if config.use_create_image {
+            let run_tags = match config.skip_ami_run_tags {
+                true => Tags::new(),
+                false => self.running.launched.run_tags.clone(),
+            };
             self.running.progress.once("swap roots", self.swap_roots(cx)).await?;
             if replaces(config, cx) {
                 image::make_room(account, &config.ami, cx).await?;
@@ -181,7 +187,7 @@ impl SurrogateMachine {
             if replaces(config, cx) {
                 image::make_room(account, &config.ami, cx).await?;
             }
-            self.register(plan, shots.devices.clone(), &run_tags, cx).await
+            self.register(plan, shots.devices.clone(), cx).await
         }
     }
 
@@ -212,7 +218,7 @@ impl SurrogateMachine {
             let mut device = BlockDevice { device_name: name, snapshot_id: id, encrypted: None, ..device.clone() };
             device.kms_key_id.clear();
             if is_root {
-                device.delete_on_termination = Some(config.root.delete_on_termination);
+                device.delete_on_termination = config.root.delete_on_termination.or(device.delete_on_termination);
             }
             devices.retain(|other| other.device_name != device.device_name);
             devices.push(device);
@@ -221,13 +227,7 @@ impl SurrogateMachine {
     }
 
     /// Registers the image of the snapshots.
-    async fn register(
-        &self,
-        plan: &Plan,
-        devices: Vec<BlockDevice>,
-        run_tags: &Tags,
-        cx: &BuildContext,
-    ) -> Result<Begun, BuilderError> {
+    async fn register(&self, plan: &Plan, devices: Vec<BlockDevice>, cx: &BuildContext) -> Result<Begun, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
         let source = devices.iter().map(|device| device.snapshot_id.as_str()).find(|id| !id.is_empty());
@@ -245,7 +245,7 @@ impl SurrogateMachine {
             uefi_data: config.uefi_data.clone(),
             tpm_support: config.tpm_support.clone(),
             imds_support: config.ami.imds_support.clone(),
-            tags: owned_image(run_tags.clone(), intent.tag(), cx),
+            tags: owned_image(Tags::new(), intent.tag(), cx),
         };
         let registered = account.ec2.register_image(&registration).await;
         image::settle(account, registered, intent, cx).await
@@ -278,7 +278,10 @@ impl SurrogateMachine {
         cx.say(format!("Attaching volume {surrogate} as {root}..."));
         ec2.attach_volume(&surrogate, &instance.id, root).await?;
         ec2.wait_attached(&surrogate, polling, &cx.cancel).await?;
-        let ends = [(root.to_owned(), config.root.delete_on_termination)];
+        let mut launched = config.devices.iter().map(|device| &device.launch.device);
+        let launched = launched.find(|device| device.device_name == config.root.source_device_name);
+        let ends = config.root.delete_on_termination.or(launched.and_then(|device| device.delete_on_termination));
+        let ends = [(root.to_owned(), ends.unwrap_or_default())];
         Ok(ec2.set_delete_on_termination(&instance.id, &ends).await?)
     }
 }

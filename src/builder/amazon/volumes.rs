@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::account::Account;
-use super::config::{self, FilledVolume, VolumeConfig, render_tags};
+use super::config::{self, FilledVolume, SourceFacts, VolumeConfig, render_tags};
 use super::launch::{self, Order};
 use super::machine::Running;
 use super::snapshot::{self, Shot, Taken};
@@ -70,6 +70,11 @@ impl Builder for Volumes {
         )?;
         source::check_root(&found)?;
         source::check_virtualization(&found, config.ena_support == Some(true) || config.sriov_support)?;
+        let facts = SourceFacts::new(account.region(), &found);
+        for tags in config.volumes.iter().flat_map(|volume| [&volume.tags, &volume.snapshot_tags]) {
+            // Else it would show once the volumes are filled.
+            render_tags(tags, &config.interpolation, &facts).map_err(BuilderError::Failed)?;
+        }
         let devices: Vec<_> = config.volumes.iter().map(|volume| volume.device.clone()).collect();
         let order = Order {
             run: &config.run,

@@ -46,12 +46,12 @@ impl SshConfig {
         Self { timeout: None, handshake_attempts: None, quiet: true, ..self.clone() }
     }
 
-    /// Whether nothing in the template lets us in, so that a key pair is made for the build.
+    /// Whether a key pair is made for the build: one is named, or nothing in the template lets us in.
     pub(crate) fn needs_temporary_key(&self) -> bool {
+        let lets_in = self.hop.credentials.password.is_some() || !self.ssh_keypair_name.is_empty();
         self.private_key_file.is_none()
             && !self.hop.credentials.agent
-            && self.hop.credentials.password.is_none()
-            && self.ssh_keypair_name.is_empty()
+            && (!lets_in || !self.temporary_key_pair_name.is_empty())
     }
 
     /// Hides keys and passwords from everything printed.

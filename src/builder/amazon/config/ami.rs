@@ -105,8 +105,19 @@ pub(super) fn check_place(fields: &mut Fields<'_>, ami: &AmiOptions, region: &st
 }
 
 fn check_regions(fields: &mut Fields<'_>, ami: &AmiOptions) {
-    if ami.ami_regions.iter().any(|region| region.trim().is_empty()) && !fields.is_unknown("ami_regions") {
+    if fields.is_unknown("ami_regions") {
+        return;
+    }
+    if ami.ami_regions.iter().any(|region| region.trim().is_empty()) {
         fields.error_at("ami_regions", "\"ami_regions\" has an empty name in it", "regions, such as eu-west-1");
+    } else if let Some(name) =
+        ami.ami_regions.iter().find(|name| !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+    {
+        fields.error_at(
+            "ami_regions",
+            format!("{name:?} is not the name of a region"),
+            "as in eu-west-1, without spaces",
+        );
     }
 }
 
@@ -130,12 +141,9 @@ fn check_name(fields: &mut Fields<'_>, name: &str) {
 
 /// An id, an id of a multi-region key, an alias, or an ARN of one of them.
 pub(super) fn is_kms_key(text: &str) -> bool {
-    let hex = |part: &str, len: usize| part.len() == len && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let uuid = |text: &str| {
-        let parts: Vec<&str> = text.split('-').collect();
-        parts.len() == 5 && parts.iter().zip([8, 4, 4, 4, 12]).all(|(part, len)| hex(part, len))
-    };
-    let id = |text: &str| uuid(text) || text.strip_prefix("mrk-").is_some_and(|rest| hex(rest, 32));
+    // As the peer: old ids have other lengths.
+    let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let id = |text: &str| hex(text.strip_prefix("mrk-").unwrap_or(text));
     let alias = |text: &str| {
         let named = |c: char| c.is_ascii_alphanumeric() || "/_-:".contains(c);
         text.strip_prefix("alias/").is_some_and(|name| !name.is_empty() && name.chars().all(named))
@@ -154,9 +162,10 @@ pub(super) fn is_kms_key(text: &str) -> bool {
 
 fn check_keys(fields: &mut Fields<'_>, ami: &AmiOptions) {
     let encrypts = ami.encrypt_boot == Some(true) || fields.is_unknown("encrypt_boot");
-    for (name, given) in
-        [("kms_key_id", !ami.kms_key_id.is_empty()), ("region_kms_key_ids", !ami.region_kms_key_ids.is_empty())]
-    {
+    for (name, given) in [
+        ("kms_key_id", !ami.kms_key_id.is_empty()),
+        ("region_kms_key_ids", ami.region_kms_key_ids.values().any(|key| !key.is_empty())),
+    ] {
         if given && !encrypts {
             fields.error_at(name, format!("\"{name}\" has no use without encryption"), "set encrypt_boot = true");
         }

@@ -79,8 +79,8 @@ fn check(fields: &mut Fields<'_>, device: &BlockDevice) {
         "io2" => Some(500),
         _ => None,
     };
-    if let (Some(ratio), Some(iops)) = (per_gib, device.iops) {
-        if let Some(size) = device.volume_size.filter(|size| iops / size > ratio) {
+    if let (Some(ratio), Some(iops), Some(size)) = (per_gib, device.iops, device.volume_size) {
+        if iops / size > ratio {
             let detail = format!("{kind} gives at most {ratio} per GiB: {} for {size} GiB", ratio.saturating_mul(size));
             fields.error_at("iops", "\"iops\" is too much for the volume's size", detail);
         }

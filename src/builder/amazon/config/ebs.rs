@@ -112,7 +112,7 @@ pub(super) fn check_session_manager(fields: &mut Fields<'_>, run: &RunOptions, c
         return;
     }
     match communicator {
-        CommunicatorChoice::None => {
+        CommunicatorChoice::None { .. } => {
             let summary = "Session Manager carries SSH only";
             fields.error_at("ssh_interface", summary, "set communicator = \"ssh\", or another ssh_interface");
         }

@@ -94,7 +94,7 @@ pub(in crate::builder::amazon) fn decode_instance(fields: &mut Fields<'_>) -> Op
     if !config.account_id.is_empty() && !digits && !fields.is_unknown("account_id") {
         fields.error_at("account_id", "\"account_id\" is not the number of an account", "as in 1234-5678-9012");
     }
-    if matches!(config.communicator, CommunicatorChoice::None) {
+    if matches!(config.communicator, CommunicatorChoice::None { .. }) {
         let detail = "the image is bundled by programs on the instance";
         fields.error_at("communicator", "amazon-instance needs a connection to its instance", detail);
     }

@@ -232,7 +232,8 @@ fn metadata(fields: &mut Fields<'_>) -> MetadataOptions {
         http_endpoint: "enabled".to_owned(),
         http_tokens: "optional".to_owned(),
         hop_limit: Some(1),
-        instance_tags: "disabled".to_owned(),
+        // The account's own default.
+        instance_tags: String::new(),
     };
     let Some(block) = fields.block("metadata_options") else { return options };
     let mut inner = fields.nested(block);

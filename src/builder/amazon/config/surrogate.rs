@@ -30,7 +30,8 @@ pub(in crate::builder::amazon) struct SurrogateDevice {
 pub(in crate::builder::amazon) struct RootDevice {
     pub source_device_name: String,
     pub device_name: String,
-    pub delete_on_termination: bool,
+    /// Where it is not written, the image has what the launch has.
+    pub delete_on_termination: Option<bool>,
 }
 
 /// `amazon-ebssurrogate`, decoded.
@@ -117,7 +118,7 @@ fn root(fields: &mut Fields<'_>) -> RootDevice {
     let root = RootDevice {
         source_device_name: inner.required_text("source_device_name").unwrap_or_default(),
         device_name: inner.required_text("device_name").unwrap_or_default(),
-        delete_on_termination: inner.flag("delete_on_termination").unwrap_or(false),
+        delete_on_termination: inner.three_state("delete_on_termination"),
     };
     // The snapshot decides these; the peer takes and does not use them too.
     let kind = inner.text("volume_type").unwrap_or_default();

@@ -59,7 +59,6 @@ impl Ec2 {
         let overrides = fleet.instance_types.iter().map(|kind| {
             sdk::FleetLaunchTemplateOverridesRequest::builder()
                 .instance_type(kind.as_str().into())
-                .set_subnet_id(text(&fleet.subnet_id))
                 .set_max_price(text(&fleet.max_price))
                 .build()
         });

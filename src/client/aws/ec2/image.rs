@@ -192,11 +192,30 @@ impl Ec2 {
         self.answer("DisableImageDeregistrationProtection", request.send().await).await.map(drop)
     }
 
+    /// The version of a fast launch's template, which EC2 wants to be told: the latest when none is written. Empty
+    /// without a template.
+    pub(crate) async fn fast_launch_version(&self, fast: &FastLaunch) -> Result<String, AwsError> {
+        let (id, name) = (text(&fast.template_id), text(&fast.template_name));
+        let Some(named) = id.as_ref().or(name.as_ref()).filter(|_| fast.template_version.is_empty()) else {
+            return Ok(fast.template_version.clone());
+        };
+        let list = |given: &Option<String>| given.clone().map(|given| vec![given]);
+        let request = self.client.describe_launch_templates();
+        let request = request.set_launch_template_ids(list(&id)).set_launch_template_names(list(&name));
+        let found = self.answer("DescribeLaunchTemplates", request.send().await).await?;
+        let latest =
+            found.launch_templates.unwrap_or_default().into_iter().find_map(|found| found.latest_version_number);
+        latest.map(|version| version.to_string()).ok_or_else(|| {
+            AwsError::Unexpected(format!("there is no launch template {named} for fast_launch in {}", self.region))
+        })
+    }
+
     pub(crate) async fn fast_launch(&self, fast: &FastLaunch, cancel: &Cancel) -> Result<(), AwsError> {
+        let version = self.fast_launch_version(fast).await?;
         let template = sdk::FastLaunchLaunchTemplateSpecificationRequest::builder()
             .set_launch_template_id(text(&fast.template_id))
             .set_launch_template_name(text(&fast.template_name))
-            .set_version(text(&fast.template_version))
+            .set_version(text(&version))
             .build();
         let named = !fast.template_id.is_empty() || !fast.template_name.is_empty();
         let snapshots = fast

@@ -110,8 +110,7 @@ pub(super) fn template_data(launch: &Launch, volume_tags: &Tags) -> sdk::Request
         .image_id(&launch.image_id)
         .set_key_name(text(&launch.key_name))
         .set_user_data(text(&launch.user_data))
-        .set_ebs_optimized(launch.ebs_optimized)
-        .set_instance_initiated_shutdown_behavior(text(&launch.shutdown_behavior).map(|v| v.as_str().into()));
+        .set_ebs_optimized(launch.ebs_optimized);
     for device in &launch.devices {
         data = data.block_device_mappings(template_device(device));
     }

@@ -175,7 +175,6 @@ pub(crate) struct Fleet {
     pub client_token: String,
     pub launch_template: String,
     pub instance_types: Vec<String>,
-    pub subnet_id: String,
     pub allocation_strategy: String,
     /// Empty: no maximum, which is the on-demand price.
     pub max_price: String,
