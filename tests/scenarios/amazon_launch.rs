@@ -30,13 +30,14 @@ fn what_the_template_leaves_open_is_said_all_the_same() {
         ("MetadataOptions.HttpTokens", "optional"),
         ("MetadataOptions.HttpEndpoint", "enabled"),
         ("MetadataOptions.HttpPutResponseHopLimit", "1"),
-        ("MetadataOptions.InstanceMetadataTags", "disabled"),
         ("CapacityReservationSpecification.CapacityReservationPreference", "none"),
         ("EbsOptimized", "false"),
         ("InstanceInitiatedShutdownBehavior", "stop"),
     ] {
         assert_eq!(form[name], value, "{name}: {form:#}");
     }
+    // The account's own default.
+    assert!(form.get("MetadataOptions.InstanceMetadataTags").is_none(), "{form:#}");
     let options =
         format!("{PLAIN}metadata_options {{\nhttp_endpoint = \"disabled\"\n}}\navailability_zone = \"eu-west-1a\"");
     let form = request(&mut lab, &options, "RunInstances");
@@ -51,6 +52,40 @@ fn user_data_comes_from_a_file() {
     workspace.file("boot.sh", "#!/bin/sh\necho booted\n");
     workspace.build(&[]);
     assert_eq!(lab.parameters("RunInstances")[0]["UserData"], "IyEvYmluL3NoCmVjaG8gYm9vdGVkCg==");
+    // As `base64` writes it.
+    workspace.file("boot.sh", "IyEvYmluL3NoCmVjaG8g\nYm9vdGVkCg==\n");
+    workspace.build(&[]);
+    assert_eq!(lab.parameters("RunInstances")[1]["UserData"], "IyEvYmluL3NoCmVjaG8gYm9vdGVkCg==");
+}
+
+#[test]
+fn a_key_pair_that_is_named_goes_with_the_launch() {
+    let mut lab = Lab::start();
+    lab.ask("key-pair", &json!("mine"));
+    let workspace = lab.workspace(&format!("{PLAIN}ssh_keypair_name = \"mine\"\nskip_create_ami = true"), "");
+    workspace.build(&[]);
+    assert_eq!(lab.parameters("RunInstances")[0]["KeyName"], "mine");
+    // A password beside it does not stand for the pair that the template names.
+    let options = format!("{LOGIN}ssh_password = \"none\"\ntemporary_key_pair_name = \"for-this\"");
+    assert_eq!(request(&mut lab, &options, "RunInstances")["KeyName"], "for-this");
+}
+
+/// One request for all types, of which some do not take the word.
+#[test]
+fn credits_are_asked_for_where_all_types_have_them() {
+    let mut lab = Lab::start();
+    for (types, expected) in [("[\"t3.micro\", \"m5.large\"]", 0), ("[\"t3.micro\", \"t3.small\"]", 1)] {
+        let options = format!("{PLAIN}skip_create_ami = true\nspot_price = \"auto\"\nspot_instance_types = {types}");
+        lab.reset();
+        let workspace = lab.workspace(&options, "");
+        let template = workspace.read("t.pkr.hcl");
+        let kept = template.lines().filter(|line| !line.trim_start().starts_with("instance_type"));
+        workspace.file("t.pkr.hcl", kept.collect::<Vec<_>>().join("\n"));
+        workspace.build(&[]);
+        let form = lab.parameters("CreateLaunchTemplate").pop().unwrap();
+        assert_eq!(values(&form, ".CpuCredits").len(), expected, "{types}: {form:#}");
+        assert_eq!(values(&form, ".InstanceInitiatedShutdownBehavior"), Vec::<&str>::new());
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn each_region_starts_fast_by_its_own_launch_template() {
       ami_regions = ["eu-central-1", "us-east-1"]
       fast_launch {
         max_parallel_launches = 8
-        template_id           = "lt-0123456789abcdef0"
+        template_id           = "TEMPLATE"
         region_launch_templates {
           region           = "eu-central-1"
           template_name    = "of-frankfurt"
@@ -142,14 +142,20 @@ fn each_region_starts_fast_by_its_own_launch_template() {
         }
       }
     "#;
-    lab.workspace(&format!("{PLAIN}{options}"), "").build(&[]);
+    let missing = options.replace("TEMPLATE", "lt-0123456789abcdef0");
+    lab.workspace(&format!("{PLAIN}{missing}"), "").fail(&[]).says("lt-0123456789abcdef0");
+    assert!(!lab.calls().contains(&"RunInstances".to_owned()), "{:?}", lab.calls());
+    let template = lab.ask("template", &json!("home"));
+    let template = template.as_str().unwrap();
+    lab.workspace(&format!("{PLAIN}{}", options.replace("TEMPLATE", template)), "").build(&[]);
     let images = lab.images();
     let asked = |region: &str| {
         let image = images.as_object().unwrap().values().find(|image| image["region"] == region).unwrap();
         image["asked"]["EnableFastLaunch"].clone()
     };
     let home = asked("eu-west-1");
-    assert_eq!(home["LaunchTemplate.LaunchTemplateId"], "lt-0123456789abcdef0", "{home:#}");
+    assert_eq!(home["LaunchTemplate.LaunchTemplateId"], template, "{home:#}");
+    assert_eq!(home["LaunchTemplate.Version"], "1", "the latest: {home:#}");
     let away = asked("eu-central-1");
     assert_eq!(away["LaunchTemplate.LaunchTemplateName"], "of-frankfurt", "{away:#}");
     assert_eq!(away["LaunchTemplate.Version"], "3", "{away:#}");
@@ -184,4 +190,35 @@ fn the_address_is_the_one_that_the_template_asks_for() {
         assert_eq!((values(rule, ".CidrIp"), values(rule, ".CidrIpv6")), (v4.to_vec(), v6.to_vec()), "{rule:#}");
         assert_eq!(lab.left(), Vec::<String>::new());
     }
+}
+
+/// What is only known to fail once the source image is known.
+#[test]
+fn what_an_image_cannot_get_is_refused_before_the_launch() {
+    let lab = Lab::start();
+    let fifty: String = (0..48).map(|n| format!("t{n} = \"x\"\n")).collect();
+    for (options, part) in [
+        ("tags = { x = \"{{ .SourceAMITags.Nope }}\" }".to_owned(), "Nope"),
+        ("snapshot_tags = { x = \"{{ .SourceAMITags.Nope }}\" }".to_owned(), "Nope"),
+        ("ami_description = \"{{ .SourceAMITags.Nope }}\"".to_owned(), "Nope"),
+        (format!("tags = {{\n{fifty}}}\nrun_tags = {{ More = \"x\" }}"), "EC2 takes 50"),
+    ] {
+        lab.workspace(&format!("{PLAIN}{options}"), "").fail(&[]).says(part);
+        assert!(!lab.calls().contains(&"RunInstances".to_owned()), "{options}");
+    }
+}
+
+#[test]
+fn empty_keys_and_old_ids_are_taken_and_spaces_in_regions_told() {
+    let lab = Lab::start();
+    for options in [
+        "ami_regions = [\"us-east-1\"]\nregion_kms_key_ids = { us-east-1 = \"\" }",
+        "encrypt_boot = true\nkms_key_id = \"1234abcd\"",
+        "encrypt_boot = true\nkms_key_id = \"mrk-1234-abcd\"",
+        "launch_block_device_mappings {\ndevice_name = \"/dev/xvdb\"\nvolume_type = \"io2\"\niops = 100000\n}",
+    ] {
+        lab.workspace(&format!("{PLAIN}{options}"), "").run(&["validate", "."]).succeeded();
+    }
+    let ran = lab.workspace(&format!("{PLAIN}ami_regions = [\" us-east-1\"]"), "").run(&["validate", "."]);
+    ran.says("\" us-east-1\" is not the name of a region");
 }

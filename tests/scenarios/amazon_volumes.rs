@@ -41,6 +41,7 @@ const SURROGATE: &str = r#"
   ami_virtualization_type = "hvm"
   ami_regions             = ["eu-central-1"]
   tags                    = { Name = "surrogate" }
+  run_tags                = { Ends = "of-the-run" }
   launch_block_device_mappings {
     device_name           = "/dev/xvdf"
     volume_size           = 8
@@ -117,6 +118,8 @@ fn a_surrogate_volume_becomes_the_root_of_an_image() {
             let form = &lab.parameters("RegisterImage")[0];
             assert_eq!(form["RootDeviceName"], "/dev/xvda");
             assert_eq!(form["BlockDeviceMapping.1.DeviceName"], "/dev/xvda");
+            assert_eq!(form["BlockDeviceMapping.1.Ebs.DeleteOnTermination"], "true", "as launched: {form}");
+            assert!(!form.to_string().contains("of-the-run"), "such an image has no run_tags: {form}");
             assert!(form.get("BlockDeviceMapping.2.DeviceName").is_none(), "one is left out: {form}");
         }
     }

@@ -142,6 +142,17 @@ def name_a_key_pair(call, form, _):
         form |= {"KeyName": names[0] if names else "none"}
 
 
+@of("CreateFleet")
+def in_the_subnet_of_the_template(call, form, _):
+    # moto looks for the subnet of a fleet's instance everywhere but in the template's network interface.
+    named = form.get("LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateName")
+    templates = ec2(call["region"]).launch_templates.values()
+    data = next((template.latest_version().data for template in templates if template.name == named), {})
+    subnet = next((interface["SubnetId"] for interface in data.get("NetworkInterfaces", []) if "SubnetId" in interface), None)
+    for key in [key for key in form if subnet and re.fullmatch(r"LaunchTemplateConfigs\.1\.Overrides\.\d+\.InstanceType", key)]:
+        form[key.removesuffix("InstanceType") + "SubnetId"] = subnet
+
+
 @of("CopyImage", "RunInstances", "CreateFleet")
 def answer_a_token_again(call, form, then):
     """moto makes a second thing for the same token; AWS gives the first answer again."""

@@ -107,6 +107,20 @@ def box(data):
 
 
 @door
+def key_pair(data):
+    ask_moto("ec2", Action="CreateKeyPair", Version="2016-11-15", KeyName=data)
+    return {}
+
+
+@door
+def template(data):
+    """A launch template of somebody's own."""
+    form = {"LaunchTemplateName": data, "LaunchTemplateData.InstanceType": "t3.micro"}
+    made = ask_moto("ec2", Action="CreateLaunchTemplate", Version="2016-11-15", **form)
+    return re.search(r"<launchTemplateId>(.*?)</launchTemplateId>", made)[1]
+
+
+@door
 def host(_):
     """An instance that nobody started: the tests' own machine."""
     made = ask_moto(

@@ -21,6 +21,8 @@ def fake(call):
         world.state.extra.setdefault(ami, {})[action] = {k: v for k, v in form.items() if k not in ("Action", "Version")}
         if action == "EnableImageDeregistrationProtection":
             world.state.protected[ami] = form.get("WithCooldown") == "true"
+        if action == "EnableFastLaunch" and any(k.startswith("LaunchTemplate.") for k in form) and "LaunchTemplate.Version" not in form:
+            return failure("ec2", "MissingParameter", "The request must contain the parameter LaunchTemplate.Version", 400)
         if action == "EnableFastLaunch":
             return answer(action, f"<imageId>{ami}</imageId><state>enabling</state>")
         return answer(action, "<return>true</return>")
