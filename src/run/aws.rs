@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// What the keys of all our tags begin with.
+pub(crate) const OWN_TAGS: &str = "forge:";
 /// Tag whose value is the run's id, on everything that can carry tags while it belongs to a run.
 pub(crate) const RUN_TAG: &str = "forge:run";
 /// Tag of an image whose value is the digest over everything that decided it; it stays.
@@ -60,10 +62,12 @@ pub(crate) struct AwsRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum AwsThing {
-    /// Released when it is terminated, not when it is told to. All volumes with this tag go with it: those that stay
+    /// By its id once it has one. Released when it is terminated, not when it is told to. All volumes with this tag go with it: those that stay
     /// have lost it.
     Instance {
         tag: String,
+        #[serde(default)]
+        id: String,
     },
     /// By its id once it has one, before by `tag`; by `name` only where key pairs cannot be tagged when they are
     /// created, and only a name that we made up.
@@ -181,7 +185,7 @@ impl AwsThing {
 impl std::fmt::Display for AwsThing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Instance { tag } => write!(f, "instance {tag}"),
+            Self::Instance { tag, id } => write!(f, "instance {}", if id.is_empty() { tag } else { id }),
             Self::KeyPair { name, .. } => write!(f, "key pair {name}"),
             Self::SecurityGroup { name, .. } => write!(f, "security group {name}"),
             Self::InstanceProfile { name } => write!(f, "instance profile and role {name}"),

@@ -16,8 +16,8 @@ fn what_an_instance_that_stays_holds_is_not_waited_for() {
     let workspace = lab.workspace(&format!("{PLAIN}skip_create_ami = true"), "");
     let ran = workspace.run(&["build", "."]);
     assert_eq!(ran.code, Some(6), "{}", ran.stdout);
-    ran.says("Could not release instance packer-").says("the credentials lack the permission ec2:TerminateInstances");
-    ran.says("it cannot go before the instance packer-");
+    ran.says("Could not release instance i-").says("the credentials lack the permission ec2:TerminateInstances");
+    ran.says("it cannot go before the instance i-");
     assert!(ran.took < Duration::from_secs(40), "{:?}: {}", ran.took, ran.stdout);
     let left = lab.left();
     let is = |kind: &str| left.iter().any(|text| text.starts_with(kind));
@@ -76,4 +76,25 @@ fn no_cleanup_provisioner_runs_on_a_machine_that_was_brought_to_rest() {
         ran.says_not("in the middle of the build").says_not("Cleanup failed").says_not("cleaning");
         assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
     }
+}
+
+/// Calls do not see at once what others have made.
+#[test]
+fn what_does_not_show_at_once_is_released_all_the_same() {
+    let lab = Lab::start();
+    let unseen = |call: &str, code: &str, nth: u32| json!({ "call": call, "nth": nth, "times": 2, "error": { "code": code, "message": "does not exist", "status": 400 } });
+    let refused = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+    lab.rules(&json!([
+        { "call": "ModifyImageAttribute", "error": refused },
+        // The source image, the name, and the wait.
+        unseen("DescribeImages", "InvalidAMIID.NotFound", 4),
+        unseen("TerminateInstances", "InvalidInstanceID.NotFound", 1),
+        unseen("DeleteKeyPair", "InvalidKeyPair.NotFound", 1),
+        unseen("DeleteSecurityGroup", "InvalidGroup.NotFound", 1),
+    ]));
+    let workspace = lab.workspace("ami_name = \"cleanup-test\"\nami_users = [\"111122223333\"]", "");
+    let ran = workspace.run(&["build", "."]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
+    assert_eq!(lab.calls().iter().filter(|call| *call == "TerminateInstances").count(), 3);
 }

@@ -126,10 +126,10 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
         ("CreateKeyPair", &["key pair packer_"][..]),
         ("AuthorizeSecurityGroupIngress", &["key pair packer_", "security group packer_"]),
         ("RunInstances", &["key pair packer_", "security group packer_", "instance packer-"]),
-        ("CreateImage", &["key pair packer_", "security group packer_", "instance packer-", "image \"leak-test\""]),
-        ("CopyImage", &["key pair packer_", "security group packer_", "instance packer-", "image ami-"]),
-        ("ModifyImageAttribute", &["instance packer-", "image ami-", "in eu-central-1"]),
-        ("DeleteTags", &["instance packer-", "image ami-", "in eu-central-1"]),
+        ("CreateImage", &["key pair packer_", "security group packer_", "instance i-", "image \"leak-test\""]),
+        ("CopyImage", &["key pair packer_", "security group packer_", "instance i-", "image ami-"]),
+        ("ModifyImageAttribute", &["instance i-", "image ami-", "in eu-central-1"]),
+        ("DeleteTags", &["instance i-", "image ami-", "in eu-central-1"]),
     ] {
         lab.reset();
         lab.rules(&json!([{ "call": call, "nth": 1, "hold": "after" }]));
@@ -175,7 +175,7 @@ fn a_sweep_after_a_kill_in_a_step_removes_everything_and_says_so() {
         run.end();
         let said = sweep(&workspace);
         nothing_stays(&lab, false, begun, &said);
-        for thing in ["key pair packer_", "security group packer_", "instance packer-"] {
+        for thing in ["key pair packer_", "security group packer_", "instance i-"] {
             assert!(said.contains(thing), "{begun}: {thing:?} is not said:\n{said}");
         }
         assert_eq!(workspace.journals(), 0);

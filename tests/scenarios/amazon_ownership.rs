@@ -334,3 +334,45 @@ fn everything_that_can_carry_it_has_the_tag_of_the_run() {
         "{template:#}"
     );
 }
+
+/// A device of the image that is filled from a snapshot of somebody's own.
+#[test]
+fn a_snapshot_that_the_template_names_stays_whatever_becomes_of_the_image() {
+    let mut lab = Lab::start();
+    let by_tag = ["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"];
+    let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
+    for (rule, sweep) in [
+        (json!({ "call": "ModifyImageAttribute", "error": error }), None),
+        (json!({ "call": "DeleteTags", "nth": 1, "hold": "after" }), Some(&["sweep"][..])),
+        (json!({ "call": "CreateTags", "nth": 1, "hold": "after" }), Some(&by_tag)),
+    ] {
+        lab.reset();
+        let theirs = lab.ask("snapshot", &json!("golden data"));
+        let theirs = theirs.as_str().unwrap();
+        // moto keeps one device of an image.
+        let device =
+            format!("<item><deviceName>/dev/xvdz</deviceName><ebs><snapshotId>{theirs}</snapshotId></ebs></item>");
+        let (end, more) = ("</blockDeviceMapping>", device + "</blockDeviceMapping>");
+        lab.rules(&json!([{ "call": "DescribeImages", "replace": [[end, more]] }, rule]));
+        let options = format!(
+            "{PLAIN}ami_users = [\"111122223333\"]\ntags = {{ Name = \"x\" }}\n\
+             ami_block_device_mappings {{\ndevice_name = \"/dev/xvdz\"\nsnapshot_id = \"{theirs}\"\n}}"
+        );
+        let workspace = lab.workspace(&options, "").env("AWS_REGION", "eu-west-1");
+        match sweep {
+            None => drop(workspace.fail(&[])),
+            Some(sweep) => {
+                let run = workspace.start(&[]);
+                lab.wait_held();
+                run.signal("KILL");
+                run.end();
+                lab.release();
+                assert!(lab.left().iter().any(|text| text.starts_with("image ")), "{:#?}", lab.left());
+                workspace.run(sweep).succeeded();
+            }
+        }
+        let left = lab.left();
+        let is_theirs = |text: &String| text.contains(theirs) && text.ends_with("{}");
+        assert!(left.len() == 1 && left.iter().all(is_theirs), "{sweep:?}: {left:#?}");
+    }
+}

@@ -171,8 +171,8 @@ async fn finish_one(
     if !finish.tags.is_empty() {
         ec2.tag(&with_snapshots(image), &finish.tags, &cx.cancel).await?;
     }
-    if !finish.snapshot_tags.is_empty() && !image.snapshots().is_empty() {
-        ec2.tag(&image.snapshots(), &finish.snapshot_tags, &cx.cancel).await?;
+    if !finish.snapshot_tags.is_empty() && !image.own_snapshots().is_empty() {
+        ec2.tag(&image.own_snapshots(), &finish.snapshot_tags, &cx.cancel).await?;
     }
     if !ami.deprecate_at.is_empty() {
         ec2.deprecate_image(&image.id, &ami.deprecate_at, &cx.cancel).await?;
@@ -212,7 +212,7 @@ fn changes(
 
 fn with_snapshots(image: &Image) -> Vec<String> {
     let mut ids = vec![image.id.clone()];
-    ids.extend(image.snapshots());
+    ids.extend(image.own_snapshots());
     ids
 }
 

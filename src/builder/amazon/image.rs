@@ -83,7 +83,7 @@ pub(super) async fn create(
 ) -> Result<Begun, BuilderError> {
     let name = &plan.name;
     cx.say(format!("Creating AMI {name} from instance {instance}"));
-    let intent = intend(account, name, instance, cx)?;
+    let intent = intend(account, name, instance, cx)?.with_foreign(devices);
     let tags = owned_image(run_tags.clone(), intent.tag(), cx);
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
     settle(account, created, intent, cx).await
@@ -96,11 +96,20 @@ pub(super) struct Intent {
     tag: String,
     /// What it is made of: see [`AwsThing::Image`].
     source: String,
+    /// As in [`Begun`].
+    foreign: Vec<String>,
 }
 
 impl Intent {
     pub(super) fn tag(&self) -> &str {
         &self.tag
+    }
+
+    /// The snapshots of these devices are somebody's own.
+    pub(super) fn with_foreign<'a>(mut self, devices: impl IntoIterator<Item = &'a BlockDevice>) -> Self {
+        let named = devices.into_iter().map(|device| device.snapshot_id.clone());
+        self.foreign.extend(named.filter(|id| !id.is_empty()));
+        self
     }
 }
 
@@ -118,7 +127,7 @@ fn intend_in(
 ) -> Result<Intent, BuilderError> {
     let (name, source) = (name.to_owned(), source.to_owned());
     let thing = AwsThing::Image { tag: tag.clone(), name, since: since_now(), source: source.clone() };
-    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source })
+    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source, foreign: Vec::new() })
 }
 
 /// Makes the best of the answer to a call that makes an image.
@@ -133,8 +142,10 @@ pub(super) async fn settle(
             // The answer to the first try was lost.
             Ok(mut made) if !made.is_empty() => made.swap_remove(0),
             Ok(_) => {
-                // Somebody else's: not to be removed.
-                cx.keep(&intent.resource)?;
+                // Somebody else's, not to be removed; or our own, which does not show yet: by its tag the release tells.
+                if intent.tag.is_empty() {
+                    cx.keep(&intent.resource)?;
+                }
                 return Err(error.into());
             }
             // The release looks again, and says what it cannot tell.
@@ -159,7 +170,7 @@ fn begun(
     let thing = AwsThing::ImageId { id: id.clone(), source: intent.source.clone(), snapshots: Vec::new() };
     let resource = account.acquire_in(region, thing, cx)?;
     cx.keep(&intent.resource)?;
-    Ok(Begun { id, tag: intent.tag.clone(), resource })
+    Ok(Begun { id, tag: intent.tag.clone(), resource, foreign: intent.foreign.clone() })
 }
 
 /// The image of the build region, which `begin` makes unless an attempt before has made it.
@@ -253,7 +264,9 @@ async fn begin_copy(
     let id = match account.aws.ec2_in(region).copy_image(&request).await {
         Err(error) if error.is(&["InvalidAMIName.Duplicate"]) => {
             // Somebody else's: not to be removed. A lost answer to our own call is given again.
-            cx.keep(&intent.resource)?;
+            if intent.tag.is_empty() {
+                cx.keep(&intent.resource)?;
+            }
             return Err(error.into());
         }
         answer => answer?,

@@ -76,7 +76,7 @@ pub(super) async fn launch(
 
     cx.say("Launching a source AWS instance...");
     let tag = unique_name("packer-");
-    account.acquire(AwsThing::Instance { tag: tag.clone() }, cx)?;
+    let intent = account.acquire(AwsThing::Instance { tag: tag.clone(), id: String::new() }, cx)?;
     let mut request = request(order, network)?;
     request.client_token.clone_from(&tag);
     request.key_name = key.as_ref().map_or_else(|| order.communicator.key_pair().to_owned(), |pair| pair.name.clone());
@@ -91,6 +91,8 @@ pub(super) async fn launch(
     } else {
         account.ec2.run_instance(&request, &cx.cancel).await.map_err(|error| explained(error, network))?
     };
+    account.acquire(AwsThing::Instance { tag: tag.clone(), id: instance.id.clone() }, cx)?;
+    cx.keep(&intent)?;
     cx.detail(format!("Instance ID: {}", instance.id));
     cx.say(format!("Waiting for instance ({}) to become ready...", instance.id));
     let tells_itself = ssh.is_some_and(|ssh| ssh.pause_before_connecting.is_zero()) && port.is_some();

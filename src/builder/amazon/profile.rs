@@ -36,13 +36,10 @@ pub(super) async fn find_or_create(
     cx.say(format!("Creating temporary instance profile for this instance: {name}"));
     account.acquire(AwsThing::InstanceProfile { name: name.clone() }, cx)?;
     let tags = owned(run_tags.clone(), &name, cx);
-    // Profile and role know nothing of each other yet: neither waits for the other, and neither call is abandoned.
-    let (profile, role) = tokio::join!(
-        iam.create_profile(&name, &tags),
-        iam.create_role(&name, "Temporary role for Packer", TRUST, &tags)
-    );
-    profile?;
-    role?;
+    // A sweep by tag finds the role by its profile, so that is there first.
+    iam.create_profile(&name, &tags).await?;
+    iam.create_role(&name, "Temporary role for Packer", TRUST, &tags).await?;
+    // Neither waits for the other, and neither call is abandoned.
     let (policy, member) =
         tokio::join!(iam.put_role_policy(&name, policy, &cx.cancel), iam.add_role(&name, &name, &cx.cancel));
     policy?;

@@ -50,6 +50,8 @@ pub(super) struct Begun {
     pub tag: String,
     /// How it is released.
     pub resource: Resource,
+    /// Snapshots that the template names for its devices.
+    pub foreign: Vec<String>,
 }
 
 /// An image that is there.
@@ -126,9 +128,10 @@ fn ready(
     account: &Account,
     region: &str,
     begun: &Begun,
-    (image, at): (Image, Instant),
+    (mut image, at): (Image, Instant),
     cx: &BuildContext,
 ) -> Result<Made, BuilderError> {
+    image.foreign.clone_from(&begun.foreign);
     // What is ready shows its snapshots itself.
     account.acquire_in(region, image.thing(), cx)?;
     cx.keep(&begun.resource)?;

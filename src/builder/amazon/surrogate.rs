@@ -232,6 +232,7 @@ impl SurrogateMachine {
         cx.say("Registering the AMI...");
         let source = devices.iter().map(|device| device.snapshot_id.as_str()).find(|id| !id.is_empty());
         let intent = image::intend(account, &plan.name, source.unwrap_or_default(), cx)?;
+        let intent = intent.with_foreign(&config.ami_block_device_mappings);
         let registration = Registration {
             location: String::new(),
             name: plan.name.clone(),

@@ -7,6 +7,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 
 use crate::secret::Redactor;
 
@@ -80,14 +82,22 @@ where
     F: Fn() -> W + Send + Sync + 'static,
     W: Future<Output = Result<Keys, Refused>> + Send + 'static,
 {
-    let shared = Arc::new((take, Mutex::new(None::<Keys>)));
+    let shared = Arc::new((take, Mutex::new(None), Mutex::new(None::<Keys>)));
     SharedCredentialsProvider::new(provide_credentials_fn(move || {
         let shared = Arc::clone(&shared);
         async move {
-            let (take, before) = &*shared;
-            let taken = tokio::time::timeout(PATIENCE, take()).await;
-            let late = |_| Err(Refused(format!("STS gave no credentials in {} s", PATIENCE.as_secs())));
-            let taken = taken.unwrap_or_else(late);
+            let (take, under_way, before) = &*shared;
+            // The SDK drops an attempt that takes long, and this with it: the next one joins what is under way.
+            let taking = match under_way.lock() {
+                Ok(mut slot) => Shared::clone(slot.get_or_insert_with(|| begun(take()))),
+                Err(_) => return Err(CredentialsError::unhandled("poisoned")),
+            };
+            let taken = taking.clone().await;
+            if let Ok(mut slot) = under_way.lock()
+                && slot.as_ref().is_some_and(|other| taking.ptr_eq(other))
+            {
+                *slot = None;
+            }
             let mut before = before.lock().map_err(|_| CredentialsError::unhandled("poisoned"))?;
             let now = SystemTime::now();
             match (taken, &*before) {
@@ -104,6 +114,21 @@ where
             }
         }
     }))
+}
+
+type Taking = Shared<BoxFuture<'static, Result<Keys, Refused>>>;
+
+/// Goes on whether somebody waits for it or not.
+fn begun(take: impl Future<Output = Result<Keys, Refused>> + Send + 'static) -> Taking {
+    let taken = tokio::spawn(tokio::time::timeout(PATIENCE, take));
+    let settled = async {
+        match taken.await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(_)) => Err(Refused(format!("STS gave no credentials in {} s", PATIENCE.as_secs()))),
+            Err(error) => Err(Refused(format!("STS was not asked to the end: {error}"))),
+        }
+    };
+    settled.boxed().shared()
 }
 
 #[cfg(test)]
@@ -125,6 +150,27 @@ mod tests {
         assert_eq!(end(asked, HOUR, Some(at(180))), at(60), "our clock is two hours behind");
         assert_eq!(end(asked, HOUR, Some(asked - HOUR)), at(60), "our clock is two hours ahead");
         assert_eq!(end(asked, HOUR, None), at(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_is_joined_by_the_next_attempt() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let provider = renewing({
+            let asked = Arc::clone(&asked);
+            move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                std::future::pending()
+            }
+        });
+        let begun = tokio::time::Instant::now();
+        let error = loop {
+            let attempt = tokio::time::timeout(Duration::from_secs(60), provider.provide_credentials());
+            if let Ok(done) = attempt.await {
+                break done.unwrap_err();
+            }
+        };
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("in 150 s"), "{error:?}");
+        assert_eq!((asked.load(Ordering::Relaxed), begun.elapsed()), (1, PATIENCE));
     }
 
     #[tokio::test]

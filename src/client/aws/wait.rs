@@ -13,6 +13,8 @@ use crate::run::cancel::Cancelled;
 const GROWTH: f64 = 1.4;
 /// Longest pause.
 const LONGEST: Duration = Duration::from_secs(20);
+/// What is not seen for so long is gone: what a call has made shows after seconds.
+const MISSING: Duration = Duration::from_secs(2 * 60);
 /// How long a wait goes on when no look sees anything, though each has tried as often as it may: what is waited for may be
 /// hours of work.
 const BLIND: Duration = Duration::from_secs(5 * 60);
@@ -95,6 +97,8 @@ pub(crate) enum Look<T> {
     Ready(T),
     /// Goes on; the text is the state for a message.
     Pending(String),
+    /// It is not seen: not yet, or not any more.
+    Missing,
     /// Never comes; the text says why.
     Failed(String),
 }
@@ -112,7 +116,7 @@ where
 {
     let budget = polling.budget(pace.budget);
     let begun = Instant::now();
-    let mut last_seen = begun;
+    let (mut last_seen, mut last_there) = (begun, begun);
     for looks in 0.. {
         let seen = tokio::select! {
             biased;
@@ -122,8 +126,15 @@ where
         let state = match seen {
             Ok(Look::Ready(ready)) => return Ok(ready),
             Ok(Look::Failed(reason)) => return Err(AwsError::Wait(format!("waiting for {what} failed: {reason}"))),
-            Ok(Look::Pending(state)) => {
+            Ok(Look::Missing) if last_there.elapsed() >= MISSING => {
+                return Err(AwsError::Wait(format!("waiting for {what} failed: it is not there, or not any more")));
+            }
+            Ok(Look::Missing) => {
                 last_seen = Instant::now();
+                "not visible".to_owned()
+            }
+            Ok(Look::Pending(state)) => {
+                (last_seen, last_there) = (Instant::now(), Instant::now());
                 state
             }
             Err(error) if error.is_transient() && last_seen.elapsed() < BLIND => {
@@ -228,6 +239,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_removed_is_not_waited_for() {
+        let begun = Instant::now();
+        let look = || {
+            let there = begun.elapsed() < Duration::from_secs(600);
+            std::future::ready(Ok(if there { Look::<()>::Pending("pending".to_owned()) } else { Look::Missing }))
+        };
+        let done = wait("a thing", Polling::default(), PACE, &CancellationToken::new(), look).await;
+        let error = done.unwrap_err().to_string();
+        assert!(error.contains("not there, or not any more"), "{error}");
+        assert!((700..780).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

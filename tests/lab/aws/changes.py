@@ -91,6 +91,7 @@ def register_image(call, form, then):
         ami.root_device_type = "ebs"
         ami.add_tags(tags_of(form, "image"))
         named = form.get("BlockDeviceMapping.1.Ebs.SnapshotId")
+        ami.bundle = "ImageLocation" in form
         if named in known:
             made, ami.ebs_snapshot = getattr(ami, "ebs_snapshot", None), known[named]
             if made and made.id != named:
@@ -214,6 +215,15 @@ def tell_more_of_images(call, _form, _):
         return body
 
     call["change"] = kept
+
+
+@of("DeregisterImage")
+def deregister_bundle(call, form, then):
+    """An image that lives on its bundle has no snapshot but the one that moto made."""
+    backend = ec2(call["region"])
+    ami = backend.amis.get(form.get("ImageId"))
+    if getattr(ami, "bundle", False):
+        then.append(lambda body: backend.snapshots.pop(ami.ebs_snapshot.id, None))
 
 
 @of("CopyImage")

@@ -113,6 +113,16 @@ def key_pair(data):
 
 
 @door
+def snapshot(data):
+    """A snapshot of somebody's own."""
+    backend = ec2("eu-west-1")
+    volume = backend.create_volume(1, "eu-west-1a").id
+    made = backend.create_snapshot(volume, data).id
+    backend.delete_volume(volume)
+    return made
+
+
+@door
 def template(data):
     """A launch template of somebody's own."""
     form = {"LaunchTemplateName": data, "LaunchTemplateData.InstanceType": "t3.micro"}

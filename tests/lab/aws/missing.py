@@ -7,7 +7,7 @@ from moto.backends import get_backend
 from werkzeug.wrappers import Response
 
 from . import world
-from .account import ACCOUNT, ec2, tags
+from .account import ACCOUNT, ec2, snapshots, tags
 from .answers import answer, failure, listed, tags_of
 
 
@@ -78,6 +78,8 @@ def import_item(id, task):
         backend = ec2(task["region"])
         ami = backend.register_image(name=id)
         ami.root_device_type = "ebs"
+        for snapshot in snapshots(ami):
+            backend.snapshots[snapshot].description = f"Created by AWS-VMImport service for {id}"
         task |= {"status": "completed", "image": ami.id, "message": "completed"}
     tags = "".join(f"<item><key>{k}</key><value>{v}</value></item>" for k, v in task["tags"].items())
     return (

@@ -55,6 +55,7 @@ pub(super) fn image(image: sdk::Image) -> Image {
         devices: image.block_device_mappings.unwrap_or_default().into_iter().map(device).collect(),
         deprecation_time: image.deprecation_time.unwrap_or_default(),
         deregistration_protection: image.deregistration_protection.unwrap_or_default(),
+        foreign: Vec::new(),
     }
 }
 

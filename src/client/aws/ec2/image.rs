@@ -130,7 +130,7 @@ impl Ec2 {
 
     /// Removes an image with its snapshots.
     pub(crate) async fn remove_image(&self, image: &Image) -> Result<bool, AwsError> {
-        release::remove_image(self, image, "").await
+        release::remove_image(self, image, "", &[]).await
     }
 
     /// Changes one thing about an image; one that was just copied may not be visible yet.
@@ -281,7 +281,7 @@ impl Ec2 {
         let what = format!("image {id} in {} to become available", self.region);
         wait(&what, polling, pace, &cancel.stop, || async {
             let Some(image) = self.image(id).await? else {
-                return Ok(Look::Pending("not visible".to_owned()));
+                return Ok(Look::Missing);
             };
             Ok(match image.state.as_str() {
                 "available" => Look::Ready(image),

@@ -148,7 +148,7 @@ impl Ec2 {
         let what = format!("instance {id} in {} to be {}", self.region, goal.wanted);
         wait(&what, polling, goal.pace, &cancel.stop, || async {
             let Some(instance) = self.instance(id).await? else {
-                return Ok(Look::Pending("not visible".to_owned()));
+                return Ok(Look::Missing);
             };
             saw(&instance);
             Ok(match instance.state.as_str() {

@@ -42,17 +42,24 @@ pub(crate) struct Image {
     pub deprecation_time: String,
     /// `disabled`, `enabled-with-cooldown`, `enabled-without-cooldown`; empty where EC2 does not say.
     pub deregistration_protection: String,
+    /// Ids of snapshots that were there before it; EC2 does not say, its builder knows.
+    pub foreign: Vec<String>,
 }
 
 impl Image {
-    /// Snapshots behind the image's devices.
+    /// Snapshots behind the image's devices, whoever made them.
     pub(crate) fn snapshots(&self) -> Vec<String> {
         self.devices.iter().map(|d| d.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
     }
 
     /// The image as the journal names it when it is ready.
     pub(crate) fn thing(&self) -> AwsThing {
-        AwsThing::ImageId { id: self.id.clone(), source: String::new(), snapshots: self.snapshots() }
+        AwsThing::ImageId { id: self.id.clone(), source: String::new(), snapshots: self.own_snapshots() }
+    }
+
+    /// Those that were made for it.
+    pub(crate) fn own_snapshots(&self) -> Vec<String> {
+        self.snapshots().into_iter().filter(|id| !self.foreign.contains(id)).collect()
     }
 
     /// Whether it cannot be deregistered. That of one with a cooldown lasts a day longer.

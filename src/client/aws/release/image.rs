@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::ec2::Ec2;
-use super::super::ec2::types::{Filters, Image, ImageQuery, Snapshot};
+use super::super::ec2::types::{BlockDevice, Filters, Image, ImageQuery, Snapshot};
 use super::super::error::AwsError;
-use super::{held, tagged, twice};
+use super::{confirmed, held, tagged, twice};
+use crate::run::aws::OWN_TAGS;
 
 /// Looks for the snapshots of an image that was not ready when it was removed, and the pause before the second one,
 /// which doubles up to the longest: about half a minute.
@@ -37,7 +38,7 @@ enum Whose {
 pub(super) async fn release_intended(ec2: &Ec2, intended: Intended<'_>) -> Result<bool, AwsError> {
     let found = twice(|| made(ec2, intended)).await?;
     for image in &found {
-        remove(ec2, image, intended.source).await?;
+        remove(ec2, image, intended.source, &[]).await?;
     }
     if !intended.tag.is_empty() {
         // Of an image that is gone, or that never came to be.
@@ -130,7 +131,7 @@ async fn of_image(ec2: &Ec2, id: &str) -> Result<Vec<Snapshot>, AwsError> {
 
 /// An image by its id. `source`: of one that may not be ready yet, what it is made of. `known`: snapshots of one that was.
 pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str, known: &[String]) -> Result<bool, AwsError> {
-    let Some(found) = ec2.image(id).await? else {
+    let Some(found) = confirmed(|| ec2.image(id)).await? else {
         // An earlier release may have ended half-way.
         let mut removed = false;
         for snapshot in known {
@@ -138,11 +139,11 @@ pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str, known: &[St
         }
         return Ok(removed | (remove_snapshots(ec2, id, &mut known.iter().cloned().collect()).await? > 0));
     };
-    match remove(ec2, &found, source).await {
+    match remove(ec2, &found, source, known).await {
         // Its build had come so far that it may be protected.
         Err(error) if error.is(&["OperationNotPermitted"]) => {
             ec2.unprotect_image(id).await?;
-            remove(ec2, &found, source).await
+            remove(ec2, &found, source, known).await
         }
         done => done,
     }
@@ -165,11 +166,18 @@ pub(super) async fn release_replaced(ec2: &Ec2, image: &str, snapshots: &[String
     Ok(removed)
 }
 
-/// Removes an image with its snapshots. As long as it is not ready, EC2 may not tell them all, and may not have made them.
-pub(in super::super) async fn remove(ec2: &Ec2, image: &Image, source: &str) -> Result<bool, AwsError> {
+/// Removes an image with its snapshots: the `known` ones, and those that show that they belong to it. As long as it is not
+/// ready, EC2 may not tell them all, and may not have made them.
+pub(in super::super) async fn remove(
+    ec2: &Ec2,
+    image: &Image,
+    source: &str,
+    known: &[String],
+) -> Result<bool, AwsError> {
+    let own = its_own(ec2, image, known).await?;
     let removed = ec2.deregister_image(&image.id).await?;
     let mut gone = BTreeSet::new();
-    for snapshot in image.snapshots() {
+    for snapshot in own {
         held(|| ec2.delete_snapshot(&snapshot)).await?;
         gone.insert(snapshot);
     }
@@ -182,10 +190,34 @@ pub(in super::super) async fn remove(ec2: &Ec2, image: &Image, source: &str) -> 
     Ok(removed)
 }
 
+/// Those of the image's snapshots that go with it. What the template named for one of its devices is somebody's own.
+async fn its_own(ec2: &Ec2, image: &Image, known: &[String]) -> Result<Vec<String>, AwsError> {
+    let (mut own, others): (Vec<String>, Vec<String>) =
+        image.snapshots().into_iter().partition(|snapshot| known.contains(snapshot));
+    if !others.is_empty() {
+        let found = ec2.snapshots(&Filters::from([("snapshot-id".to_owned(), others)])).await?;
+        own.extend(found.into_iter().filter(|snapshot| belongs(snapshot, &image.id)).map(|snapshot| snapshot.id));
+    }
+    Ok(own)
+}
+
+/// Whether EC2 made the snapshot for that image, or a run of ours did for one of its own.
+fn belongs(snapshot: &Snapshot, image: &str) -> bool {
+    let text = snapshot.description.as_str();
+    let made = ["Created by CreateImage(", "Copied for DestinationAmi "];
+    snapshot.tags.keys().any(|key| key.starts_with(OWN_TAGS))
+        || (made.iter().any(|words| text.starts_with(words)) && text.contains(image))
+        || text.starts_with("Created by AWS-VMImport service for import-ami-")
+}
+
 /// Removes the snapshots of an image that was not ready. When it `waits`, some must come: until all are there, or some are
 /// and [`QUIET`] looks in a row have shown no more, since a disk may be one that has none.
 async fn remove_late(ec2: &Ec2, image: &Image, waits: bool, gone: &mut BTreeSet<String>) -> Result<(), AwsError> {
-    let disks = image.devices.iter().filter(|device| !device.no_device && device.instance_store().is_none()).count();
+    let is_made = |device: &&BlockDevice| {
+        let theirs = !device.snapshot_id.is_empty() && !gone.contains(&device.snapshot_id);
+        !device.no_device && device.instance_store().is_none() && !theirs
+    };
+    let disks = image.devices.iter().filter(is_made).count();
     let (mut pause, mut quiet) = (PAUSE, 0);
     for _ in 1..LOOKS {
         let new = remove_snapshots(ec2, &image.id, gone).await?;

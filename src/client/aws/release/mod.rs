@@ -22,6 +22,8 @@ pub(super) use image::remove as remove_image;
 
 /// What was made a moment ago is visible after this.
 const MOMENT: Duration = Duration::from_secs(1);
+/// What is known to be made is looked for again after these.
+const UNSEEN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 /// A group, a snapshot or a volume is held until what uses it is gone, a little after it says so.
 const HELD: Retry = Retry { tries: 20, first: Duration::from_millis(500), longest: Duration::from_secs(10) };
 const HOLDING: [&str; 4] = ["DependencyViolation", "InvalidGroup.InUse", "InvalidSnapshot.InUse", "VolumeInUse"];
@@ -36,7 +38,7 @@ impl Aws {
         let aws = &self.for_release();
         let ec2 = aws.ec2_in(region);
         let removed = match thing {
-            AwsThing::Instance { tag } => instance(&ec2, tag).await?,
+            AwsThing::Instance { tag, id } => instance(&ec2, tag, id).await?,
             AwsThing::KeyPair { name, tag, id } => key_pair(&ec2, name, tag, id).await?,
             AwsThing::SecurityGroup { name, id } => security_group(&ec2, name, id).await?,
             AwsThing::InstanceProfile { name } => aws.iam().delete_profile_with_role(name).await?,
@@ -92,16 +94,12 @@ fn tagged(tag: &str) -> Filters {
 }
 
 /// Ends the instances first, whatever else there is to do: they cost.
-async fn instance(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
-    // An ended instance is seen for about an hour: that nothing is seen means that it may be too young.
-    let filters = tagged(tag);
-    let mut found = twice(|| ec2.instances(&filters)).await?;
-    found.retain(|instance| instance.state != "terminated");
-    let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
-    if !ids.is_empty() {
-        if found.iter().any(|instance| instance.state != "shutting-down") {
-            ec2.terminate(&ids).await?;
-        }
+async fn instance(ec2: &Ec2, tag: &str, id: &str) -> Result<bool, AwsError> {
+    let ids = match id {
+        "" => not_ended(ec2, tag).await?,
+        id => vec![id.to_owned()],
+    };
+    if !ids.is_empty() && remove(|| ec2.terminate(&ids)).await? {
         ec2.wait_terminated(&ids, Polling::default()).await?;
     }
     // Launch volumes carry the instance's tag; those that do not end with it are left to us.
@@ -111,10 +109,46 @@ async fn instance(ec2: &Ec2, tag: &str) -> Result<bool, AwsError> {
     Ok(!ids.is_empty())
 }
 
+/// Ids of the instances with that tag that are not told to end.
+async fn not_ended(ec2: &Ec2, tag: &str) -> Result<Vec<String>, AwsError> {
+    // An ended instance is seen for about an hour: that nothing is seen means that it may be too young.
+    let filters = tagged(tag);
+    let found = twice(|| ec2.instances(&filters)).await?;
+    Ok(found.into_iter().filter(|instance| instance.state != "terminated").map(|instance| instance.id).collect())
+}
+
+/// Looks for what AWS has confirmed to have made. Calls may not see yet what others have done: that it is not there must
+/// last for some seconds.
+async fn confirmed<T, F>(mut look: impl FnMut() -> F) -> Result<Option<T>, AwsError>
+where
+    F: Future<Output = Result<Option<T>, AwsError>>,
+{
+    for pause in UNSEEN {
+        let seen = look().await?;
+        if seen.is_some() {
+            return Ok(seen);
+        }
+        tokio::time::sleep(pause).await;
+    }
+    look().await
+}
+
+/// Removes what AWS has confirmed to have made.
+async fn remove<F>(mut remove: impl FnMut() -> F) -> Result<bool, AwsError>
+where
+    F: Future<Output = Result<bool, AwsError>>,
+{
+    let removed = confirmed(|| {
+        let removed = remove();
+        async { Ok(removed.await?.then_some(())) }
+    });
+    Ok(removed.await?.is_some())
+}
+
 /// A name may be somebody else's as well: it counts only where there is nothing better.
 async fn key_pair(ec2: &Ec2, name: &str, tag: &str, id: &str) -> Result<bool, AwsError> {
     if !id.is_empty() {
-        return ec2.delete_key_pair(KeyPairRef::Id(id)).await;
+        return remove(|| ec2.delete_key_pair(KeyPairRef::Id(id))).await;
     }
     if tag.is_empty() {
         return ec2.delete_key_pair(KeyPairRef::Name(name)).await;
@@ -129,7 +163,7 @@ async fn key_pair(ec2: &Ec2, name: &str, tag: &str, id: &str) -> Result<bool, Aw
 
 async fn security_group(ec2: &Ec2, name: &str, id: &str) -> Result<bool, AwsError> {
     if !id.is_empty() {
-        return held(|| ec2.delete_security_group(id)).await;
+        return remove(|| held(|| ec2.delete_security_group(id))).await;
     }
     let named = Filters::from([("group-name".to_owned(), vec![name.to_owned()])]);
     let found = twice(|| ec2.security_groups(&[], &named)).await?;
@@ -183,7 +217,7 @@ pub(super) async fn import(ec2: &Ec2, task: &ImportTask) -> Result<bool, AwsErro
         return Ok(active);
     }
     match ec2.image(&task.image_id).await? {
-        Some(made) => remove_image(ec2, &made, "").await,
+        Some(made) => remove_image(ec2, &made, "", &[]).await,
         None => Ok(active),
     }
 }
