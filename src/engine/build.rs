@@ -1,7 +1,7 @@
 //! One build from launch to released, on one page.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{OnError, Reading, Workshop, cleanup, post_process, provision};
 use crate::builder::{BuilderError, Facts, Machine, Makes};
@@ -49,12 +49,25 @@ pub(super) struct Connected {
     pub facts: Facts,
 }
 
+/// A call that creates something is not abandoned at once when the run is told twice to stop: most are answered soon.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
+async fn given_up(cx: &BuildContext) {
+    cx.cancel.kill.cancelled().await;
+    tokio::time::sleep(LAST_CALL).await;
+}
+
 /// Runs one build and tells how it ended. On every path the machine is released, unless `-on-error` says otherwise.
 pub(super) async fn run(build: PlannedBuild, reading: Reading, cx: &BuildContext, shop: &Workshop) -> Ended {
     let begun = Instant::now();
     cx.events.send(EventKind::BuildStarted);
     let mut connected = None;
-    let mut made = make(&build, reading, &mut connected, cx, shop).await;
+    let mut made = tokio::select! {
+        biased;
+        made = make(&build, reading, &mut connected, cx, shop) => made,
+        // What is being created is in the journal.
+        () = given_up(cx) => Err(Cancelled.into()),
+    };
     let mut kept = false;
     if let Err(error) = &mut made {
         let on_error = shop.settings.on_error;

@@ -98,3 +98,37 @@ fn what_does_not_show_at_once_is_released_all_the_same() {
     assert_eq!(lab.left(), Vec::<String>::new(), "{}", ran.stdout);
     assert_eq!(lab.calls().iter().filter(|call| *call == "TerminateInstances").count(), 3);
 }
+
+/// What is being made is not waited for when somebody insists: the journal has it.
+#[test]
+fn a_second_signal_ends_a_call_that_is_not_answered() {
+    let lab = Lab::start();
+    lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "hold": "before" }]));
+    let workspace = lab.workspace(&format!("{PLAIN}skip_create_ami = true"), "");
+    let mut run = workspace.start(&[]);
+    lab.wait_held();
+    run.signal("INT");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!run.ended(), "the first signal waits for what is being made: {}", run.log());
+    let second = std::time::Instant::now();
+    run.signal("INT");
+    crate::support::wait("the end", || run.ended());
+    let (code, log) = run.end();
+    assert!(second.elapsed() < Duration::from_secs(20), "{:?}", second.elapsed());
+    assert_eq!((code, workspace.journals()), (Some(6), 1), "{log}");
+    lab.release();
+    std::thread::sleep(Duration::from_secs(1));
+    workspace.run(&["sweep"]).succeeded();
+    assert_eq!(lab.left(), Vec::<String>::new());
+}
+
+/// A snapshot that another image has too is no reason to fail once the old image is gone.
+#[test]
+fn a_snapshot_that_is_used_elsewhere_stays_when_its_image_is_replaced() {
+    let lab = Lab::start();
+    lab.workspace(PLAIN, "").build(&[]);
+    let error = json!({ "code": "InvalidSnapshot.InUse", "message": "in use by ami-1", "status": 400 });
+    lab.rules(&json!([{ "call": "DeleteSnapshot", "error": error }]));
+    let ran = lab.workspace(&format!("{PLAIN}force_deregister = true\nforce_delete_snapshot = true"), "").build(&[]);
+    ran.says("stays: DeleteSnapshot in eu-west-1: InvalidSnapshot.InUse");
+}

@@ -63,7 +63,13 @@ pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildCon
             ec2.deregister_image(&image.id).await?;
             for snapshot in &snapshots {
                 cx.detail(format!("Deleting its snapshot {snapshot}"));
-                ec2.delete_snapshot(snapshot).await?;
+                match ec2.delete_freed_snapshot(snapshot, &cx.cancel).await {
+                    // Somebody else's image has it too.
+                    Err(error) if error.is(&["InvalidSnapshot.InUse"]) => {
+                        cx.warn(format!("the snapshot {snapshot} of {} stays: {error}", image.id));
+                    }
+                    done => drop(done?),
+                }
             }
             cx.keep(&replaced)?;
         }

@@ -1,14 +1,18 @@
 //! Snapshots of volumes.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types as sdk;
 
 use super::types::{Filters, Snapshot, Tags};
 use super::{Ec2, convert, removed};
 use crate::client::aws::error::AwsError;
-use crate::client::aws::retry::USUAL;
+use crate::client::aws::retry::{Retry, USUAL};
 use crate::client::aws::wait::{Look, Pace, Polling, wait};
 use crate::run::cancel::Cancel;
 
+/// About five seconds.
+const FREED: Retry = Retry { tries: 5, first: Duration::from_millis(500), longest: Duration::from_secs(2) };
 const COMPLETED: Pace = Pace::of_secs(5, 30 * 60);
 
 impl Ec2 {
@@ -38,6 +42,11 @@ impl Ec2 {
     pub(crate) async fn delete_snapshot(&self, id: &str) -> Result<bool, AwsError> {
         let request = self.client.delete_snapshot().snapshot_id(id);
         removed(self.answer("DeleteSnapshot", request.send().await).await.map(drop))
+    }
+
+    /// One whose image was deregistered a moment ago, which may still count as its user.
+    pub(crate) async fn delete_freed_snapshot(&self, id: &str, cancel: &Cancel) -> Result<bool, AwsError> {
+        FREED.run(cancel, |error| error.is(&["InvalidSnapshot.InUse"]), || self.delete_snapshot(id)).await
     }
 
     /// Lets others make volumes of it; one call for groups, one for users.
