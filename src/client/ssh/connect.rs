@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
-use russh::{Preferred, cipher, kex};
+use russh::{Preferred, cipher, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -34,6 +34,36 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_256_CTR,
     cipher::AES_192_CTR,
     cipher::AES_128_CTR,
+];
+
+/// Best first. The last is for servers of before 2016, which have nothing better.
+const KEY_EXCHANGES: &[kex::Name] = &[
+    kex::MLKEM768X25519_SHA256,
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+    kex::ECDH_SHA2_NISTP256,
+    kex::ECDH_SHA2_NISTP384,
+    kex::ECDH_SHA2_NISTP521,
+    kex::DH_GEX_SHA256,
+    kex::DH_G18_SHA512,
+    kex::DH_G17_SHA512,
+    kex::DH_G16_SHA512,
+    kex::DH_G15_SHA512,
+    kex::DH_G14_SHA256,
+    kex::DH_G14_SHA1,
+];
+
+/// What a client can do besides, said in the list of key exchanges.
+const EXTENSIONS: [kex::Name; 2] = [kex::EXTENSION_SUPPORT_AS_CLIENT, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT];
+
+/// Best first; those with SHA-1 for old servers.
+const MACS: &[mac::Name] = &[
+    mac::HMAC_SHA512_ETM,
+    mac::HMAC_SHA256_ETM,
+    mac::HMAC_SHA512,
+    mac::HMAC_SHA256,
+    mac::HMAC_SHA1_ETM,
+    mac::HMAC_SHA1,
 ];
 
 /// What an attempt to connect waits for, in words that go on "within N s": whoever ends it can tell.
@@ -123,8 +153,14 @@ async fn limited<T>(
         .unwrap_or_else(|_| Err(SshError::Unreachable(format!("{} within {} s", progress.text(), limit.as_secs()))))
 }
 
+/// An IPv6 address without the brackets that the peer needs around it.
+fn bare(host: &str) -> &str {
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.filter(|inside| inside.contains(':')).unwrap_or(host)
+}
+
 async fn direct(host: &str, port: u16) -> Result<TcpStream, SshError> {
-    let stream = TcpStream::connect((host, port)).await;
+    let stream = TcpStream::connect((bare(host), port)).await;
     let stream = stream.map_err(|error| SshError::Unreachable(format!("{host}:{port}: {error}")))?;
     stream.set_nodelay(true).map_err(|error| SshError::Unreachable(error.to_string()))?;
     Ok(stream)
@@ -138,7 +174,7 @@ async fn through(
     let stream = direct(&proxy.host, proxy.port).await?;
     let silent = format!("the proxy {}:{} does not lead to {}:{}", proxy.host, proxy.port, hop.host, hop.port);
     progress.waits(silent, true);
-    let target = (hop.host.as_str(), hop.port);
+    let target = (bare(&hop.host), hop.port);
     let connected = match proxy.username.as_str() {
         "" => tokio_socks::tcp::Socks5Stream::connect_with_socket(stream, target).await,
         user => {
@@ -173,7 +209,7 @@ async fn across(
     host_key.pin();
     let silent = format!("the bastion {} does not lead to {}:{}", bastion.host, hop.host, hop.port);
     progress.waits(silent, true);
-    let channel = outer.channel_open_direct_tcpip(hop.host.clone(), hop.port.into(), "127.0.0.1", 0).await;
+    let channel = outer.channel_open_direct_tcpip(bare(&hop.host), hop.port.into(), "127.0.0.1", 0).await;
     let channel = channel.map_err(|error| {
         let text = format!("the bastion {} does not reach {}:{}: {error}", bastion.host, hop.host, hop.port);
         SshError::Unreachable(text)
@@ -223,19 +259,19 @@ where
 }
 
 fn config(settings: &Settings) -> Result<client::Config, SshError> {
-    let mut preferred = Preferred { cipher: Cow::Borrowed(CIPHERS), ..Preferred::default() };
+    let mut preferred = Preferred { cipher: Cow::Borrowed(CIPHERS), mac: Cow::Borrowed(MACS), ..Preferred::default() };
     let unknown = |name: &String| SshError::Handshake(format!("unknown algorithm {name:?}"));
     if !settings.ciphers.is_empty() {
         let named = settings.ciphers.iter().map(|n| cipher::Name::try_from(n.as_str()).map_err(|()| unknown(n)));
         preferred.cipher = Cow::Owned(named.collect::<Result<_, _>>()?);
     }
-    if !settings.key_exchanges.is_empty() {
-        let named = settings.key_exchanges.iter().map(|n| kex::Name::try_from(n.as_str()).map_err(|()| unknown(n)));
-        let mut named: Vec<kex::Name> = named.collect::<Result<_, _>>()?;
-        named.push(kex::EXTENSION_SUPPORT_AS_CLIENT);
-        named.push(kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT);
-        preferred.kex = Cow::Owned(named);
+    let named = settings.key_exchanges.iter().map(|n| kex::Name::try_from(n.as_str()).map_err(|()| unknown(n)));
+    let mut key_exchanges: Vec<kex::Name> = named.collect::<Result<_, _>>()?;
+    if key_exchanges.is_empty() {
+        key_exchanges.extend(KEY_EXCHANGES);
     }
+    key_exchanges.extend(EXTENSIONS);
+    preferred.kex = Cow::Owned(key_exchanges);
     let unanswered = settings.keep_alive.map_or(0, |pause| SILENCE.as_millis() / pause.as_millis().max(1));
     Ok(client::Config {
         preferred,

@@ -58,6 +58,11 @@ fn serve(mut client: TcpStream, user: &str, password: &str, seen: &Mutex<Vec<Str
             client.read_exact(&mut address)?;
             std::net::Ipv4Addr::from(address).to_string()
         }
+        4 => {
+            let mut address = [0; 16];
+            client.read_exact(&mut address)?;
+            format!("[{}]", std::net::Ipv6Addr::from(address))
+        }
         _ => String::from_utf8_lossy(&counted(&mut client)?).into_owned(),
     };
     let mut port = [0; 2];
