@@ -103,12 +103,13 @@ pub(in crate::builder) fn decode(fields: &mut Fields<'_>) -> CommunicatorChoice 
 fn decode_ssh(fields: &mut Fields<'_>, connects: bool) -> SshConfig {
     let user = fields.text("ssh_username").unwrap_or_default();
     let private_key_file = path(fields, "ssh_private_key_file");
-    let key = load_key(fields, "ssh_private_key_file", private_key_file.as_ref(), "ssh_certificate_file");
+    let key = load_key(fields, "ssh_private_key_file", private_key_file.as_ref(), "ssh_certificate_file", None);
     let credentials = Credentials {
         agent: fields.flag("ssh_agent_auth").unwrap_or(false),
         keys: key.iter().cloned().collect(),
         password: fields.text("ssh_password").filter(|password| !password.is_empty()),
         interactive: false,
+        password_first: false,
     };
     let ssh_keypair_name = fields.text("ssh_keypair_name").unwrap_or_default();
     if connects && !ssh_keypair_name.is_empty() && private_key_file.is_none() && !credentials.agent {
@@ -169,10 +170,8 @@ fn patience(fields: &mut Fields<'_>) -> (Option<Duration>, Option<u32>) {
     }
     let timeout = old.or(timeout).filter(|timeout| !timeout.is_zero());
     let attempts = fields.integer("ssh_handshake_attempts").filter(|attempts| *attempts != 0);
-    let limited = attempts.and_then(|attempts| u32::try_from(attempts).ok());
-    if attempts.is_some() && limited.is_none() {
-        fields.error_at("ssh_handshake_attempts", "\"ssh_handshake_attempts\" is out of range", "1 or more");
-    }
+    // With a negative number, as with 1, the first refusal is the last.
+    let limited = attempts.map(|attempts| u32::try_from(attempts.max(1)).unwrap_or(u32::MAX));
     match (timeout, limited) {
         (None, None) => (Some(TIMEOUT), Some(ATTEMPTS)),
         given => given,
@@ -268,7 +267,7 @@ fn bastion(fields: &mut Fields<'_>, hop: &Hop, key: Option<&Key>) -> Option<Hop>
     let interactive = fields.flag("ssh_bastion_interactive").unwrap_or(false);
     let agent = fields.flag("ssh_bastion_agent_auth").unwrap_or(false);
     let file = path(fields, "ssh_bastion_private_key_file");
-    let own = load_key(fields, "ssh_bastion_private_key_file", file.as_ref(), "ssh_bastion_certificate_file");
+    let own = load_key(fields, "ssh_bastion_private_key_file", file.as_ref(), "ssh_bastion_certificate_file", key);
     if host.is_empty() {
         return None;
     }
@@ -286,7 +285,9 @@ fn bastion(fields: &mut Fields<'_>, hop: &Hop, key: Option<&Key>) -> Option<Hop>
         fields.error_at("ssh_bastion_interactive", summary, detail);
     }
     let user = if user.is_empty() { hop.user.clone() } else { user };
-    Some(Hop { host, port, user, credentials: Credentials { agent, keys, password, interactive } })
+    // As in the peer, which offers to a bastion first what it offers to a machine last.
+    let credentials = Credentials { agent, keys, password, interactive, password_first: true };
+    Some(Hop { host, port, user, credentials })
 }
 
 /// A file's path; `~` is the home of who runs us.
@@ -299,26 +300,33 @@ fn path(fields: &mut Fields<'_>, name: &'static str) -> Option<PathBuf> {
     })
 }
 
+/// `instead`: the key of a certificate that comes without a file.
 fn load_key(
     fields: &mut Fields<'_>,
     name: &'static str,
     file: Option<&PathBuf>,
     certificate_name: &'static str,
+    instead: Option<&Key>,
 ) -> Option<Key> {
     let certificate = path(fields, certificate_name);
-    let Some(file) = file else {
-        if certificate.is_some() {
-            fields.error_at(certificate_name, "a certificate without its private key", format!("set {name}"));
-        }
-        return None;
-    };
     if fields.is_unknown(name) || fields.is_unknown(certificate_name) {
         return None;
     }
-    let key = match Key::load(file) {
-        Ok(key) => key,
-        Err(reason) => {
+    let key = match (file.map(|file| Key::load(file)), instead) {
+        (Some(Ok(key)), _) => key,
+        (Some(Err(reason)), _) => {
             fields.error_at(name, format!("\"{name}\" cannot be used"), reason);
+            return None;
+        }
+        (None, Some(key)) => {
+            certificate.as_ref()?;
+            key.clone()
+        }
+        (None, None) => {
+            if let (Some(_), Some(span)) = (certificate, fields.span_of(certificate_name)) {
+                let warning = Diagnostic::warning("a certificate without its private key is not used").at(span);
+                fields.push(warning.help(format!("set {name}, or take it out")));
+            }
             return None;
         }
     };

@@ -110,6 +110,7 @@ mod ssh;
 mod ssh_amazon;
 mod ssh_files;
 mod ssh_login;
+mod ssh_methods;
 mod ssh_options;
 mod state_folder;
 mod story_act;

@@ -1,10 +1,12 @@
 //! SSH: one authenticated connection to a machine, directly, through a proxy or through a bastion.
 
+mod agent;
 mod auth;
 mod connect;
 mod handler;
 mod impatient;
 mod key;
+mod offer;
 mod run;
 mod session;
 mod sftp;
@@ -34,7 +36,8 @@ pub(crate) struct Hop {
     pub credentials: Credentials,
 }
 
-/// What is offered, in this order: the agent's keys, keys, the password, the password as the answer to questions.
+/// What is offered, in this order unless `password_first`: the agent's keys, keys, the password, the password as the
+/// answer to questions. Each only while the machine wants its kind.
 #[derive(Clone, Default)]
 pub(crate) struct Credentials {
     pub agent: bool,
@@ -42,6 +45,15 @@ pub(crate) struct Credentials {
     pub password: Option<String>,
     /// Questions are answered with the password. Beside a password it is tried in any case.
     pub interactive: bool,
+    /// The password before the keys: a machine that allows one failure knows the difference.
+    pub password_first: bool,
+}
+
+impl Credentials {
+    /// The answer to questions.
+    fn answers(&self) -> Option<&str> {
+        self.password.as_deref().or(self.interactive.then_some(""))
+    }
 }
 
 /// A SOCKS5 proxy.
@@ -166,12 +178,12 @@ fn names(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     all.filter(|name| !["none", "clear"].contains(name)).collect()
 }
 
-/// A text as one word of a shell's command line.
+/// A text as one word of a shell's command line. The C shell takes `!` for one of its commands inside of quotes too.
 pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=,@%".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+        false => format!("'{}'", text.replace('\'', r"'\''").replace('!', r"'\!'")),
     }
 }
 
@@ -210,6 +222,13 @@ fn split_home(path: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_the_same_in_every_shell() {
+        for (text, word) in [("", "''"), ("a-b", "a-b"), ("it's", r"'it'\''s'"), ("a!b c", r"'a'\!'b c'")] {
+            assert_eq!(quoted(text), word);
+        }
+    }
 
     #[test]
     fn homes_are_left_to_the_shell() {

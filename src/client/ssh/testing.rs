@@ -1,6 +1,7 @@
 //! For tests: machines that stop in the middle of something.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use russh::keys::PrivateKey;
@@ -46,7 +47,12 @@ impl Dial for Hanging {
                 _ => theirs,
             };
             let host_key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
-            let config = server::Config { keys: vec![host_key], inactivity_timeout: None, ..server::Config::default() };
+            let config = server::Config {
+                keys: vec![host_key],
+                inactivity_timeout: None,
+                auth_rejection_time_initial: Some(Duration::ZERO),
+                ..server::Config::default()
+            };
             if let Ok(session) = server::run_stream(Arc::new(config), served, Machine { never, held: Vec::new() }).await
             {
                 let _ = session.await;
