@@ -6,18 +6,16 @@ use crate::client::ssh::quoted;
 pub(super) const NOT_STORED: i64 = 254;
 
 /// `$1` path, `$2` command, `$3` whether to keep the script, `$4` mark. `cat` reads to the end, so the script sees
-/// an empty stdin. The file is there before it is filled, with no more than its owner's rights.
-pub(super) const STORE_AND_RUN: &str = r#"{ (umask 077 && cat >"$1") && chmod 0755 "$1"; } || { echo "the script could not be stored [$4]" >&2; exit 254; }
-/bin/sh -c "$2"
-s=$?
-[ "$3" = keep ] || rm -f "$1"
-exit $s"#;
+/// an empty stdin. The file is there before it is filled, with no more than its owner's rights. On one line, since the
+/// C shell, which may be the one that is given it, takes no line end inside of quotes.
+pub(super) const STORE_AND_RUN: &str = concat!(
+    r#"{ (umask 077 && cat >"$1") && chmod 0755 "$1"; } "#,
+    r#"|| { echo "the script could not be stored [$4]" >&2; exit 254; }; "#,
+    r#"/bin/sh -c "$2"; s=$?; [ "$3" = keep ] || rm -f "$1"; exit $s"#
+);
 
 /// The same for a script that was uploaded before.
-pub(super) const RUN: &str = r#"/bin/sh -c "$2"
-s=$?
-[ "$3" = keep ] || rm -f "$1"
-exit $s"#;
+pub(super) const RUN: &str = r#"/bin/sh -c "$2"; s=$?; [ "$3" = keep ] || rm -f "$1"; exit $s"#;
 
 /// A command line as the peer runs it, in a subshell. The line end keeps a comment from swallowing the bracket.
 pub(super) fn subshell(command: &str) -> String {
@@ -37,6 +35,11 @@ pub(super) fn make_target(destination: &str, inner: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrappers_are_one_line() {
+        assert!(!format!("{STORE_AND_RUN}{RUN}").contains('\n'));
+    }
 
     #[test]
     fn a_comment_does_not_swallow_the_bracket() {

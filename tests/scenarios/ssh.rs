@@ -16,6 +16,25 @@ fn commands_run_with_their_output_status_and_environment() {
     ran.says("null.m: out").says("null.m: err").says("null ubuntu ssh").says("137");
 }
 
+/// The C shell reads quotes in its own way.
+#[test]
+fn the_login_shell_may_be_the_c_shell() {
+    let steps = [
+        shell(&["echo hi $PACKER_BUILD_NAME", "test -z \"$(cat)\" && ls -l $0"]),
+        "provisioner \"shell\" {\n\
+         execute_command = \"chmod +x {{ .Path }}; env {{ .Vars }} {{ .Path }} # 'as Packer has it'\"\n\
+         inline = [\"echo again $PACKER_BUILD_NAME $HIDDEN\"]\n\
+         environment_vars = [\"HIDDEN=it's x!y here!\"]\n}\n"
+            .to_owned(),
+        "provisioner \"shell\" { inline = [\"exit 3\"] }\n".to_owned(),
+    ];
+    let (sshd, workspace) = machine(&[], "", &steps.concat());
+    sshd.root("usermod -s /usr/bin/tcsh ubuntu");
+    let ran = workspace.fail(&[]);
+    ran.says("null.m: hi m").says("-rwxr-xr-x").says("null.m: again m it's x!y here!").says("status: 3");
+    assert_eq!(sshd.root("ls /tmp"), "");
+}
+
 #[test]
 fn a_terminal_is_there_when_asked_for() {
     let (_sshd, workspace) = machine(&[], "ssh_pty = true", &shell(&["test -t 0 && echo terminal $TERM"]));

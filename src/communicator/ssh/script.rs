@@ -2,7 +2,7 @@
 
 use super::Ssh;
 use crate::client::ssh::{quoted, quoted_path};
-use crate::communicator::wrapper::{NOT_STORED, RUN, STORE_AND_RUN, subshell};
+use crate::communicator::wrapper::{NOT_STORED, RUN, STORE_AND_RUN};
 use crate::communicator::{CommunicatorError, Content, Exit, Script};
 use crate::run::BuildContext;
 
@@ -11,7 +11,6 @@ impl Ssh {
         // A text that no script prints by chance.
         let mark = format!("forge-{:016x}", rand::random::<u64>());
         let keep = if script.keep { "keep" } else { "" };
-        let run = subshell(script.command);
         let (wrapper, input) = match self.config().pty {
             // A terminal would echo the text and change its line ends.
             true => {
@@ -22,7 +21,8 @@ impl Ssh {
             false => (STORE_AND_RUN, script.content.clone()),
         };
         let path = quoted_path(script.path);
-        let command = ["/bin/sh -c", &quoted(wrapper), "/bin/sh", &path, &quoted(&run), &quoted(keep), &quoted(&mark)];
+        let command =
+            ["/bin/sh -c", &quoted(wrapper), "/bin/sh", &path, &quoted(script.command), &quoted(keep), &quoted(&mark)];
         let (exit, tail) = self.run(&command.join(" "), input, self.config().pty, cx).await?;
         let said = tail.text();
         if exit == Exit::Status(NOT_STORED) && said.contains(&mark) {
