@@ -1,6 +1,10 @@
 //! Options of SSH: their effect on a machine with OpenSSH's server, and mistakes in them.
 
-use crate::support::sshd::{machine, shell, template};
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+use crate::support::socks::Socks;
+use crate::support::sshd::{Sshd, certificate, key, machine, shell, template, text};
 
 #[test]
 fn mistakes_in_the_options_show_at_their_place() {
@@ -75,4 +79,94 @@ fn a_pause_before_connecting_begins_when_the_machine_is_up() {
     ran.says("Pausing 2 s before connecting...").says("null.m: ubuntu");
     assert!(ran.took.as_secs() >= 2, "{:?}", ran.took);
     assert_eq!(sshd.log().matches("Accepted publickey for ubuntu").count(), 2, "{}", sshd.log());
+}
+
+/// What was there when the connection was lost is told, also by a download that only waits for its next piece.
+#[test]
+fn a_download_tells_why_its_connection_was_lost() {
+    let step =
+        "provisioner \"file\" {\nsource = \"/tmp/large\"\ndestination = \"large\"\ndirection = \"download\"\n}\n";
+    let (sshd, workspace) = machine(&[], "ssh_read_write_timeout = \"3s\"", step);
+    sshd.root("truncate -s 4G /tmp/large");
+    let arrived = workspace.path().join("large");
+    let run = workspace.start(&[]);
+    crate::support::wait("a piece of the file", || arrived.metadata().is_ok_and(|found| found.len() > 0));
+    sshd.root("pkill -STOP -u ubuntu");
+    let (code, log) = run.end();
+    assert_eq!(code, Some(1), "{log}");
+    let told = "the connection broke while /tmp/large was read: nothing came from the machine for";
+    assert!(log.contains(told), "{log}");
+}
+
+#[test]
+fn a_negative_number_of_attempts_allows_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, stranger) = (key(folder.path(), "id"), key(folder.path(), "stranger"));
+    let sshd = Sshd::start(&own, &[]);
+    let login = |key| {
+        let login = format!("ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_handshake_attempts = -1", sshd.address);
+        template(&format!("{login}\nssh_private_key_file = {}", text(key)), &shell(&["whoami"]))
+    };
+    login(&own).build(&[]).says("m: ubuntu");
+    login(&stranger).fail(&[]).says("the machine refused the login 1 times");
+}
+
+#[test]
+fn a_certificate_without_its_key_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = key(folder.path(), "id");
+    let certificate = certificate(&key(folder.path(), "ca"), &own);
+    let sshd = Sshd::start(&own, &["PasswordAuthentication=yes"]);
+    let login = format!(
+        "ssh_host = {:?}\nssh_username = \"ubuntu\"\nssh_password = \"correct horse\"\nssh_certificate_file = {}",
+        sshd.address,
+        text(&certificate)
+    );
+    let ran = template(&login, &shell(&["whoami"])).build(&[]);
+    ran.says("a certificate without its private key is not used").says("m: ubuntu");
+}
+
+/// The peer needs them around an IPv6 address; both forms are understood.
+#[test]
+fn an_ipv6_address_may_stand_in_brackets() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = key(folder.path(), "id");
+    let sshd = Sshd::start(&own, &[]);
+    let port = lead_to(&format!("{}:22", sshd.address));
+    let proxy = Socks::start("forge", "correct horse");
+    let build = |host: &str, way: &str| {
+        let login = format!(
+            "ssh_host = {host:?}\nssh_username = \"ubuntu\"\nssh_private_key_file = {}\nssh_timeout = \"9s\"\n{way}",
+            text(&own)
+        );
+        template(&login, &shell(&["whoami"])).build(&[]).says("m: ubuntu");
+    };
+    for host in ["[::1]", "::1"] {
+        let at = format!("ssh_port = {port}");
+        build(host, &at);
+        build(&sshd.address, &format!("ssh_bastion_host = {host:?}\nssh_bastion_port = {port}"));
+        let proxied = "ssh_proxy_username = \"forge\"\nssh_proxy_password = \"correct horse\"";
+        build(host, &format!("{at}\nssh_proxy_host = \"127.0.0.1\"\nssh_proxy_port = {}\n{proxied}", proxy.port));
+    }
+    assert_eq!(proxy.led_to().len(), 2, "{:?}", proxy.led_to());
+}
+
+/// A port of `::1` that leads elsewhere, as long as this process lives.
+fn lead_to(address: &str) -> u16 {
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    let (port, address) = (listener.local_addr().unwrap().port(), address.to_owned());
+    std::thread::spawn(move || {
+        for here in listener.incoming().map_while(Result::ok) {
+            let there = TcpStream::connect(&address).unwrap();
+            for (mut from, mut to) in
+                [(here.try_clone().unwrap(), there.try_clone().unwrap()), (there.try_clone().unwrap(), here)]
+            {
+                std::thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+    port
 }

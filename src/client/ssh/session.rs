@@ -51,6 +51,11 @@ impl Session {
         self.handle.is_closed()
     }
 
+    /// Why it ended, when the machine has not hung up itself.
+    pub(crate) fn why_lost(&self) -> Option<&str> {
+        self.fate.why()
+    }
+
     /// Starts a command in the login shell of the user.
     pub(crate) async fn exec(&self, command: &str, terminal: bool) -> Result<Running, SshError> {
         answered("does not start a command", self.start(command, terminal)).await

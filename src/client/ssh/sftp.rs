@@ -1,6 +1,7 @@
 //! File transfer over the `sftp` subsystem, with many requests under way at a time.
 
 use std::io;
+use std::time::Duration;
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
@@ -14,8 +15,11 @@ use super::SshError;
 
 /// Requests under way at a time: with fewer, a far machine is waited for.
 const UNDER_WAY: usize = 64;
-/// An answer that takes longer is not waited for, in seconds.
-const PATIENCE: u64 = 120;
+/// An answer that takes longer is not waited for, in seconds: longer than a machine may give no sign of life, which is
+/// told as what it is.
+const PATIENCE: u64 = 150;
+/// A subsystem that does not greet within it does not start.
+const GREETING: Duration = Duration::from_secs(120);
 /// Bytes read or written at once on our side.
 const CHUNK: usize = 256 << 10;
 
@@ -55,7 +59,8 @@ impl Sftp {
             ..Config::default()
         };
         // A subsystem that is configured and whose program is not there ends at once.
-        let session = SftpSession::new_with_config(channel.into_stream(), config).await;
+        let greeted = tokio::time::timeout(GREETING, SftpSession::new_with_config(channel.into_stream(), config)).await;
+        let session = greeted.unwrap_or(Err(SftpFailure::Timeout));
         let session =
             session.map_err(|error| SshError::Missing(format!("the machine's SFTP does not start: {error}")))?;
         Ok(Self { session })

@@ -156,6 +156,16 @@ impl Ssh {
         }
     }
 
+    /// The result of moving files, with the reason in place of an error that is no more than the consequence of a
+    /// connection that was lost. `what` was going on.
+    async fn moved(&self, what: &str, done: Result<(), CommunicatorError>) -> Result<(), CommunicatorError> {
+        let Err(CommunicatorError::Remote(text)) = done else { return done };
+        match self.line.current().await.why_lost() {
+            Some(why) if !text.contains(why) => Err(broke(what, why)),
+            _ => Err(CommunicatorError::Remote(text)),
+        }
+    }
+
     async fn sftp(&self) -> Result<Sftp, CommunicatorError> {
         let session = self.line.session().await?;
         match session.sftp().await {
@@ -334,7 +344,8 @@ impl Communicator for Ssh {
         destination: &str,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        cx.cancel.unless_stopped(self.put_file(content, destination, cx)).await?
+        let done = cx.cancel.unless_stopped(self.put_file(content, destination, cx)).await?;
+        self.moved(&format!("{destination} was uploaded"), done).await
     }
 
     async fn upload_directory(
@@ -343,7 +354,8 @@ impl Communicator for Ssh {
         destination: &str,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        cx.cancel.unless_stopped(self.put_directory(source, destination, cx)).await?
+        let done = cx.cancel.unless_stopped(self.put_directory(source, destination, cx)).await?;
+        self.moved(&format!("{destination} was uploaded"), done).await
     }
 
     async fn download_file(
@@ -352,7 +364,8 @@ impl Communicator for Ssh {
         destination: &Path,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        cx.cancel.unless_stopped(self.fetch_file(source, destination, cx)).await?
+        let done = cx.cancel.unless_stopped(self.fetch_file(source, destination, cx)).await?;
+        self.moved(&format!("{source} was read"), done).await
     }
 
     async fn download_directory(
@@ -361,6 +374,7 @@ impl Communicator for Ssh {
         destination: &Path,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        cx.cancel.unless_stopped(self.fetch_directory(source, destination, cx)).await?
+        let done = cx.cancel.unless_stopped(self.fetch_directory(source, destination, cx)).await?;
+        self.moved(&format!("{source} was read"), done).await
     }
 }
