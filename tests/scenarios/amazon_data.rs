@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::Workspace;
 use crate::support::lab::Lab;
+use crate::support::policies::{granted, granted_but};
 
 /// Asks a JSON service of the lab directly.
 fn call(lab: &Lab, target: &str, service: &str, body: &serde_json::Value) {
@@ -95,6 +96,7 @@ fn secrets_and_parameters_are_read_and_never_shown() {
     let ran = found.build(&[]);
     ran.says_not("p-of-the-database").says_not("k-of-the-parameter");
     assert_eq!(found.read("out"), "p-of-the-database 5432 k-of-the-parameter 1");
+    granted_but(&lab, &["data"], &["CreateSecret", "PutParameter"]);
     let missing = data.replace("web/db", "web/none");
     workspace(&lab, &missing, content).fail(&[]).says("ResourceNotFoundException");
 }
@@ -161,11 +163,13 @@ fn a_registry_of_aws_is_logged_in_to_with_a_password_of_aws() {
     let ran = login(server).fail(&[]);
     ran.says("Fetching ECR credentials").says("Pulling Docker image");
     assert_eq!(lab.calls(), ["GetCallerIdentity", "GetAuthorizationToken"]);
+    granted(&lab, &["ecr"]);
     // moto knows the public one not: what is asked for is what counts.
     let ran = login("public.ecr.aws/web").fail(&[]);
     ran.says("Fetching ECR credentials");
     let calls = lab.ask("calls", &serde_json::Value::Null);
     let last = calls.as_array().unwrap().last().unwrap();
     assert_eq!((last["service"].as_str(), last["region"].as_str()), (Some("ecr-public"), Some("us-east-1")), "{last}");
+    granted(&lab, &["ecr"]);
     login("registry.example.org").fail(&[]).says("\"login_server\" is no registry of AWS");
 }

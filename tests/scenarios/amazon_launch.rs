@@ -70,6 +70,14 @@ fn a_key_pair_that_is_named_goes_with_the_launch() {
     assert_eq!(request(&mut lab, &options, "RunInstances")["KeyName"], "for-this");
 }
 
+#[test]
+fn a_temporary_key_pair_is_of_the_type_that_is_asked_for() {
+    let lab = Lab::start();
+    let options = format!("{LOGIN}temporary_key_pair_type = \"ed25519\"");
+    lab.workspace(&options, "provisioner \"shell\" { inline = [\"echo logged in\"] }").build(&[]).says("logged in");
+    assert_eq!(lab.parameters("CreateKeyPair")[0]["KeyType"], "ed25519");
+}
+
 /// One request for all types, of which some do not take the word.
 #[test]
 fn credits_are_asked_for_where_all_types_have_them() {

@@ -185,6 +185,7 @@ fn a_role_is_assumed_on_top_of_the_credentials() {
     );
     let keys = lab.ask("calls", &Value::Null);
     assert!(keys.as_array().unwrap().iter().any(|call| call["action"] == "RunInstances"));
+    crate::amazon_ebs::granted(&lab, &["assume", "build"]);
 }
 
 #[test]

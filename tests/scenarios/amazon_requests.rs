@@ -40,7 +40,13 @@ fn every_option_is_what_its_request_says() {
     let mut lab = Lab::start();
     let ebs = |lab: &Lab, options: &str| lab.workspace(&format!("{PLAIN}{options}"), "");
     let hosts = "arn:aws:resource-groups:eu-west-1:1:group/reserved";
-    let cases: [Case<'_>; 7] = [
+    let with_enclave = |lab: &Lab, options: &str| {
+        // A type that can have an enclave.
+        let workspace = ebs(lab, options);
+        workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("t3.micro", "m5.xlarge"));
+        workspace
+    };
+    let cases: [Case<'_>; 11] = [
         (
             &ebs,
             "placement {\nhost_id = \"h-0123456789abcdef0\"\ntenancy = \"host\"\n}",
@@ -78,6 +84,26 @@ fn every_option_is_what_its_request_says() {
             "ami_block_device_mappings {\ndevice_name = \"/dev/xvdb\"\nvirtual_name = \"data\"\nvolume_size = 3\n}",
             "CreateImage",
             &[(".VirtualName", &[]), (".Ebs.VolumeSize", &["3"])],
+        ),
+        (&with_enclave, "enable_nitro_enclave = true", "RunInstances", &[("EnclaveOptions.Enabled", &["true"])]),
+        (
+            &ebs,
+            "spot_price = \"auto\"\nfleet_tag {\nkey = \"Fleet\"\nvalue = \"ours\"\n}",
+            "CreateFleet",
+            &[("TagSpecification.1.Tag.1.Key", &["Fleet"]), ("TagSpecification.1.Tag.1.Value", &["ours"])],
+        ),
+        (
+            &ebs,
+            "spot_price = \"auto\"\nspot_tag {\nkey = \"Spot\"\nvalue = \"ours\"\n}",
+            "CreateLaunchTemplate",
+            &[("TagSpecification.1.Tag.1.Key", &["forge:resource", "Spot"])],
+        ),
+        (
+            &ebs,
+            "assume_role {\nrole_arn = \"arn:aws:iam::123456789012:role/builder\"\nduration_seconds = 1800\n\
+             policy_arns = [\"arn:aws:iam::aws:policy/ReadOnlyAccess\"]\n}",
+            "AssumeRole",
+            &[("DurationSeconds", &["1800"]), ("PolicyArns.member.1.arn", &["arn:aws:iam::aws:policy/ReadOnlyAccess"])],
         ),
         (
             &surrogate,
@@ -117,6 +143,9 @@ fn given_groups_are_taken_and_stay() {
     assert_eq!(values(form, "SecurityGroupId.1"), [groups[0].as_str().unwrap()], "{form:#}");
     assert_eq!(values(form, "SecurityGroupId.2"), [groups[1].as_str().unwrap()], "{form:#}");
     assert!(!lab.calls().contains(&"CreateSecurityGroup".to_owned()));
+    let (one, rest) = (format!("security_group_id = {}", groups[1]), "skip_create_ami = true");
+    lab.workspace(&format!("{PLAIN}{one}\n{rest}"), "").build(&[]);
+    assert_eq!(values(&lab.parameters("RunInstances")[1], "SecurityGroupId.1"), [groups[1].as_str().unwrap()]);
     let left = lab.left();
     assert_eq!(left.iter().filter(|text| text.starts_with("security group ")).count(), 2, "{left:#?}");
     let ran = lab.workspace(&format!("{PLAIN}security_group_ids = [\"sg-0123456789abcdef0\"]"), "").fail(&["-force"]);
@@ -221,4 +250,20 @@ fn empty_keys_and_old_ids_are_taken_and_spaces_in_regions_told() {
     }
     let ran = lab.workspace(&format!("{PLAIN}ami_regions = [\" us-east-1\"]"), "").run(&["validate", "."]);
     ran.says("\" us-east-1\" is not the name of a region");
+}
+
+#[test]
+fn a_device_is_filled_from_a_snapshot_and_a_deprecated_source_is_found() {
+    let lab = Lab::start();
+    let snapshot = lab.ask("snapshot", &json!("golden data"));
+    let device = format!("device_name = \"/dev/xvdb\"\nsnapshot_id = {snapshot}\ndelete_on_termination = true");
+    let options = format!("{PLAIN}skip_create_ami = true\nlaunch_block_device_mappings {{\n{device}\n}}");
+    let workspace = lab.workspace(&options, "");
+    let template = workspace.read("t.pkr.hcl");
+    workspace.file("t.pkr.hcl", template.replace("most_recent", "include_deprecated = true\nmost_recent"));
+    workspace.build(&[]);
+    let form = &lab.parameters("RunInstances")[0];
+    assert_eq!(values(form, ".Ebs.SnapshotId"), [snapshot.as_str().unwrap()], "{form:#}");
+    let looks = lab.parameters("DescribeImages");
+    assert!(looks.iter().any(|form| form["IncludeDeprecated"] == "true"), "{looks:#?}");
 }

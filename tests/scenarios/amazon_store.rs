@@ -44,8 +44,9 @@ fn store(lab: &Lab, options: &str, status: &str) -> Workspace {
 #[test]
 fn an_instance_bundles_itself_and_the_bundle_becomes_an_image() {
     let lab = Lab::start();
-    let ran = store(&lab, "", "0").build(&[]);
+    let ran = store(&lab, "bundle_destination = \"/tmp\"", "0").build(&[]);
     ran.says("bundling the-certificate -k /tmp/x509/key.pem -u 123456789012 -c /tmp/x509/cert.pem -r x86_64");
+    ran.says(" -d /tmp ");
     ran.says("uploading -b bundles/nightly -m /tmp/image-1.manifest.xml -a AKIAEXAMPLE -s");
     ran.says_not("the-secret-access-key");
     assert_eq!(lab.parameters("RegisterImage")[0]["ImageLocation"], "bundles/nightly/image-1.manifest.xml");
@@ -158,11 +159,21 @@ fn a_disk_becomes_an_image_and_leaves_the_bucket() {
 }
 
 #[test]
+fn an_import_is_encrypted_and_made_by_the_role_that_the_template_names() {
+    let lab = Lab::start();
+    import(&lab, "s3_encryption = \"AES256\"\nami_encrypt = true\nrole_name = \"importer\"").build(&[]);
+    assert_eq!(lab.parameters("CreateMultipartUpload")[0]["X-Amz-Server-Side-Encryption"], "AES256");
+    let form = &lab.parameters("ImportImage")[0];
+    assert_eq!((&form["Encrypted"], &form["RoleName"]), (&json!("true"), &json!("importer")), "{form}");
+}
+
+#[test]
 fn an_object_carries_the_tag_of_the_run_as_long_as_it_is_ours() {
     let lab = Lab::start();
     import(&lab, "skip_clean = true").build(&[]);
     let form = &lab.parameters("CreateMultipartUpload")[0];
     assert!(form["X-Amz-Tagging"].as_str().unwrap().starts_with("forge%3Arun="), "{form}");
+    assert!(form.get("X-Amz-Server-Side-Encryption").is_none(), "{form}");
     assert_eq!(lab.parameters("DeleteObjectTagging").len(), 1);
     assert_eq!(lab.left().len(), 2, "the image and the object: {:#?}", lab.left());
     crate::amazon_ebs::granted(&lab, &["build", "import"]);

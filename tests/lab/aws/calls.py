@@ -13,7 +13,7 @@ def read_call(request):
     if service == "s3":
         action = object_call(request)
     if service == "s3":
-        form = form | {k: v for k, v in request.headers.items() if k.lower().startswith("x-amz-tagging")}
+        form = form | {k: v for k, v in request.headers.items() if k.lower().startswith(("x-amz-tagging", "x-amz-server-side-encryption"))}
     return {
         "service": service, "region": region, "action": action or request.path, "form": form, "key": key, "host": request.host,
         "token": request.headers.get("X-Amz-Security-Token", ""),
