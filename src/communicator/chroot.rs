@@ -13,7 +13,8 @@ use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::io::SyncIoBridge;
 
-use super::tree::{Tar, append_tree, inner_name, mode_of, unpack};
+use super::landing::Landing;
+use super::tree::{Tar, append_tree, inner_name, mode_of, under_its_name, unpack};
 use super::wrapper::{RUN, make_target, subshell};
 use super::{Answer, Communicator, CommunicatorError, Content, Cut, Exit, Question, Script};
 use crate::client::archive::archive;
@@ -232,13 +233,10 @@ impl Communicator for Chroot {
         destination: &Path,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        let file = std::fs::File::create(destination).map_err(|error| local(destination, error))?;
+        let (file, landing) = Landing::at(destination).map_err(|error| local(destination, error))?;
         let done = self.pipe(&format!("cat {}", quoted(source)), (Stdio::null(), None), (file.into(), None), cx).await;
-        if done.is_err() {
-            // Half a file must not pass for a whole one.
-            let _ = std::fs::remove_file(destination);
-        }
-        at(&format!("read {source}"), done)
+        at(&format!("read {source}"), done)?;
+        landing.keep().map_err(|error| local(destination, error))
     }
 
     async fn download_directory(
@@ -248,7 +246,8 @@ impl Communicator for Chroot {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let text = format!("tar -cf - -C {} .", quoted(source));
-        let done = self.pipe(&text, (Stdio::null(), None), (Stdio::piped(), Some(destination)), cx).await;
+        let target = under_its_name(destination, source);
+        let done = self.pipe(&text, (Stdio::null(), None), (Stdio::piped(), Some(&target)), cx).await;
         at(&format!("read the folder {source}"), done)
     }
 }

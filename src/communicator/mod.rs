@@ -5,6 +5,7 @@
 pub(crate) mod chroot;
 #[cfg(feature = "docker")]
 pub(crate) mod docker_exec;
+mod landing;
 pub(crate) mod none;
 pub(crate) mod ssh;
 mod tree;
@@ -148,7 +149,8 @@ pub(crate) trait Communicator: Send + Sync {
     async fn download_file(&self, source: &str, destination: &Path, cx: &BuildContext)
     -> Result<(), CommunicatorError>;
 
-    /// Fetches the contents of a folder into the local folder `destination`.
+    /// Fetches a folder, under its own name, into the local folder `destination`. Over SSH, a path with patterns stands for
+    /// all that they match.
     async fn download_directory(
         &self,
         source: &str,

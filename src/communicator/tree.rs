@@ -11,11 +11,22 @@ pub(super) type Tar = tar::Builder<ChunkWriter>;
 pub(super) type Owner = Option<(u64, u64)>;
 
 pub(super) fn append_file(tar: &mut Tar, path: &Path, name: &Path, owner: Owner) -> io::Result<()> {
-    let file = std::fs::File::open(path)?;
-    let found = file.metadata()?;
+    append_as(tar, path, name, |header| set_owner(header, owner))
+}
+
+/// Appends a file whose header is not all the file's own.
+pub(super) fn append_as(
+    tar: &mut Tar,
+    path: &Path,
+    name: &Path,
+    adjust: impl FnOnce(&mut tar::Header),
+) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(named)?;
+    let found = file.metadata().map_err(named)?;
     let mut header = tar::Header::new_gnu();
     header.set_metadata(&found);
-    set_owner(&mut header, owner);
+    adjust(&mut header);
     let mut exact = Exact { inner: file, left: found.len() };
     tar.append_data(&mut header, name, &mut exact)
 }
@@ -100,6 +111,14 @@ pub(super) fn set_owner(header: &mut tar::Header, owner: Owner) {
     if let Some((uid, gid)) = owner {
         header.set_uid(uid);
         header.set_gid(gid);
+    }
+}
+
+/// Where a folder of the machine goes that keeps its name.
+pub(super) fn under_its_name(destination: &Path, source: &str) -> PathBuf {
+    match source.trim_end_matches('/').rsplit('/').next() {
+        Some(name) if !matches!(name, "" | "." | "..") => destination.join(name),
+        _ => destination.to_owned(),
     }
 }
 

@@ -6,11 +6,11 @@ use crate::client::ssh::quoted;
 pub(super) const NOT_STORED: i64 = 254;
 
 /// `$1` path, `$2` command, `$3` whether to keep the script, `$4` mark. `cat` reads to the end, so the script sees
-/// an empty stdin. The file is there before it is filled, with no more than its owner's rights. On one line, since the
-/// C shell, which may be the one that is given it, takes no line end inside of quotes.
+/// an empty stdin. The file is there before it is filled, with no more than its owner's rights. One of somebody else,
+/// whose mode is not ours to set, may be executable as it is. On one line, since the C shell, which may be the one that
+/// is given it, takes no line end inside of quotes.
 pub(super) const STORE_AND_RUN: &str = concat!(
-    r#"{ (umask 077 && cat >"$1") && chmod 0755 "$1"; } "#,
-    r#"|| { echo "the script could not be stored [$4]" >&2; exit 254; }; "#,
+    r#"(umask 077 && cat >"$1") || { echo "the script could not be stored [$4]" >&2; exit 254; }; chmod 0755 "$1"; "#,
     r#"/bin/sh -c "$2"; s=$?; [ "$3" = keep ] || rm -f "$1"; exit $s"#
 );
 
@@ -22,14 +22,18 @@ pub(super) fn subshell(command: &str) -> String {
     format!("({command}\n)")
 }
 
-/// Shell text that sets `$d` to the folder for the contents and makes it: the destination itself when it is not there
-/// yet or when `inner` is empty, else the folder `inner` in it. The destination comes as a word for a shell.
+/// Shell text that sets `$d` to the folder for the contents: the destination itself when it is not there yet or when
+/// `inner` is empty, else the folder `inner` in it. The destination comes as a word for a shell.
+pub(super) fn choose_target(destination: &str, inner: &str) -> String {
+    match inner {
+        "" => format!("d={destination}"),
+        inner => format!("d={destination}; if [ -d \"$d\" ]; then d=\"$d\"/{}; fi", quoted(inner)),
+    }
+}
+
+/// The same, and makes that folder.
 pub(super) fn make_target(destination: &str, inner: &str) -> String {
-    let choose = match inner {
-        "" => String::new(),
-        inner => format!("if [ -d \"$d\" ]; then d=\"$d\"/{}; fi; ", quoted(inner)),
-    };
-    format!("d={destination}; {choose}mkdir -p \"$d\"")
+    format!("{}; mkdir -p \"$d\"", choose_target(destination, inner))
 }
 
 #[cfg(test)]

@@ -18,12 +18,18 @@ pub(crate) async fn refuse(path: PathBuf) -> Result<(), String> {
     Err(format!("{file} holds credentials of the workflow, which would become part of the image"))
 }
 
-/// The first such file. A link that is named itself is followed, one in a folder stays a link.
+/// The first such file. Links are followed: over SSH, what they lead to is uploaded.
 fn below(path: &Path) -> Option<PathBuf> {
     let led_to = path.is_symlink().then(|| std::fs::canonicalize(path).ok()).flatten();
-    let entries = WalkDir::new(led_to.as_deref().unwrap_or(path)).into_iter().filter_map(Result::ok);
-    let mut files = entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
-    files.find(|file| is_credential(file))
+    let entries = WalkDir::new(led_to.as_deref().unwrap_or(path)).follow_links(true).into_iter().filter_map(Result::ok);
+    let mut files = entries.filter(|entry| entry.file_type().is_file());
+    files.find_map(|entry| {
+        // The names of links say nothing of what is there.
+        let asks = entry.path_is_symlink() || name(Some(entry.path())) == "config";
+        let real = asks.then(|| std::fs::canonicalize(entry.path()).ok()).flatten();
+        let found = is_credential(entry.path()) || real.is_some_and(|real| is_credential(&real));
+        found.then(|| entry.into_path())
+    })
 }
 
 fn is_credential(file: &Path) -> bool {
@@ -77,6 +83,9 @@ mod tests {
             let link = folder.path().join("innocent.json");
             std::os::unix::fs::symlink("c/gha-creds-12ab.json", &link).unwrap();
             assert!(below(&link).is_some_and(|found| found.ends_with("c/gha-creds-12ab.json")));
+            std::fs::create_dir(folder.path().join("f")).unwrap();
+            std::os::unix::fs::symlink("../b/.git", folder.path().join("f/git")).unwrap();
+            assert_eq!(below(&folder.path().join("f")), Some(folder.path().join("f/git/config")));
         }
     }
 }

@@ -108,10 +108,12 @@ mod side_by_side;
 mod ssh;
 #[cfg(feature = "aws")]
 mod ssh_amazon;
+mod ssh_download;
 mod ssh_files;
 mod ssh_login;
 mod ssh_methods;
 mod ssh_options;
+mod ssh_overwrite;
 mod state_folder;
 mod story_act;
 mod story_amazon;

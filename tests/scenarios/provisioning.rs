@@ -115,7 +115,7 @@ fn files_go_up_and_down() {
     let ran = workspace.build(&[]);
     ran.says("==> docker.d: 751 0").says("==> docker.d: deep").says("Uploading one.sh => /tmp/");
     assert!(workspace.read("down/here/content").starts_with("inline"));
-    assert_eq!(workspace.read("folder/a/b"), "deep\n");
+    assert_eq!(workspace.read("folder/contents/a/b"), "deep\n");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn files_arrive_whole_by_every_method() {
       provisioner "file" {
         direction   = "download"
         source      = "/tmp/back/"
-        destination = "fetched/back"
+        destination = "fetched"
       }
     "#;
     // Not a multiple of any buffer, and more than one window.
@@ -240,7 +240,7 @@ fn a_home_is_found_by_every_method() {
         assert_eq!(ran.code, Some(0), "{method} {broken}: {ran:#?}");
         ran.says("m: one of them").says("m: in the tree").says("m: own.sh");
         assert_eq!(workspace.read("fetched/one"), "one of them\n");
-        assert_eq!(workspace.read("fetched/tree/x"), "in the tree\n");
+        assert_eq!(workspace.read("fetched/tree/the tree/x"), "in the tree\n");
         if !by_name.is_empty() {
             assert_eq!(workspace.read("fetched/two"), "one of them\n");
         }

@@ -198,6 +198,29 @@ pub(crate) fn quoted_path(path: &str) -> String {
     }
 }
 
+/// The same for a path with patterns, which the shell replaces by what they match.
+pub(crate) fn quoted_pattern(path: &str) -> String {
+    if !path.contains(['*', '?', '[']) {
+        return quoted_path(path);
+    }
+    let (home, rest) = split_home(path).unwrap_or(("", path));
+    let mut word = home.to_owned();
+    if home.is_empty() && rest.starts_with('-') {
+        word.push_str("./");
+    }
+    let mut before = ' ';
+    for c in rest.chars() {
+        match c {
+            '\n' => word.push_str("'\n'"),
+            '!' | '^' if before == '[' => word.push(c),
+            c if c.is_alphanumeric() || !c.is_ascii() || "/._-+:=,@%*?[]".contains(c) => word.push(c),
+            c => word.extend(['\\', c]),
+        }
+        before = c;
+    }
+    word
+}
+
 /// The same path for SFTP, where relative ones start from the user's home. Nothing for another user's, which only a
 /// shell finds.
 pub(crate) fn sftp_path(path: &str) -> Option<&str> {
@@ -227,6 +250,19 @@ mod tests {
     fn words_are_the_same_in_every_shell() {
         for (text, word) in [("", "''"), ("a-b", "a-b"), ("it's", r"'it'\''s'"), ("a!b c", r"'a'\!'b c'")] {
             assert_eq!(quoted(text), word);
+        }
+    }
+
+    #[test]
+    fn patterns_are_left_to_the_shell() {
+        for (path, word) in [
+            ("/tmp/r/s*", "/tmp/r/s*"),
+            ("~/a b?", "~/a\\ b?"),
+            ("/tmp/[!a-c]$(id)'\n*", "/tmp/[!a-c]\\$\\(id\\)\\''\n'*"),
+            ("-r*", "./-r*"),
+            ("/a b", "'/a b'"),
+        ] {
+            assert_eq!(quoted_pattern(path), word);
         }
     }
 

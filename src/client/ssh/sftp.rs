@@ -66,7 +66,8 @@ impl Sftp {
         Ok(Self { session })
     }
 
-    /// Writes all of `source` to the file, with that mode. What was there is overwritten.
+    /// Writes all of `source` to the file. One that was there is overwritten and keeps its mode; a new one has that mode
+    /// less the machine's mask.
     pub(crate) async fn put(
         &self,
         source: &mut (impl AsyncRead + Unpin + Send),
@@ -76,7 +77,7 @@ impl Sftp {
     ) -> Result<(), SshError> {
         let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
         let attributes = FileAttributes { permissions: Some(mode), ..FileAttributes::empty() };
-        let opened = self.session.open_with_flags_and_attributes(path, flags, attributes.clone()).await;
+        let opened = self.session.open_with_flags_and_attributes(path, flags, attributes).await;
         let mut file = opened.map_err(|error| explained(&error, "write", path))?;
         let mut buffer = vec![0; CHUNK];
         loop {
@@ -88,8 +89,6 @@ impl Sftp {
             file.write_all(&buffer[..read]).await.map_err(|error| of_io(&error, "write", path))?;
             moved(read as u64);
         }
-        // A file that was there keeps its mode when it is opened, and the machine's mask applies to a new one.
-        file.set_metadata(attributes).await.map_err(|error| explained(&error, "set the mode of", path))?;
         close(file, "write", path).await
     }
 
@@ -124,15 +123,21 @@ impl Sftp {
         }
     }
 
-    /// Makes a folder; one that is there is good as it is.
-    pub(crate) async fn make_directory(&self, path: &str) -> Result<(), SshError> {
+    /// Makes a folder; one that is there is good as it is. Whether it was made.
+    pub(crate) async fn make_directory(&self, path: &str) -> Result<bool, SshError> {
         match self.session.create_dir(path).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(error) => match self.stat(path).await {
-                Ok(Found::Directory) => Ok(()),
+                Ok(Found::Directory) => Ok(false),
                 _ => Err(explained(&error, "make the folder", path)),
             },
         }
+    }
+
+    /// Permission bits of what is there.
+    pub(crate) async fn mode(&self, path: &str) -> Result<u32, SshError> {
+        let found = self.session.metadata(path).await.map_err(|error| explained(&error, "look at", path))?;
+        Ok(found.permissions.unwrap_or(0o777) & 0o777)
     }
 
     pub(crate) async fn set_mode(&self, path: &str, mode: u32) -> Result<(), SshError> {
@@ -141,10 +146,9 @@ impl Sftp {
         set.map_err(|error| explained(&error, "set the mode of", path))
     }
 
-    /// Makes a symbolic link in place of whatever link or file is there.
-    pub(crate) async fn link(&self, target: &str, path: &str) -> Result<(), SshError> {
-        let _ = self.session.remove_file(path).await;
-        self.session.symlink(path, target).await.map_err(|error| explained(&error, "make the link", path))
+    /// The path from the root on, links followed.
+    pub(crate) async fn absolute(&self, path: &str) -> Result<String, SshError> {
+        self.session.canonicalize(path).await.map_err(|error| explained(&error, "look at", path))
     }
 
     /// Names in a folder, each with what it is, links followed.

@@ -10,7 +10,8 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use super::DockerExec;
 use crate::client::progress::Transfer;
 use crate::communicator::CommunicatorError;
-use crate::communicator::tree::unpack;
+use crate::communicator::landing::Landing;
+use crate::communicator::tree::{under_its_name, unpack};
 use crate::run::BuildContext;
 
 impl DockerExec {
@@ -25,20 +26,15 @@ impl DockerExec {
             let text = format!("{source} is a folder in the container; end it with a slash to download its contents");
             return Err(CommunicatorError::Remote(text));
         }
-        let target = destination.to_owned();
+        let (mut file, landing) = Landing::at(destination).map_err(|source| local(destination, source))?;
         let fetched = self.fetch(&path, source, cx, move |tar| {
             let mut entries = tar.entries()?;
             let mut entry = entries.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-            let mut file = std::fs::File::create(&target)?;
             io::copy(&mut entry, &mut file)?;
             Ok(())
         });
-        let fetched = fetched.await.map_err(|error| at(error, destination));
-        if fetched.is_err() {
-            // Half a file must not pass for a whole one.
-            let _ = tokio::fs::remove_file(destination).await;
-        }
-        fetched
+        fetched.await.map_err(|error| at(error, destination))?;
+        landing.keep().map_err(|source| local(destination, source))
     }
 
     pub(super) async fn fetch_directory(
@@ -52,7 +48,7 @@ impl DockerExec {
             let text = format!("{source} is not a folder in the container");
             return Err(CommunicatorError::Remote(text));
         }
-        let target = destination.to_owned();
+        let target = under_its_name(destination, source);
         let fetched = self.fetch(&path, source, cx, move |tar| unpack(tar, &target)).await;
         fetched.map_err(|error| at(error, destination))
     }
@@ -114,9 +110,11 @@ fn blocking(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> B
 /// Names the local path in an error that does not know it.
 fn at(error: CommunicatorError, destination: &Path) -> CommunicatorError {
     match error {
-        CommunicatorError::Local { source, .. } => {
-            CommunicatorError::Local { path: destination.display().to_string(), source }
-        }
+        CommunicatorError::Local { source, .. } => local(destination, source),
         other => other,
     }
+}
+
+fn local(path: &Path, source: io::Error) -> CommunicatorError {
+    CommunicatorError::Local { path: path.display().to_string(), source }
 }

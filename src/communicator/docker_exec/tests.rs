@@ -193,6 +193,7 @@ async fn folders_follow_the_slash_rules() {
 
     let back = lab.folder.path().join("back");
     talk.download_directory("/d2link/", &back, &cx).await.unwrap();
+    let back = back.join("d2link");
     assert_eq!(std::fs::read_to_string(back.join("link")).unwrap(), "a");
     assert_eq!(std::fs::read_to_string(back.join(&long)).unwrap(), "long");
     assert!(back.join("sub/empty").is_dir());
@@ -216,8 +217,8 @@ async fn a_download_stays_where_it_belongs() {
     std::fs::create_dir(&outside).unwrap();
     lab.text_of(&format!("mkdir -p /evil && ln -s {} /evil/a", outside.display())).await;
     let back = lab.folder.path().join("back");
-    std::fs::create_dir(&back).unwrap();
-    std::os::unix::fs::symlink(&outside, back.join("sub")).unwrap();
+    std::fs::create_dir_all(back.join("evil")).unwrap();
+    std::os::unix::fs::symlink(&outside, back.join("evil/sub")).unwrap();
     lab.text_of("mkdir /evil/sub && echo x >/evil/sub/f").await;
     let error = lab.talk("", false).download_directory("/evil", &back, &cx).await.unwrap_err().to_string();
     assert!(error.contains("out of the destination") || error.contains("exists"), "{error}");

@@ -1,13 +1,15 @@
 //! A question to a machine: one command on a channel of its own, whose output nobody sees.
 
+use super::reading::Mark;
 use super::{ABANDON, Ssh};
 use crate::client::ssh::{Piece, Running, quoted};
 use crate::communicator::{Answer, CommunicatorError, Cut, Question};
 
 impl Ssh {
     pub(super) async fn put_question(&self, question: &Question<'_>) -> Result<Answer, CommunicatorError> {
+        let mut mark = Mark::new();
         // The user's own shell may be any.
-        let mut command = format!("/bin/sh -c {} /bin/sh", quoted(question.script));
+        let mut command = format!("{}; /bin/sh -c {} /bin/sh", mark.command(), quoted(question.script));
         for word in question.words {
             command.push(' ');
             command.push_str(&quoted(word));
@@ -21,7 +23,7 @@ impl Ssh {
             let _ = input.end().await;
             while let Some(piece) = output.next().await {
                 if let Piece::Out(bytes) = piece
-                    && !answer.take(&bytes, question.longest)
+                    && !answer.take(&mark.strip(bytes), question.longest)
                 {
                     break;
                 }

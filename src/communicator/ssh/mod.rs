@@ -7,6 +7,8 @@ mod ask;
 mod config;
 mod connect;
 mod download;
+mod folder;
+mod reading;
 mod scp;
 mod script;
 mod stream;
@@ -14,6 +16,7 @@ mod stream;
 mod tests;
 mod tunnel;
 mod upload;
+mod walk;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +36,8 @@ use crate::run::event::Stream;
 
 /// Ending an abandoned command is a courtesy; nobody waits longer for it.
 const ABANDON: Duration = Duration::from_secs(1);
-/// A command that reads nothing of an upload for so long hangs, on a dead file system or a pipe.
+/// A command that reads nothing of an upload, or sends nothing of a download, for so long hangs: on a dead file system or a
+/// pipe.
 const STALLED: Duration = Duration::from_secs(300);
 /// Bytes of an upload that must be read within it.
 const PIECE: usize = 256 << 10;
@@ -250,7 +254,12 @@ async fn both<T>(
             let _ = tokio::time::timeout(ABANDON, input.abandon()).await;
             Err(error)
         }
-        taken = &mut take => taken,
+        taken = &mut take => {
+            if taken.is_err() {
+                let _ = tokio::time::timeout(ABANDON, input.abandon()).await;
+            }
+            taken
+        }
     }
 }
 

@@ -41,8 +41,12 @@ impl Ssh {
         destination: &str,
         transfer: &mut Transfer,
     ) -> Result<bool, CommunicatorError> {
-        let file = quoted_path(destination);
-        let text = format!("{{ (umask 077 && cat >{file}) && chmod {mode:o} {file}; }} || exit {NOT_WRITTEN}");
+        let text = format!(
+            "f={}; if [ -e \"$f\" ] || [ -h \"$f\" ]; then cat >\"$f\"; \
+             else (umask 077 && cat >\"$f\") && chmod {} \"$f\"; fi || exit {NOT_WRITTEN}",
+            quoted_path(destination),
+            less_umask(mode)
+        );
         let command = format!("/bin/sh -c {}", quoted(&text));
         let begun = self.begin(&command, false).await;
         let Running { input, mut output } = match begun {
@@ -59,6 +63,22 @@ impl Ssh {
             (Ended::Lost, why) => Err(broke(&format!("{destination} was uploaded"), &why)),
         }
     }
+}
+
+/// A mode less the mask of whoever runs `chmod`: without a class, `+` spares what the mask has.
+fn less_umask(mode: u32) -> String {
+    let mut text = "+rwx".to_owned();
+    for (class, shift) in [("u", 6), ("g", 3), ("o", 0)] {
+        let without: String = [("r", 4), ("w", 2), ("x", 1)]
+            .iter()
+            .filter(|(_, bit)| mode >> shift & bit == 0)
+            .map(|(c, _)| *c)
+            .collect();
+        if !without.is_empty() {
+            text.push_str(&format!(",{class}-{without}"));
+        }
+    }
+    text
 }
 
 fn source_size(source: &Source<'_>) -> Result<u64, CommunicatorError> {
@@ -113,4 +133,16 @@ pub(super) fn hint(said: &str) -> &'static str {
 
 fn local(path: &Path, source: io::Error) -> CommunicatorError {
     CommunicatorError::from(SshError::Local { path: path.display().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_what_it_takes_from_all_rights() {
+        assert_eq!(less_umask(0o755), "+rwx,g-w,o-w");
+        assert_eq!(less_umask(0o600), "+rwx,u-x,g-rwx,o-rwx");
+        assert_eq!(less_umask(0o777), "+rwx");
+    }
 }

@@ -93,3 +93,24 @@ async fn an_upload_that_stalls_is_given_up() {
     let (text, seconds) = told(config(Never::Reads, Method::Fastest, None), SIZE).await;
     assert!(text.contains("reads nothing of the upload for 300 s") && seconds < 310, "{text} after {seconds} s");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_stalls_is_given_up() {
+    let config = config(Never::Reads, Method::Scp, None);
+    let folder = tempfile::tempdir().unwrap();
+    let (cx, _receiver) = context(folder.path());
+    let machine = Ssh::connect(&config, &Fixed("m".to_owned(), 22), None, &cx).await.unwrap();
+    for is_folder in [false, true] {
+        let begun = Instant::now();
+        let work = async {
+            match is_folder {
+                true => machine.download_directory("/srv/x/", folder.path(), &cx).await,
+                false => machine.download_file("/srv/x", &folder.path().join("x"), &cx).await,
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(3600), work).await.expect("it has an end");
+        let (text, seconds) = (ended.expect_err("it fails").to_string(), begun.elapsed().as_secs());
+        assert!(text.contains("says nothing for 300 s") && seconds < 310, "{text} after {seconds} s");
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+    }
+}

@@ -1,25 +1,26 @@
-//! Uploads: one file as a command's input, a folder as a tar stream, and what the machine has instead.
+//! Uploads: one file as a command's input, a folder as a tar stream, and what the machine has instead. A file that is
+//! there keeps its mode, as it does for scp; a new one has ours less the machine's mask.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use super::folder::Load;
+use super::reading::{Mark, Reading};
 use super::stream::{Source, hint};
-use super::{Method, Ssh, both, broke, drain, give};
-use crate::client::archive::archive;
+use super::walk::walk;
+use super::{Method, Ssh, both};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted, quoted_path, sftp_path};
-use crate::communicator::tree::{Tar, append_tree, inner_name, mode_of};
+use crate::communicator::tree::{inner_name, mode_of};
 use crate::communicator::wrapper::make_target;
 use crate::communicator::{CommunicatorError, Content};
 use crate::run::BuildContext;
 
 /// Files of a folder that are under way at a time over SFTP.
 const FILES: usize = 32;
-
-/// Status of a shell that does not find the program.
-const NOT_FOUND: u32 = 127;
 
 impl Ssh {
     pub(super) async fn put_file(
@@ -33,7 +34,7 @@ impl Ssh {
             Content::Bytes { bytes, mode } => (*mode, bytes.len() as u64),
             Content::File(path) => {
                 let found = std::fs::metadata(path).map_err(|source| local(path, source))?;
-                (mode_of(&found), found.len())
+                (mode_of(&found) & 0o777, found.len())
             }
         };
         transfer.expect(size);
@@ -71,77 +72,33 @@ impl Ssh {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let root = PathBuf::from(source);
-        let found = std::fs::metadata(&root).map_err(|error| local(&root, error))?;
-        if !found.is_dir() {
-            return Err(local(&root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
-        }
         let inner = inner_name(source).map_err(|error| local(&root, error))?;
+        let (items, mode) = walk(&root, &cx.events).await?;
+        let load = Load { root: &root, items: Arc::new(items), mode, inner: &inner, destination };
         let mut transfer = Transfer::new(cx, format!("Uploading {source}"), None);
-        match self.config().method {
-            Method::Fastest => {
-                if self.tar_put(&root, &inner, destination, &mut transfer, cx).await? {
-                    return Ok(());
-                }
-            }
-            Method::Scp => {
-                let target = self.target(destination, &inner).await?;
-                return self.scp_put_tree(&root, &target, &mut transfer).await;
-            }
-            Method::Sftp => {}
+        let method = self.config().method;
+        if method == Method::Fastest && self.tar_put(&load, &mut transfer).await? {
+            return Ok(());
         }
-        let sftp = self.sftp().await?;
-        sftp_put(&sftp, &root, &inner, destination, &mut transfer).await
-    }
-
-    /// Sends the folder as a tar stream. Not done when the machine has no tar.
-    async fn tar_put(
-        &self,
-        root: &Path,
-        inner: &str,
-        destination: &str,
-        transfer: &mut Transfer,
-        cx: &BuildContext,
-    ) -> Result<bool, CommunicatorError> {
-        let (walked, events) = (root.to_owned(), cx.events.clone());
-        let fill = move |tar: &mut Tar| append_tree(tar, &walked, Path::new(""), None, &events);
-        let (body, task) = archive(fill).split();
-        let mut body = std::pin::pin!(body);
-        let command = format!("{} && exec tar -xof - -C \"$d\"", make_target(&quoted_path(destination), inner));
-        let command = format!("/bin/sh -c {}", quoted(&command));
-        let Running { input, mut output } = self.begin(&command, false).await?;
-        let feed = async {
-            while let Some(chunk) = body.next().await {
-                let chunk = chunk.map_err(|error| local(root, error))?;
-                let size = chunk.len() as u64;
-                give(&input, chunk).await?;
-                transfer.advance(size);
+        if method != Method::Scp {
+            match self.sftp().await {
+                Ok(sftp) => return sftp_put(&sftp, &load, &mut transfer).await,
+                Err(CommunicatorError::Remote(_)) if method == Method::Fastest => {}
+                Err(error) => return Err(error),
             }
-            Ok(())
-        };
-        let ended = both(&input, feed, drain(&mut output, drop)).await;
-        match ended {
-            Ok((Ended::Status(0), _)) => Ok(true),
-            Ok((Ended::Status(NOT_FOUND), _)) => Ok(false),
-            Ok((Ended::Lost, why)) => Err(broke(&format!("{} was uploaded", root.display()), &why)),
-            Ok((Ended::Status(status), said)) => Err(CommunicatorError::Remote(format!(
-                "the folder {} could not be unpacked at {destination} (status {status}): {said}{}",
-                root.display(),
-                hint(&said)
-            ))),
-            Err(CommunicatorError::Local { path, source }) => match task.error().await {
-                Some(error) => Err(CommunicatorError::Local { path, source: error }),
-                None => Err(CommunicatorError::Local { path, source }),
-            },
-            Err(error) => Err(error),
         }
+        let target = self.target(destination, &inner).await?;
+        self.scp_put_tree(&load, &target, &mut transfer).await
     }
 
     /// Makes the folder that the contents go into, and yields its path.
     async fn target(&self, destination: &str, inner: &str) -> Result<String, CommunicatorError> {
-        let mut path = Vec::new();
-        let command = format!("{} && printf %s \"$d\"", make_target(&quoted_path(destination), inner));
-        let Running { input, mut output } = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await?;
-        let ended = both(&input, async { Ok(()) }, drain(&mut output, |bytes| path.extend_from_slice(&bytes)));
+        let mark = Mark::new();
+        let command =
+            format!("{}; {} && printf %s \"$d\"", mark.command(), make_target(&quoted_path(destination), inner));
+        let Running { input, output } = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await?;
+        let (mut reading, mut path) = (Reading::new(output, mark), Vec::new());
+        let ended = both(&input, async { Ok(()) }, reading.rest(|bytes| path.extend_from_slice(&bytes)));
         match ended.await? {
             (Ended::Status(0), _) => Ok(String::from_utf8_lossy(&path).into_owned()),
             (_, said) => Err(CommunicatorError::Remote(format!(
@@ -166,33 +123,29 @@ async fn put_one(
 }
 
 /// One folder after the other, files of all side by side.
-async fn sftp_put(
-    sftp: &Sftp,
-    root: &Path,
-    inner: &str,
-    destination: &str,
-    transfer: &mut Transfer,
-) -> Result<(), CommunicatorError> {
-    let mut target = known_to_sftp(destination)?.trim_end_matches('/').to_owned();
-    if !inner.is_empty() && sftp.stat(&target).await? == Found::Directory {
-        target = format!("{target}/{inner}");
+async fn sftp_put(sftp: &Sftp, load: &Load<'_>, transfer: &mut Transfer) -> Result<(), CommunicatorError> {
+    let named = known_to_sftp(load.destination)?;
+    let mut target = named.trim_end_matches('/').to_owned();
+    if !load.inner.is_empty() && sftp.stat(named).await? == Found::Directory {
+        target = format!("{target}/{}", load.inner);
     }
-    sftp.make_directory(&target).await?;
+    // Modes of those that are made. The first one shows the machine's mask.
+    let mut made = Vec::new();
+    let mut mask = 0o777;
+    if !target.is_empty() && sftp.make_directory(&target).await? {
+        mask = sftp.mode(&target).await?;
+        made.push((target.clone(), load.mode));
+    }
     let mut files = Vec::new();
-    let mut directories = Vec::new();
-    for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
-        let entry = entry.map_err(|error| local(root, error.into()))?;
-        let Ok(inside) = entry.path().strip_prefix(root) else { continue };
-        let path = format!("{target}/{}", inside.display());
-        let found = entry.metadata().map_err(|error| local(entry.path(), error.into()))?;
-        if found.is_dir() {
-            sftp.make_directory(&path).await?;
-            directories.push((path, mode_of(&found)));
-        } else if found.is_symlink() {
-            let link = std::fs::read_link(entry.path()).map_err(|error| local(entry.path(), error))?;
-            sftp.link(&link.display().to_string(), &path).await?;
-        } else if found.is_file() {
-            files.push((entry.into_path(), path, mode_of(&found)));
+    for item in load.items.iter() {
+        let path = format!("{target}/{}", String::from_utf8_lossy(&item.name()));
+        if !item.is_folder {
+            files.push((item.from.clone(), path, item.mode));
+        } else if sftp.make_directory(&path).await? {
+            if made.is_empty() {
+                mask = sftp.mode(&path).await?;
+            }
+            made.push((path, item.mode));
         }
     }
     let moved = std::sync::Mutex::new(transfer);
@@ -205,8 +158,8 @@ async fn sftp_put(
     });
     futures_util::stream::iter(work).buffer_unordered(FILES).try_collect::<()>().await?;
     // Last, since a folder that nobody may write to takes no files.
-    for (path, mode) in directories.iter().rev() {
-        sftp.set_mode(path, *mode).await?;
+    for (path, mode) in made.iter().rev().filter(|(_, mode)| mode & mask != mask) {
+        sftp.set_mode(path, mode & mask).await?;
     }
     Ok(())
 }
