@@ -145,6 +145,11 @@ pub(crate) trait Communicator: Send + Sync {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError>;
 
+    /// Whether links in an uploaded folder are replaced by what they lead to.
+    fn follows_links(&self) -> bool {
+        false
+    }
+
     /// Fetches one file; the folder of `destination` exists. Links are followed.
     async fn download_file(&self, source: &str, destination: &Path, cx: &BuildContext)
     -> Result<(), CommunicatorError>;

@@ -129,7 +129,7 @@ impl Provisioner for FileTransfer {
     async fn provision(&self, on: &dyn Communicator, cx: &BuildContext) -> Result<(), ProvisionError> {
         if let Transfer::Upload(sources) = &self.transfer {
             for source in sources {
-                credentials::refuse(cx.run.cwd.join(source)).await.map_err(|why| {
+                credentials::refuse(cx.run.cwd.join(source), on.follows_links()).await.map_err(|why| {
                     ProvisionError::Failed(format!(
                         "{why}: upload a folder without it, and let actions/checkout run with persist-credentials: false"
                     ))

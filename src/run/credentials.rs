@@ -10,18 +10,20 @@ use walkdir::WalkDir;
 const LARGEST: u64 = 1 << 20;
 
 /// Fails when there is such a file at or below a path that is about to become part of an image. Looks on a thread of its
-/// own: a folder may be large.
-pub(crate) async fn refuse(path: PathBuf) -> Result<(), String> {
-    let found = tokio::task::spawn_blocking(move || below(&path)).await;
+/// own: a folder may be large. `follow_links` when what links in a folder lead to becomes part of the image in their
+/// place.
+pub(crate) async fn refuse(path: PathBuf, follow_links: bool) -> Result<(), String> {
+    let found = tokio::task::spawn_blocking(move || below(&path, follow_links)).await;
     let Ok(Some(file)) = found else { return Ok(()) };
     let file = file.display();
     Err(format!("{file} holds credentials of the workflow, which would become part of the image"))
 }
 
-/// The first such file. Links are followed: over SSH, what they lead to is uploaded.
-fn below(path: &Path) -> Option<PathBuf> {
+/// The first such file. A link that is named itself is followed in any case.
+fn below(path: &Path, follow_links: bool) -> Option<PathBuf> {
     let led_to = path.is_symlink().then(|| std::fs::canonicalize(path).ok()).flatten();
-    let entries = WalkDir::new(led_to.as_deref().unwrap_or(path)).follow_links(true).into_iter().filter_map(Result::ok);
+    let entries =
+        WalkDir::new(led_to.as_deref().unwrap_or(path)).follow_links(follow_links).into_iter().filter_map(Result::ok);
     let mut files = entries.filter(|entry| entry.file_type().is_file());
     files.find_map(|entry| {
         // The names of links say nothing of what is there.
@@ -68,24 +70,25 @@ mod tests {
         write("a/.git/config", "[core]\n\tbare = false\n");
         write("a/config", "extraheader authorization");
         write("a/gha-creds.json", "{}");
-        assert_eq!(below(folder.path()), None);
+        assert_eq!(below(folder.path(), true), None);
         let token = write("b/.git/config", "[http \"https://github.com/\"]\n\textraheader = AUTHORIZATION: basic x\n");
-        assert_eq!(below(folder.path()), Some(token));
+        assert_eq!(below(folder.path(), true), Some(token));
         let token = write("d/.git/modules/lib/config", "[http]\n\textraheader = AUTHORIZATION: basic x\n");
-        assert_eq!(below(&folder.path().join("d")), Some(token));
+        assert_eq!(below(&folder.path().join("d"), true), Some(token));
         let token = write("e/git-credentials-0a1b.config", "");
-        assert_eq!(below(&folder.path().join("e")), Some(token));
+        assert_eq!(below(&folder.path().join("e"), true), Some(token));
         let key = write("c/gha-creds-12ab.json", "{}");
-        assert_eq!(below(&key), Some(key.clone()));
-        assert_eq!(below(&folder.path().join("c")), Some(key));
+        assert_eq!(below(&key, true), Some(key.clone()));
+        assert_eq!(below(&folder.path().join("c"), true), Some(key));
         #[cfg(unix)]
         {
             let link = folder.path().join("innocent.json");
             std::os::unix::fs::symlink("c/gha-creds-12ab.json", &link).unwrap();
-            assert!(below(&link).is_some_and(|found| found.ends_with("c/gha-creds-12ab.json")));
+            assert!(below(&link, true).is_some_and(|found| found.ends_with("c/gha-creds-12ab.json")));
             std::fs::create_dir(folder.path().join("f")).unwrap();
             std::os::unix::fs::symlink("../b/.git", folder.path().join("f/git")).unwrap();
-            assert_eq!(below(&folder.path().join("f")), Some(folder.path().join("f/git/config")));
+            assert_eq!(below(&folder.path().join("f"), true), Some(folder.path().join("f/git/config")));
+            assert_eq!(below(&folder.path().join("f"), false), None);
         }
     }
 }

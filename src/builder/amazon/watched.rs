@@ -103,6 +103,10 @@ impl Communicator for Watched {
         self.explained(self.inner.upload_directory(source, destination, cx).await).await
     }
 
+    fn follows_links(&self) -> bool {
+        self.inner.follows_links()
+    }
+
     async fn download_file(
         &self,
         source: &str,

@@ -367,6 +367,10 @@ impl Communicator for Ssh {
         self.moved(&format!("{destination} was uploaded"), done).await
     }
 
+    fn follows_links(&self) -> bool {
+        true
+    }
+
     async fn download_file(
         &self,
         source: &str,

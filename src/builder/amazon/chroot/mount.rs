@@ -136,7 +136,7 @@ impl Mounted {
 /// What is deleted before the snapshot is still in the blocks of the volume: no copied file may hold credentials.
 pub(super) async fn check_copied(config: &ChrootConfig, cx: &BuildContext) -> Result<(), BuilderError> {
     for path in &config.copy_files {
-        let why = credentials::refuse(cx.run.cwd.join(path)).await;
+        let why = credentials::refuse(cx.run.cwd.join(path), false).await;
         why.map_err(|why| BuilderError::Failed(format!("copy_files: {why}: take it out of the list")))?;
     }
     Ok(())
