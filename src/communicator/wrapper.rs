@@ -23,11 +23,11 @@ pub(super) fn subshell(command: &str) -> String {
 }
 
 /// Shell text that sets `$d` to the folder for the contents: the destination itself when it is not there yet or when
-/// `inner` is empty, else the folder `inner` in it. The destination comes as a word for a shell.
+/// `inner` is empty, else the folder `inner` in it; then `$i` says so. The destination comes as a word for a shell.
 pub(super) fn choose_target(destination: &str, inner: &str) -> String {
     match inner {
-        "" => format!("d={destination}"),
-        inner => format!("d={destination}; if [ -d \"$d\" ]; then d=\"$d\"/{}; fi", quoted(inner)),
+        "" => format!("d={destination}; i="),
+        inner => format!("d={destination}; i=; if [ -d \"$d\" ]; then i=/{}; d=$d$i; fi", quoted(inner)),
     }
 }
 

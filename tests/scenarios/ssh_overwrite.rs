@@ -102,13 +102,14 @@ fn what_is_new_has_our_mode_less_the_mask_of_the_machine_and_its_time() {
         file(&workspace, "tree/a", "a", 0o644);
         file(&workspace, "tree/sub/key", "k", 0o600);
         chmod(&workspace, "tree/sub", 0o700);
+        chmod(&workspace, "tree", 0o711);
         let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
         fs::File::options().write(true).open(workspace.path().join("tree/a")).unwrap().set_modified(old).unwrap();
         workspace.build(&[]);
         for folder in ["/tmp/new", "/tmp/tree"] {
             let seen = sshd
                 .root(&format!("cd {folder}; stat -c '%a %n' /tmp/run.sh . a sub sub/key; find a -newermt 2020-01-01"));
-            let expected = "750 /tmp/run.sh\n750 .\n640 a\n700 sub\n600 sub/key\na";
+            let expected = "750 /tmp/run.sh\n710 .\n640 a\n700 sub\n600 sub/key\na";
             assert_eq!(seen.trim(), expected, "{method} {broken} {folder}");
         }
     }

@@ -54,7 +54,7 @@ impl Ssh {
         // The line that is read keeps a program that runs in place of our command, and waits for requests, from waiting.
         let command = format!(
             "{}; read -r _; command -v tar >/dev/null || exit {NOT_FOUND}; {target}; umask; if [ -d \"$d\" ]; then \
-             echo there; cd \"$d\" && eval \"$(cat)\"; exit; fi; mkdir -p \"$d\" && echo new && exec tar -xmof - -C \"$d\"",
+             echo there; cd \"$d\" && eval \"$(cat)\"; exit; fi; mkdir -p \"$d\" && echo \"new$i\" && exec tar -xmof - -C \"$d\"",
             mark.command()
         );
         let begun = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await;
@@ -75,15 +75,20 @@ impl Ssh {
                 ended => done(load, ended, &said),
             };
         };
-        if state == "new" {
+        if state.starts_with("new") {
             let items = Arc::clone(&load.items);
-            let mode = load.mode & !umask;
+            let root = load.mode & !umask;
             let fill = Box::new(move |tar: &mut Tar| {
-                append_folder(tar, Path::new("."), mode | 0o700)?;
-                append_new(tar, &items, &HashSet::new(), umask)?;
-                if mode & 0o700 == 0o700 { Ok(()) } else { append_folder(tar, Path::new("."), mode) }
+                append_folder(tar, Path::new("."), root | 0o700)?;
+                append_new(tar, &items, &HashSet::new(), umask)
             });
-            return self.feed(load, Running { input, output: reading.into_output() }, fill, transfer).await;
+            let running = Running { input, output: reading.into_output() };
+            self.feed(load, running, fill, transfer).await?;
+            // It is there now, and is no folder that another one goes into.
+            let target = if state == "new" { format!("d={}", quoted_path(load.destination)) } else { target };
+            let found = Found { umask, there: HashSet::new() };
+            self.close_folders(load, &target, &found, Some(root)).await?;
+            return Ok(true);
         }
         let questions = async { give(&input, list(&load.items).into()).await };
         let mut answer = Vec::new();
@@ -95,6 +100,7 @@ impl Ssh {
         let found = Found { umask, there: understood(load, &answer)? };
         self.put_beside(load, &target, &found, transfer).await?;
         self.put_over(load, &target, &found, transfer).await?;
+        self.close_folders(load, &target, &found, None).await?;
         Ok(true)
     }
 
@@ -154,6 +160,37 @@ impl Ssh {
         self.feed(load, running, fill, transfer).await.map(drop)
     }
 
+    /// Folders that were made and that their owner may not write to get their mode once they are full: not every tar
+    /// waits with that.
+    async fn close_folders(
+        &self,
+        load: &Load<'_>,
+        target: &str,
+        found: &Found,
+        root: Option<u32>,
+    ) -> Result<(), CommunicatorError> {
+        let is_closed = |mode: u32| mode & 0o700 != 0o700;
+        let mut script = Vec::new();
+        for (at, item) in load.items.iter().enumerate().rev() {
+            let mode = item.mode & !found.umask;
+            if item.is_folder && is_closed(mode) && !found.there.contains(&at) {
+                script.extend(call("m", format_args!("{mode:o}"), item));
+            }
+        }
+        if let Some(mode) = root.filter(|mode| is_closed(*mode)) {
+            script.extend_from_slice(format!("m {mode:o} .\n").as_bytes());
+        }
+        if script.is_empty() {
+            return Ok(());
+        }
+        script.splice(..0, b"m() { chmod \"$1\" \"./$2\" || exit; }\n".iter().copied());
+        let command = format!("{target}; cd \"$d\" && eval \"$(cat)\"");
+        let Running { input, mut output } = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await?;
+        let feed = async { give(&input, script.into()).await };
+        let (ended, said) = both(&input, feed, super::drain(&mut output, drop)).await?;
+        done(load, ended, &said).map(drop)
+    }
+
     /// Sends an archive to the command that unpacks it.
     async fn feed(
         &self,
@@ -210,8 +247,8 @@ fn list(items: &[Item]) -> Vec<u8> {
 }
 
 /// A line that calls a function of the shell with a number and a path, whose name may be any.
-fn call(function: &str, at: usize, item: &Item) -> Vec<u8> {
-    let mut line = format!("{function} {at} '").into_bytes();
+fn call(function: &str, number: impl std::fmt::Display, item: &Item) -> Vec<u8> {
+    let mut line = format!("{function} {number} '").into_bytes();
     for byte in item.name() {
         match byte {
             b'\'' => line.extend_from_slice(b"'\\''"),
@@ -241,22 +278,16 @@ fn understood(load: &Load<'_>, answer: &str) -> Result<HashSet<usize>, Communica
     Ok(there)
 }
 
-/// Appends what is not there. A folder that its owner may not write to gets its mode once it is full: not every tar
-/// waits with that.
+/// Appends what is not there. Folders are open to their owner until all is in them.
 fn append_new(tar: &mut Tar, items: &[Item], there: &HashSet<usize>, umask: u32) -> io::Result<()> {
-    let mut closed = Vec::new();
-    for (at, item) in items.iter().enumerate().filter(|(at, _)| !there.contains(at)) {
+    for (_, item) in items.iter().enumerate().filter(|(at, _)| !there.contains(at)) {
         let mode = item.mode & !umask;
-        if !item.is_folder {
-            append_as(tar, &item.from, &item.inside, |header| header.set_mode(mode))?;
-            continue;
-        }
-        append_folder(tar, &item.inside, mode | 0o700)?;
-        if mode & 0o700 != 0o700 {
-            closed.push((at, mode));
+        match item.is_folder {
+            true => append_folder(tar, &item.inside, mode | 0o700)?,
+            false => append_as(tar, &item.from, &item.inside, |header| header.set_mode(mode))?,
         }
     }
-    closed.into_iter().rev().try_for_each(|(at, mode)| append_folder(tar, &items[at].inside, mode))
+    Ok(())
 }
 
 fn append_folder(tar: &mut Tar, name: &Path, mode: u32) -> io::Result<()> {

@@ -66,7 +66,7 @@ impl Ssh {
 }
 
 /// A mode less the mask of whoever runs `chmod`: without a class, `+` spares what the mask has.
-fn less_umask(mode: u32) -> String {
+pub(super) fn less_umask(mode: u32) -> String {
     let mut text = "+rwx".to_owned();
     for (class, shift) in [("u", 6), ("g", 3), ("o", 0)] {
         let without: String = [("r", 4), ("w", 2), ("x", 1)]

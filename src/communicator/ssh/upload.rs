@@ -9,13 +9,13 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::folder::Load;
 use super::reading::{Mark, Reading};
-use super::stream::{Source, hint};
+use super::stream::{Source, hint, less_umask};
 use super::walk::walk;
 use super::{Method, Ssh, both};
 use crate::client::progress::Transfer;
 use crate::client::ssh::{Ended, Found, Running, Sftp, SshError, quoted, quoted_path, sftp_path};
 use crate::communicator::tree::{inner_name, mode_of};
-use crate::communicator::wrapper::make_target;
+use crate::communicator::wrapper::choose_target;
 use crate::communicator::{CommunicatorError, Content};
 use crate::run::BuildContext;
 
@@ -87,15 +87,20 @@ impl Ssh {
                 Err(error) => return Err(error),
             }
         }
-        let target = self.target(destination, &inner).await?;
+        let target = self.target(&load).await?;
         self.scp_put_tree(&load, &target, &mut transfer).await
     }
 
-    /// Makes the folder that the contents go into, and yields its path.
-    async fn target(&self, destination: &str, inner: &str) -> Result<String, CommunicatorError> {
+    /// Makes the folder that the contents go into, where it is not there, and yields its path.
+    async fn target(&self, load: &Load<'_>) -> Result<String, CommunicatorError> {
+        let destination = load.destination;
         let mark = Mark::new();
-        let command =
-            format!("{}; {} && printf %s \"$d\"", mark.command(), make_target(&quoted_path(destination), inner));
+        let command = format!(
+            "{}; {}; {{ [ -d \"$d\" ] || {{ mkdir -p \"$d\" && chmod {} \"$d\"; }}; }} && printf %s \"$d\"",
+            mark.command(),
+            choose_target(&quoted_path(destination), load.inner),
+            less_umask(load.mode | 0o700)
+        );
         let Running { input, output } = self.begin(&format!("/bin/sh -c {}", quoted(&command)), false).await?;
         let (mut reading, mut path) = (Reading::new(output, mark), Vec::new());
         let ended = both(&input, async { Ok(()) }, reading.rest(|bytes| path.extend_from_slice(&bytes)));
