@@ -1,6 +1,8 @@
 //! File transfer over the `sftp` subsystem, with many requests under way at a time.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use russh::client::Msg;
@@ -9,7 +11,8 @@ use russh_sftp::client::error::Error as SftpFailure;
 use russh_sftp::client::fs::File;
 use russh_sftp::client::{Config, SftpSession};
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::oneshot;
 
 use super::SshError;
 
@@ -58,12 +61,19 @@ impl Sftp {
             request_timeout_secs: PATIENCE,
             ..Config::default()
         };
-        // A subsystem that is configured and whose program is not there ends at once.
-        let greeted = tokio::time::timeout(GREETING, SftpSession::new_with_config(channel.into_stream(), config)).await;
-        let session = greeted.unwrap_or(Err(SftpFailure::Timeout));
-        let session =
-            session.map_err(|error| SshError::Missing(format!("the machine's SFTP does not start: {error}")))?;
-        Ok(Self { session })
+        let missing = |why: String| SshError::Missing(format!("the machine's SFTP does not start: {why}"));
+        let (open, closed) = oneshot::channel();
+        let stream = Watched { inner: channel.into_stream(), open: Some(open) };
+        // A subsystem that is configured and whose program is not there ends at once; a request that is made after that
+        // would be waited for.
+        tokio::select! {
+            biased;
+            greeted = tokio::time::timeout(GREETING, SftpSession::new_with_config(stream, config)) => {
+                let session = greeted.unwrap_or(Err(SftpFailure::Timeout));
+                Ok(Self { session: session.map_err(|error| missing(error.to_string()))? })
+            }
+            _ = closed => Err(missing("it ends at once".to_owned())),
+        }
     }
 
     /// Writes all of `source` to the file. One that was there is overwritten and keeps its mode; a new one has that mode
@@ -165,6 +175,38 @@ impl Sftp {
             found.push((name, kind));
         }
         Ok(found)
+    }
+}
+
+/// A stream whose end is seen by somebody else too.
+struct Watched<S> {
+    inner: S,
+    /// Dropped at the end.
+    open: Option<oneshot::Sender<()>>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let room = buffer.remaining();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if polled.is_ready() && room > 0 && buffer.remaining() == room {
+            self.open = None;
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
