@@ -26,13 +26,13 @@ const WAITING: usize = 16;
 const NOT_FOUND: u32 = 127;
 
 /// Shell text that prints an archive for each word, with its name as the first part of every path. A word that is a
-/// pattern still has matched nothing.
-const PACK: &str = r#"command -v tar >/dev/null || exit 127
-for f; do
-  while :; do case $f in ?*/) f=${f%/};; *) break;; esac; done
-  case $f in /) p=/ n=.;; */*) p=${f%/*}/ n=${f##*/};; *) p=. n=$f;; esac
-  (cd "$p" && exec tar -chf - "./$n") || exit
-done"#;
+/// pattern still has matched nothing. On one line, for the C shell.
+const PACK: &str = concat!(
+    "command -v tar >/dev/null || exit 127; ",
+    "for f; do while :; do case $f in ?*/) f=${f%/};; *) break;; esac; done; ",
+    "case $f in /) p=/ n=.;; */*) p=${f%/*}/ n=${f##*/};; *) p=. n=$f;; esac; ",
+    r#"(cd "$p" && exec tar -chf - "./$n") || exit; done"#
+);
 
 impl Ssh {
     pub(super) async fn fetch_file(
@@ -124,7 +124,7 @@ impl Ssh {
         transfer: &mut Transfer,
     ) -> Result<bool, CommunicatorError> {
         let mark = Mark::new();
-        let script = format!("{}\nset -- {}\n{PACK}", mark.command(), quoted_pattern(source));
+        let script = format!("{}; set -- {}; {PACK}", mark.command(), quoted_pattern(source));
         let Running { input, output } = self.begin(&format!("/bin/sh -c {}", quoted(&script)), false).await?;
         let mut reading = Reading::new(output, mark);
         let Some(first) = both(&input, async { Ok(()) }, reading.next()).await? else {
