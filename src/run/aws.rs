@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What the keys of all our tags begin with.
-pub(crate) const OWN_TAGS: &str = "forge:";
 /// Tag whose value is the run's id, on everything that can carry tags while it belongs to a run.
 pub(crate) const RUN_TAG: &str = "forge:run";
 /// Tag of an image whose value is the digest over everything that decided it; it stays.
@@ -62,8 +60,8 @@ pub(crate) struct AwsRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum AwsThing {
-    /// By its id once it has one. Released when it is terminated, not when it is told to. All volumes with this tag go with it: those that stay
-    /// have lost it.
+    /// By its id once it has one. Released when it is terminated, not when it is told to. All volumes with this tag go
+    /// with it: those that stay have lost it.
     Instance {
         tag: String,
         #[serde(default)]
@@ -110,7 +108,7 @@ pub(crate) enum AwsThing {
         image: String,
         snapshots: Vec<String>,
     },
-    /// With its snapshots. By `tag`; only where images cannot be tagged when they are created, by `name`, by not being
+    /// With its snapshots, but for the `foreign` ones, which were there before. By `tag`; only where images cannot be tagged when they are created, by `name`, by not being
     /// older than `since` (as EC2 writes times), and by what it is made of: the id of an instance, an image or a snapshot,
     /// or the place of a manifest in S3.
     Image {
@@ -120,6 +118,8 @@ pub(crate) enum AwsThing {
         since: String,
         #[serde(default)]
         source: String,
+        #[serde(default)]
+        foreign: Vec<String>,
     },
     /// An image by its id, with its snapshots. One that may not be ready yet has its `source`, as above, and one that is
     /// ready the ids of its snapshots: not all of them tell whose they are once the image is gone.
@@ -129,6 +129,8 @@ pub(crate) enum AwsThing {
         source: String,
         #[serde(default)]
         snapshots: Vec<String>,
+        #[serde(default)]
+        foreign: Vec<String>,
     },
     S3Object {
         bucket: String,

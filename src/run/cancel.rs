@@ -1,6 +1,7 @@
 //! The two tokens of a run: `stop` (abandon the step, clean up) and `kill` (stop waiting for anything).
 //!
-//! The first signal cancels `stop`, the second `kill`. A call that creates something is never raced against either.
+//! The first signal cancels `stop`, the second `kill`. A call that creates something is raced against neither; seconds after
+//! the second, the build leaves it to the journal.
 
 use std::future::Future;
 

@@ -72,6 +72,7 @@ impl Builder for Ebs {
     async fn launch(&self, cx: &BuildContext) -> Result<Box<dyn Machine>, BuilderError> {
         let config = &preview::of(&self.config, cx);
         let account = Account::connect(&config.access, config.polling, &self.services, cx).await?;
+        let fast_launch = config.fast_launch.as_ref().filter(|_| !config.skip_create_ami);
         // All of these only look, so the first failure may end the others.
         let ((), (), (), found, network) = tokio::try_join!(
             async {
@@ -80,7 +81,7 @@ impl Builder for Ebs {
                     false => precheck::images(&account, &config.ami, replaces(config, cx), cx).await,
                 }
             },
-            precheck::fast_launch(&account, config.fast_launch.as_ref(), &config.ami, cx),
+            precheck::fast_launch(&account, fast_launch, &config.ami, cx),
             precheck::vpc(&account, &config.run, cx),
             source::find(&account.ec2, &config.run, cx),
             launch::find_network(&account, &config.run, cx),
@@ -91,7 +92,7 @@ impl Builder for Ebs {
         source::check_virtualization(&found, enhanced)?;
         if !config.skip_create_ami {
             let run_tags = (!config.skip_ami_run_tags).then_some(&config.run.run_tags);
-            finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts, cx)?;
+            finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts)?;
         }
         let order = Order {
             run: &config.run,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::account::{Account, owned_image};
+use super::account::Account;
 use super::config::{AmiOptions, FastLaunchOptions, SourceFacts, render_tags, render_text};
 use super::image::{Images, all};
 use super::progress::Progress;
@@ -41,12 +41,14 @@ pub(super) fn check(
     ami: &AmiOptions,
     (run_tags, interpolation): (Option<&BTreeMap<String, String>>, &Interpolation),
     facts: &SourceFacts,
-    cx: &BuildContext,
 ) -> Result<(), BuilderError> {
     changes(ami, interpolation, facts)?;
     let render = |tags| render_tags(tags, interpolation, facts).map_err(BuilderError::Failed);
-    let mut all = owned_image(tags(account, ami, interpolation, facts, cx)?, "none", cx);
+    let mut all = render(&ami.tags)?;
     all.extend(render(&ami.snapshot_tags)?);
+    // The digest of the inputs is not known yet.
+    let own: &[&str] = if account.tags_images() { &[INPUTS_TAG, RUN_TAG, RESOURCE_TAG] } else { &[INPUTS_TAG] };
+    all.extend(own.iter().map(|key| ((*key).to_owned(), String::new())));
     all.extend(run_tags.map(render).transpose()?.unwrap_or_default());
     match all.len().checked_sub(MOST_TAGS) {
         None | Some(0) => Ok(()),

@@ -89,7 +89,7 @@ pub(super) async fn create(
 ) -> Result<Begun, BuilderError> {
     let name = &plan.name;
     cx.say(format!("Creating AMI {name} from instance {instance}"));
-    let intent = intend(account, name, instance, cx)?.with_foreign(devices);
+    let intent = intend(account, (name, instance), devices, cx)?;
     let tags = owned_image(run_tags.clone(), intent.tag(), cx);
     let created = account.ec2.create_image(instance, name, devices, &tags, &cx.cancel).await;
     settle(account, created, intent, cx).await
@@ -110,30 +110,31 @@ impl Intent {
     pub(super) fn tag(&self) -> &str {
         &self.tag
     }
-
-    /// The snapshots of these devices are somebody's own.
-    pub(super) fn with_foreign<'a>(mut self, devices: impl IntoIterator<Item = &'a BlockDevice>) -> Self {
-        let named = devices.into_iter().map(|device| device.snapshot_id.clone());
-        self.foreign.extend(named.filter(|id| !id.is_empty()));
-        self
-    }
 }
 
-/// Journals that an image is about to be made of `source` in the build region.
-pub(super) fn intend(account: &Account, name: &str, source: &str, cx: &BuildContext) -> Result<Intent, BuilderError> {
+/// Journals that an image is about to be made of `source` in the build region. Snapshots of `theirs` are somebody's own.
+pub(super) fn intend<'a>(
+    account: &Account,
+    (name, source): (&str, &str),
+    theirs: impl IntoIterator<Item = &'a BlockDevice>,
+    cx: &BuildContext,
+) -> Result<Intent, BuilderError> {
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    intend_in(account, account.region(), (tag, name, source), cx)
+    let foreign = theirs.into_iter().map(|device| device.snapshot_id.clone()).filter(|id| !id.is_empty());
+    intend_in(account, account.region(), (tag, name, source), foreign.collect(), cx)
 }
 
 fn intend_in(
     account: &Account,
     region: &str,
     (tag, name, source): (String, &str, &str),
+    foreign: Vec<String>,
     cx: &BuildContext,
 ) -> Result<Intent, BuilderError> {
     let (name, source) = (name.to_owned(), source.to_owned());
-    let thing = AwsThing::Image { tag: tag.clone(), name, since: since_now(), source: source.clone() };
-    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source, foreign: Vec::new() })
+    let (since, foreign_too) = (since_now(), foreign.clone());
+    let thing = AwsThing::Image { tag: tag.clone(), name, since, source: source.clone(), foreign: foreign_too };
+    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source, foreign })
 }
 
 /// Makes the best of the answer to a call that makes an image.
@@ -173,7 +174,8 @@ fn begun(
     intent: &Intent,
     cx: &BuildContext,
 ) -> Result<Begun, BuilderError> {
-    let thing = AwsThing::ImageId { id: id.clone(), source: intent.source.clone(), snapshots: Vec::new() };
+    let (source, foreign) = (intent.source.clone(), intent.foreign.clone());
+    let thing = AwsThing::ImageId { id: id.clone(), source, snapshots: Vec::new(), foreign };
     let resource = account.acquire_in(region, thing, cx)?;
     cx.keep(&intent.resource)?;
     Ok(Begun { id, tag: intent.tag.clone(), resource, foreign: intent.foreign.clone() })
@@ -255,7 +257,7 @@ async fn begin_copy(
     let name = ami.ami_name.clone();
     // The copy takes the source's tags over, ours among them; its snapshots do not.
     let snapshot_tags = if made.tag.is_empty() { Tags::new() } else { owned(Tags::new(), &made.tag, cx) };
-    let intent = intend_in(account, region, (made.tag.clone(), &name, &made.image.id), cx)?;
+    let intent = intend_in(account, region, (made.tag.clone(), &name, &made.image.id), Vec::new(), cx)?;
     let request = ImageCopy {
         client_token: unique_name("packer-"),
         source_region: account.region().to_owned(),

@@ -89,7 +89,7 @@ impl Builder for InstanceStore {
         source::check_instance_store(&source)?;
         let facts = SourceFacts::new(account.region(), &source);
         source::check_virtualization(&source, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
-        finish::check(&account, &config.ami, (None, &config.interpolation), &facts, cx)?;
+        finish::check(&account, &config.ami, (None, &config.interpolation), &facts)?;
         let order = Order {
             run: &config.run,
             communicator: &config.communicator,
@@ -252,7 +252,7 @@ impl InstanceMachine {
     async fn register(&self, plan: &Plan, location: String, cx: &BuildContext) -> Result<Begun, BuilderError> {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
-        let intent = image::intend(account, &plan.name, &location, cx)?;
+        let intent = image::intend(account, (&plan.name, &location), [], cx)?;
         let registration = Registration {
             name: plan.name.clone(),
             location,

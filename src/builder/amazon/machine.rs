@@ -106,12 +106,15 @@ impl Running {
             return Ok(id);
         }
         // The instance may have run before its volumes were told. A capture that is tried again may have moved them.
-        let ask = || async {
-            let found = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
-            Ok::<_, BuilderError>(found.map(|instance| instance.volumes).unwrap_or_default())
-        };
+        if let Some(id) = self.volumes.get().and_then(|volumes| named(volumes)) {
+            return Ok(id);
+        }
+        let found = cx.cancel.unless_stopped(self.account.ec2.instance(&instance.id)).await??;
+        let volumes = found.map(|instance| instance.volumes).unwrap_or_default();
         let missing = || BuilderError::Failed(format!("the instance {} has no volume at {device}", instance.id));
-        named(self.volumes.get_or_try_init(ask).await?).ok_or_else(missing)
+        let id = named(&volumes).ok_or_else(missing)?;
+        let _ = self.volumes.set(volumes);
+        Ok(id)
     }
 
     /// The volumes that the template wants to outlive the build; to be asked for while they are attached.
@@ -141,8 +144,10 @@ impl Running {
         let ids: Vec<String> = ids.collect();
         let of = |thing| Resource::Aws { reach: Box::new(reach.clone()), thing };
         let resources: Vec<Resource> = staying.into_iter().map(of).collect();
-        let journal = async { Ok(resources.iter().try_for_each(|resource| cx.acquire(resource.clone()))?) };
-        self.progress.once("let go", journal).await?;
+        for resource in &resources {
+            let journal = async { Ok(cx.acquire(resource.clone())?) };
+            self.progress.once(&format!("let go of {resource}"), journal).await?;
+        }
         self.account.ec2.untag(&ids, &[RUN_TAG, RESOURCE_TAG]).await?;
         Ok(resources)
     }

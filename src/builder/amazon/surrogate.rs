@@ -95,7 +95,7 @@ impl Builder for Surrogate {
         source::check_virtualization(&found, config.ami.ena_support == Some(true) || config.ami.sriov_support)?;
         let devices: Vec<_> = config.devices.iter().map(|device| device.launch.clone()).collect();
         let run_tags = if config.use_create_image && !config.skip_ami_run_tags { Some(&run.run_tags) } else { None };
-        finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts, cx)?;
+        finish::check(&account, &config.ami, (run_tags, &config.interpolation), &facts)?;
         let order = Order {
             run,
             communicator: &config.communicator,
@@ -231,8 +231,8 @@ impl SurrogateMachine {
         let (config, account) = (&self.config, &self.running.account);
         cx.say("Registering the AMI...");
         let source = devices.iter().map(|device| device.snapshot_id.as_str()).find(|id| !id.is_empty());
-        let intent = image::intend(account, &plan.name, source.unwrap_or_default(), cx)?;
-        let intent = intent.with_foreign(&config.ami_block_device_mappings);
+        let made_of = (plan.name.as_str(), source.unwrap_or_default());
+        let intent = image::intend(account, made_of, &config.ami_block_device_mappings, cx)?;
         let registration = Registration {
             location: String::new(),
             name: plan.name.clone(),

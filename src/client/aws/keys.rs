@@ -89,7 +89,11 @@ where
             let (take, under_way, before) = &*shared;
             // The SDK drops an attempt that takes long, and this with it: the next one joins what is under way.
             let taking = match under_way.lock() {
-                Ok(mut slot) => Shared::clone(slot.get_or_insert_with(|| begun(take()))),
+                Ok(mut slot) => {
+                    // What ended when nobody waited for it any more is old.
+                    slot.take_if(|taking: &mut Taking| taking.peek().is_some());
+                    Taking::clone(slot.get_or_insert_with(|| begun(take())))
+                }
                 Err(_) => return Err(CredentialsError::unhandled("poisoned")),
             };
             let taken = taking.clone().await;

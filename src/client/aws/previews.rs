@@ -94,7 +94,10 @@ async fn in_region(ec2: Ec2, wanted: &Previews) -> Result<Vec<Found>, AwsError> 
     let (going, staying): (Vec<_>, Vec<_>) =
         images.iter().partition(|image| goes(&image.tags, Some(&image.creation_date)));
     for image in going {
-        note(shown("image", &image.id, &image.tags), super::release::remove_image(&ec2, image, "", &[]).await);
+        note(
+            shown("image", &image.id, &image.tags),
+            super::release::remove_image(&ec2, image, "", super::release::Own::Shown).await,
+        );
     }
     let held: Vec<String> = staying.iter().flat_map(|image| image.snapshots()).collect();
     for snapshot in ec2.snapshots(&filters).await? {

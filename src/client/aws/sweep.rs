@@ -204,7 +204,7 @@ async fn remove(ec2: &Ec2, thing: &Tagged, ended: &Ended) -> Result<bool, AwsErr
         },
         "import-image-task" => import(ec2, &thing.id).await,
         "image" => match ec2.image(&thing.id).await? {
-            Some(image) => super::release::remove_image(ec2, &image, "", &[]).await,
+            Some(image) => super::release::remove_image(ec2, &image, "", super::release::Own::Shown).await,
             None => Ok(false),
         },
         // That of an image went with it. To a policy with conditions on tags, what is not there has none: the answer

@@ -116,7 +116,7 @@ where
 {
     let budget = polling.budget(pace.budget);
     let begun = Instant::now();
-    let (mut last_seen, mut last_there) = (begun, begun);
+    let (mut blind, mut missing) = (None, None);
     for looks in 0.. {
         let seen = tokio::select! {
             biased;
@@ -126,18 +126,18 @@ where
         let state = match seen {
             Ok(Look::Ready(ready)) => return Ok(ready),
             Ok(Look::Failed(reason)) => return Err(AwsError::Wait(format!("waiting for {what} failed: {reason}"))),
-            Ok(Look::Missing) if last_there.elapsed() >= MISSING => {
+            Ok(Look::Missing) if lasts(&mut missing) >= MISSING => {
                 return Err(AwsError::Wait(format!("waiting for {what} failed: it is not there, or not any more")));
             }
             Ok(Look::Missing) => {
-                last_seen = Instant::now();
+                blind = None;
                 "not visible".to_owned()
             }
             Ok(Look::Pending(state)) => {
-                (last_seen, last_there) = (Instant::now(), Instant::now());
+                (blind, missing) = (None, None);
                 state
             }
-            Err(error) if error.is_transient() && last_seen.elapsed() < BLIND => {
+            Err(error) if error.is_transient() && lasts(&mut blind) < BLIND => {
                 tracing::warn!(what, %error, "the state is unknown, and asked for again");
                 format!("unknown ({error})")
             }
@@ -158,6 +158,11 @@ where
         }
     }
     Err(AwsError::Wait(format!("waiting for {what} was given up")))
+}
+
+/// For how long something has been so, counted from the first look that found it.
+fn lasts(since: &mut Option<Instant>) -> Duration {
+    since.get_or_insert_with(Instant::now).elapsed()
 }
 
 #[cfg(test)]

@@ -109,8 +109,8 @@ impl DockerExec {
             Err(error) => {
                 return Err(match self.end_of_container().await {
                     Ok(Some(end)) => CommunicatorError::Permanent(format!(
-                        "the container is not running any more {end}: its command must keep it running, as a shell \
-                         with \"-i -t\" does"
+                        "the container is not running any more {end}: it lasts as long as its own command, which a \
+                         shell with \"-i -t\" keeps up"
                     )),
                     Ok(None) | Err(_) => error.into(),
                 });

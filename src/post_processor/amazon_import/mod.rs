@@ -189,7 +189,7 @@ impl Work<'_> {
         cx.detail(format!("Import task: {task}"));
         let tell = |stage: &str| cx.detail(stage);
         let id = self.ec2.wait_import(&task, config.polling, &cx.cancel, tell).await?;
-        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source: String::new(), snapshots: Vec::new() })?;
+        let begun = self.acquire(begun(&id, ""))?;
         cx.keep(&intent)?;
         cx.detail(format!("AMI: {id}"));
         let image = self.ec2.wait_image(&id, config.polling, &cx.cancel).await?;
@@ -205,7 +205,9 @@ impl Work<'_> {
         let tag = format!("packer-{}", id::time_ordered());
         let source = image.id.clone();
         let (name, since) = (config.ami_name.clone(), String::new());
-        let intent = self.acquire(AwsThing::Image { tag: tag.clone(), name, since, source: source.clone() })?;
+        let foreign = Vec::new();
+        let intent =
+            self.acquire(AwsThing::Image { tag: tag.clone(), name, since, source: source.clone(), foreign })?;
         let copy = ImageCopy {
             client_token: tag.clone(),
             source_region: self.aws.region().to_owned(),
@@ -225,7 +227,7 @@ impl Work<'_> {
             }
             done => done?,
         };
-        let begun = self.acquire(AwsThing::ImageId { id: id.clone(), source, snapshots: Vec::new() })?;
+        let begun = self.acquire(begun(&id, &source))?;
         cx.keep(&intent)?;
         let copy = self.ec2.wait_image(&id, config.polling, &cx.cancel).await?;
         let resource = self.acquire(copy.thing())?;
@@ -267,6 +269,12 @@ impl Work<'_> {
         ids.push(task.to_owned());
         Ok(self.ec2.untag(&ids, &[RUN_TAG, RESOURCE_TAG]).await?)
     }
+}
+
+/// An image that is not ready yet.
+fn begun(id: &str, source: &str) -> AwsThing {
+    let (id, source) = (id.to_owned(), source.to_owned());
+    AwsThing::ImageId { id, source, snapshots: Vec::new(), foreign: Vec::new() }
 }
 
 /// In the form of the builders' artifacts.

@@ -99,10 +99,9 @@ async fn register(
 ) -> Result<Begun, BuilderError> {
     let (config, account) = (&machine.config, &machine.account);
     cx.say("Registering the AMI...");
-    let intent = image::intend(account, &plan.name, &snapshot_id, cx)?;
     let mut registration = registration(config, machine.source.as_ref(), snapshot_id.clone());
     let others = registration.devices.iter().filter(|device| device.snapshot_id != snapshot_id);
-    let intent = intent.with_foreign(others);
+    let intent = image::intend(account, (&plan.name, &snapshot_id), others, cx)?;
     registration.name.clone_from(&plan.name);
     registration.tags = owned_image(Tags::new(), intent.tag(), cx);
     let registered = account.ec2.register_image(&registration).await;

@@ -114,7 +114,7 @@ impl Builder for ChrootBuilder {
             find_source(config, &account, cx),
         )?;
         let facts = SourceFacts::new(account.region(), &source.clone().unwrap_or_default());
-        super::finish::check(&account, &config.ami, (None, &config.interpolation), &facts, cx)?;
+        super::finish::check(&account, &config.ami, (None, &config.interpolation), &facts)?;
         let wrap = wrap(config);
         let volume = image::volume(config, source.as_ref(), &here)?;
         let attached = device::attach(&account, config, &here.instance_id, volume, &facts, cx).await?;

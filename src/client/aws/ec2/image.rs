@@ -130,7 +130,7 @@ impl Ec2 {
 
     /// Removes an image with its snapshots.
     pub(crate) async fn remove_image(&self, image: &Image) -> Result<bool, AwsError> {
-        release::remove_image(self, image, "", &[]).await
+        release::remove_image(self, image, "", release::Own::Shown).await
     }
 
     /// Changes one thing about an image; one that was just copied may not be visible yet.

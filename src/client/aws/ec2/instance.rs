@@ -172,6 +172,10 @@ impl Ec2 {
         let filters = Filters::from([("instance-id".to_owned(), ids.to_vec())]);
         wait(&what, polling, TERMINATED, &forever, || async {
             let found = self.instances(&filters).await?;
+            if found.len() < ids.len() {
+                // Ended ones are seen for about an hour.
+                return Ok(Look::Missing);
+            }
             let open: Vec<&str> = found.iter().filter(|i| i.state != "terminated").map(|i| i.state.as_str()).collect();
             Ok(if open.is_empty() { Look::Ready(()) } else { Look::Pending(open.join(", ")) })
         })

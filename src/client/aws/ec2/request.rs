@@ -104,7 +104,7 @@ fn capacity_target(launch: &Launch) -> Option<sdk::CapacityReservationTarget> {
     })
 }
 
-/// The part of a launch that a launch template holds; the fleet brings types, subnet and tags of its own.
+/// The part of a launch that a launch template holds; the fleet brings types and tags of its own.
 pub(super) fn template_data(launch: &Launch, volume_tags: &Tags) -> sdk::RequestLaunchTemplateData {
     let mut data = sdk::RequestLaunchTemplateData::builder()
         .image_id(&launch.image_id)

@@ -54,7 +54,12 @@ impl Image {
 
     /// The image as the journal names it when it is ready.
     pub(crate) fn thing(&self) -> AwsThing {
-        AwsThing::ImageId { id: self.id.clone(), source: String::new(), snapshots: self.own_snapshots() }
+        AwsThing::ImageId {
+            id: self.id.clone(),
+            source: String::new(),
+            snapshots: self.own_snapshots(),
+            foreign: self.foreign.clone(),
+        }
     }
 
     /// Those that were made for it.

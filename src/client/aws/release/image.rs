@@ -7,7 +7,8 @@ use super::super::ec2::Ec2;
 use super::super::ec2::types::{BlockDevice, Filters, Image, ImageQuery, Snapshot};
 use super::super::error::AwsError;
 use super::{confirmed, held, tagged, twice};
-use crate::run::aws::OWN_TAGS;
+use crate::run::aws::RUN_TAG;
+use crate::run::preview::PULL_REQUEST_TAG;
 
 /// Looks for the snapshots of an image that was not ready when it was removed, and the pause before the second one,
 /// which doubles up to the longest: about half a minute.
@@ -24,6 +25,16 @@ pub(super) struct Intended<'a> {
     pub name: &'a str,
     pub since: &'a str,
     pub source: &'a str,
+    pub foreign: &'a [String],
+}
+
+/// Which of its snapshots go with an image.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Own<'a> {
+    /// All but these, which were there before it.
+    AllBut(&'a [String]),
+    /// Nobody knows what was there before: those that show that they belong to it.
+    Shown,
 }
 
 /// What an image shows of whose it is.
@@ -38,7 +49,7 @@ enum Whose {
 pub(super) async fn release_intended(ec2: &Ec2, intended: Intended<'_>) -> Result<bool, AwsError> {
     let found = twice(|| made(ec2, intended)).await?;
     for image in &found {
-        remove(ec2, image, intended.source, &[]).await?;
+        remove(ec2, image, intended.source, Own::AllBut(intended.foreign)).await?;
     }
     if !intended.tag.is_empty() {
         // Of an image that is gone, or that never came to be.
@@ -52,7 +63,7 @@ pub(super) async fn release_intended(ec2: &Ec2, intended: Intended<'_>) -> Resul
 /// The image that carries our tag. Where there are no tags, one of our name that is not older than our call and that was
 /// made of what we make it of: between our look at the name and our call anybody may have taken it.
 pub(super) async fn made(ec2: &Ec2, intended: Intended<'_>) -> Result<Vec<Image>, AwsError> {
-    let Intended { tag, name, since, source } = intended;
+    let Intended { tag, name, since, source, .. } = intended;
     let filters = match tag {
         "" => Filters::from([("name".to_owned(), vec![name.to_owned()])]),
         tag => tagged(tag),
@@ -130,7 +141,12 @@ async fn of_image(ec2: &Ec2, id: &str) -> Result<Vec<Snapshot>, AwsError> {
 }
 
 /// An image by its id. `source`: of one that may not be ready yet, what it is made of. `known`: snapshots of one that was.
-pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str, known: &[String]) -> Result<bool, AwsError> {
+pub(super) async fn release_known(
+    ec2: &Ec2,
+    (id, source): (&str, &str),
+    known: &[String],
+    own: Own<'_>,
+) -> Result<bool, AwsError> {
     let Some(found) = confirmed(|| ec2.image(id)).await? else {
         // An earlier release may have ended half-way.
         let mut removed = false;
@@ -139,11 +155,11 @@ pub(super) async fn release_known(ec2: &Ec2, id: &str, source: &str, known: &[St
         }
         return Ok(removed | (remove_snapshots(ec2, id, &mut known.iter().cloned().collect()).await? > 0));
     };
-    match remove(ec2, &found, source, known).await {
+    match remove(ec2, &found, source, own).await {
         // Its build had come so far that it may be protected.
         Err(error) if error.is(&["OperationNotPermitted"]) => {
             ec2.unprotect_image(id).await?;
-            remove(ec2, &found, source, known).await
+            remove(ec2, &found, source, own).await
         }
         done => done,
     }
@@ -166,15 +182,12 @@ pub(super) async fn release_replaced(ec2: &Ec2, image: &str, snapshots: &[String
     Ok(removed)
 }
 
-/// Removes an image with its snapshots: the `known` ones, and those that show that they belong to it. As long as it is not
-/// ready, EC2 may not tell them all, and may not have made them.
-pub(in super::super) async fn remove(
-    ec2: &Ec2,
-    image: &Image,
-    source: &str,
-    known: &[String],
-) -> Result<bool, AwsError> {
-    let own = its_own(ec2, image, known).await?;
+/// Removes an image with its snapshots. As long as it is not ready, EC2 may not tell them all, and may not have made them.
+pub(in super::super) async fn remove(ec2: &Ec2, image: &Image, source: &str, own: Own<'_>) -> Result<bool, AwsError> {
+    let own = match own {
+        Own::AllBut(foreign) => image.snapshots().into_iter().filter(|id| !foreign.contains(id)).collect(),
+        Own::Shown => shown(ec2, image).await?,
+    };
     let removed = ec2.deregister_image(&image.id).await?;
     let mut gone = BTreeSet::new();
     for snapshot in own {
@@ -190,23 +203,24 @@ pub(in super::super) async fn remove(
     Ok(removed)
 }
 
-/// Those of the image's snapshots that go with it. What the template named for one of its devices is somebody's own.
-async fn its_own(ec2: &Ec2, image: &Image, known: &[String]) -> Result<Vec<String>, AwsError> {
-    let (mut own, others): (Vec<String>, Vec<String>) =
-        image.snapshots().into_iter().partition(|snapshot| known.contains(snapshot));
-    if !others.is_empty() {
-        let found = ec2.snapshots(&Filters::from([("snapshot-id".to_owned(), others)])).await?;
-        own.extend(found.into_iter().filter(|snapshot| belongs(snapshot, &image.id)).map(|snapshot| snapshot.id));
+/// Those of the image's snapshots that show that they belong to it.
+async fn shown(ec2: &Ec2, image: &Image) -> Result<Vec<String>, AwsError> {
+    let ids = image.snapshots();
+    if ids.is_empty() {
+        return Ok(ids);
     }
-    Ok(own)
+    let found = ec2.snapshots(&Filters::from([("snapshot-id".to_owned(), ids)])).await?;
+    Ok(found.into_iter().filter(|snapshot| belongs(snapshot, image)).map(|snapshot| snapshot.id).collect())
 }
 
-/// Whether EC2 made the snapshot for that image, or a run of ours did for one of its own.
-fn belongs(snapshot: &Snapshot, image: &str) -> bool {
+/// Whether EC2 made the snapshot for that image, or it has the image's own tag of a run or of a preview.
+fn belongs(snapshot: &Snapshot, image: &Image) -> bool {
     let text = snapshot.description.as_str();
     let made = ["Created by CreateImage(", "Copied for DestinationAmi "];
-    snapshot.tags.keys().any(|key| key.starts_with(OWN_TAGS))
-        || (made.iter().any(|words| text.starts_with(words)) && text.contains(image))
+    let same = |key: &str| image.tags.get(key).is_some_and(|value| snapshot.tags.get(key) == Some(value));
+    same(RUN_TAG)
+        || same(PULL_REQUEST_TAG)
+        || (made.iter().any(|words| text.starts_with(words)) && text.contains(&image.id))
         || text.starts_with("Created by AWS-VMImport service for import-ami-")
 }
 

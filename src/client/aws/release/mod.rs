@@ -18,7 +18,7 @@ use crate::run::cancel::Cancel;
 use crate::run::cleanup::{Released, Resource};
 use image::Intended;
 
-pub(super) use image::remove as remove_image;
+pub(super) use image::{Own, remove as remove_image};
 
 /// What was made a moment ago is visible after this.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -51,10 +51,12 @@ impl Aws {
             AwsThing::Snapshot { tag } => snapshots(&ec2, tag).await?,
             AwsThing::SnapshotId { id } => held(|| ec2.delete_snapshot(id)).await?,
             AwsThing::Replaced { image, snapshots } => image::release_replaced(&ec2, image, snapshots).await?,
-            AwsThing::Image { tag, name, since, source } => {
-                image::release_intended(&ec2, Intended { tag, name, since, source }).await?
+            AwsThing::Image { tag, name, since, source, foreign } => {
+                image::release_intended(&ec2, Intended { tag, name, since, source, foreign }).await?
             }
-            AwsThing::ImageId { id, source, snapshots } => image::release_known(&ec2, id, source, snapshots).await?,
+            AwsThing::ImageId { id, source, snapshots, foreign } => {
+                image::release_known(&ec2, (id, source), snapshots, Own::AllBut(foreign)).await?
+            }
             AwsThing::Import { tag } => imports(&ec2, tag).await?,
             AwsThing::S3Object { bucket, key } => aws.s3(region).delete(Object { bucket, key }).await?,
             AwsThing::S3Upload { bucket, key } => aws.s3(region).abort_uploads(Object { bucket, key }).await?,
@@ -68,10 +70,10 @@ impl Aws {
 impl Aws {
     /// Ids of the images that a journalled call has made, whatever became of its answer.
     pub(crate) async fn made(&self, intent: &Resource) -> Result<Vec<String>, AwsError> {
-        let Resource::Aws { reach, thing: AwsThing::Image { tag, name, since, source } } = intent else {
+        let Resource::Aws { reach, thing: AwsThing::Image { tag, name, since, source, foreign } } = intent else {
             return Ok(Vec::new());
         };
-        let found = image::made(&self.ec2_in(&reach.region), Intended { tag, name, since, source }).await?;
+        let found = image::made(&self.ec2_in(&reach.region), Intended { tag, name, since, source, foreign }).await?;
         Ok(found.into_iter().map(|image| image.id).collect())
     }
 }
@@ -95,11 +97,21 @@ fn tagged(tag: &str) -> Filters {
 
 /// Ends the instances first, whatever else there is to do: they cost.
 async fn instance(ec2: &Ec2, tag: &str, id: &str) -> Result<bool, AwsError> {
-    let ids = match id {
-        "" => not_ended(ec2, tag).await?,
-        id => vec![id.to_owned()],
+    // An ended instance is seen for about an hour: that nothing is seen means that it may be too young. One that has gone
+    // since is not named in a call: where a policy goes by tags, that is refused.
+    let mut found = match id {
+        "" => {
+            let filters = tagged(tag);
+            twice(|| ec2.instances(&filters)).await?
+        }
+        id => confirmed(|| ec2.instance(id)).await?.into_iter().collect(),
     };
-    if !ids.is_empty() && remove(|| ec2.terminate(&ids)).await? {
+    found.retain(|instance| instance.state != "terminated");
+    let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
+    if !ids.is_empty() {
+        if found.iter().any(|instance| instance.state != "shutting-down") {
+            remove(|| ec2.terminate(&ids)).await?;
+        }
         ec2.wait_terminated(&ids, Polling::default()).await?;
     }
     // Launch volumes carry the instance's tag; those that do not end with it are left to us.
@@ -107,14 +119,6 @@ async fn instance(ec2: &Ec2, tag: &str, id: &str) -> Result<bool, AwsError> {
         held(|| ec2.delete_volume(&volume.id)).await?;
     }
     Ok(!ids.is_empty())
-}
-
-/// Ids of the instances with that tag that are not told to end.
-async fn not_ended(ec2: &Ec2, tag: &str) -> Result<Vec<String>, AwsError> {
-    // An ended instance is seen for about an hour: that nothing is seen means that it may be too young.
-    let filters = tagged(tag);
-    let found = twice(|| ec2.instances(&filters)).await?;
-    Ok(found.into_iter().filter(|instance| instance.state != "terminated").map(|instance| instance.id).collect())
 }
 
 /// Looks for what AWS has confirmed to have made. Calls may not see yet what others have done: that it is not there must
@@ -217,7 +221,7 @@ pub(super) async fn import(ec2: &Ec2, task: &ImportTask) -> Result<bool, AwsErro
         return Ok(active);
     }
     match ec2.image(&task.image_id).await? {
-        Some(made) => remove_image(ec2, &made, "", &[]).await,
+        Some(made) => remove_image(ec2, &made, "", Own::Shown).await,
         None => Ok(active),
     }
 }
