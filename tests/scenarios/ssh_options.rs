@@ -88,9 +88,13 @@ fn a_download_tells_why_its_connection_was_lost() {
         "provisioner \"file\" {\nsource = \"/tmp/large\"\ndestination = \"large\"\ndirection = \"download\"\n}\n";
     let (sshd, workspace) = machine(&[], "ssh_read_write_timeout = \"3s\"", step);
     sshd.root("truncate -s 4G /tmp/large");
-    let arrived = workspace.path().join("large");
+    // It has its name once it is whole.
+    let arrives = || {
+        let mut files = std::fs::read_dir(workspace.path()).unwrap().filter_map(|entry| entry.unwrap().metadata().ok());
+        files.any(|found| found.len() > 1 << 20)
+    };
     let run = workspace.start(&[]);
-    crate::support::wait("a piece of the file", || arrived.metadata().is_ok_and(|found| found.len() > 0));
+    crate::support::wait("a piece of the file", arrives);
     sshd.root("pkill -STOP -u ubuntu");
     let (code, log) = run.end();
     assert_eq!(code, Some(1), "{log}");

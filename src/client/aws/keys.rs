@@ -9,6 +9,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::task::AbortHandle;
 
 use crate::secret::Redactor;
 
@@ -91,14 +92,14 @@ where
             let taking = match under_way.lock() {
                 Ok(mut slot) => {
                     // What ended when nobody waited for it any more is old.
-                    slot.take_if(|taking: &mut Taking| taking.peek().is_some());
-                    Taking::clone(slot.get_or_insert_with(|| begun(take())))
+                    slot.take_if(|(_, task): &mut (Taking, AbortHandle)| task.is_finished());
+                    slot.get_or_insert_with(|| begun(take())).0.clone()
                 }
                 Err(_) => return Err(CredentialsError::unhandled("poisoned")),
             };
             let taken = taking.clone().await;
             if let Ok(mut slot) = under_way.lock()
-                && slot.as_ref().is_some_and(|other| taking.ptr_eq(other))
+                && slot.as_ref().is_some_and(|(other, _)| taking.ptr_eq(other))
             {
                 *slot = None;
             }
@@ -123,8 +124,9 @@ where
 type Taking = Shared<BoxFuture<'static, Result<Keys, Refused>>>;
 
 /// Goes on whether somebody waits for it or not.
-fn begun(take: impl Future<Output = Result<Keys, Refused>> + Send + 'static) -> Taking {
+fn begun(take: impl Future<Output = Result<Keys, Refused>> + Send + 'static) -> (Taking, AbortHandle) {
     let taken = tokio::spawn(tokio::time::timeout(PATIENCE, take));
+    let task = taken.abort_handle();
     let settled = async {
         match taken.await {
             Ok(Ok(taken)) => taken,
@@ -132,7 +134,7 @@ fn begun(take: impl Future<Output = Result<Keys, Refused>> + Send + 'static) -> 
             Err(error) => Err(Refused(format!("STS was not asked to the end: {error}"))),
         }
     };
-    settled.boxed().shared()
+    (settled.boxed().shared(), task)
 }
 
 #[cfg(test)]
@@ -175,6 +177,26 @@ mod tests {
         };
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("in 150 s"), "{error:?}");
         assert_eq!((asked.load(Ordering::Relaxed), begun.elapsed()), (1, PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ended_when_nobody_waited_is_asked_for_again() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let provider = renewing({
+            let asked = Arc::clone(&asked);
+            move || {
+                let number = asked.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                    Err(Refused(format!("refusal {number}")))
+                }
+            }
+        });
+        let dropped = tokio::time::timeout(Duration::from_secs(1), provider.provide_credentials()).await;
+        assert!(dropped.is_err());
+        tokio::time::sleep(HOUR).await;
+        let error = provider.provide_credentials().await.unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("refusal 1"), "{error:?}");
     }
 
     #[tokio::test]

@@ -246,6 +246,25 @@ mod tests {
         }
     }
 
+    /// Rare looks do not make one bad look a long time.
+    #[tokio::test(start_paused = true)]
+    async fn one_look_that_sees_nothing_is_forgiven_whatever_the_pause() {
+        let looks = Cell::new(0);
+        let look = || {
+            looks.set(looks.get() + 1);
+            std::future::ready(match looks.get() {
+                1 | 3 | 5 => Ok(Look::Pending("pending".to_owned())),
+                2 => Ok(Look::Missing),
+                4 => Err(AwsError::Transport { call: "X", region: String::new(), reason: "no way".to_owned() }),
+                _ => Ok(Look::Ready(())),
+            })
+        };
+        let polling = Polling { delay: Some(Duration::from_secs(600)), ..Polling::default() };
+        let pace = Pace::of_secs(10, 36_000);
+        wait("a thing", polling, pace, &CancellationToken::new(), look).await.unwrap();
+        assert_eq!(looks.get(), 6);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_somebody_removed_is_not_waited_for() {
         let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! Files and folders beside the template that an image is made of, as inputs: one for each, however large it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -68,16 +68,16 @@ impl Hashes {
         };
         cell.get_or_init(|| {
             let name = places.name(&path);
-            input(&path, &name, local).map_err(|error| format!("{name} cannot be read: {error}"))
+            input(&path, &name, local, places).map_err(|error| format!("{name} cannot be read: {error}"))
         })
         .clone()
     }
 }
 
-fn input(path: &Path, name: &str, local: &Local) -> io::Result<Input> {
+fn input(path: &Path, name: &str, local: &Local, places: &Places) -> io::Result<Input> {
     let found = std::fs::metadata(path)?;
     if found.is_dir() {
-        let (files, digest) = tree(path, local.ignore.as_ref())?;
+        let (files, digest) = tree(path, local.ignore.as_ref(), places, &mut HashSet::new())?;
         let files = format!("{files} file{}", if files == 1 { "" } else { "s" });
         let value = format!("sha256:{}, {files}", &digest[..SHOWN]);
         return Ok(Input { name: format!("folder {name}"), value: Some(value), digest: Some(digest) });
@@ -113,8 +113,15 @@ fn file(path: &Path) -> io::Result<String> {
 }
 
 /// Files of a folder, and the digest over the sorted list of all that is in it but `.git`: kind, mode, path, and
-/// contents or target.
-fn tree(root: &Path, ignore: Option<&Ignore>) -> io::Result<(usize, String)> {
+/// contents or target. Some ways of an upload follow links: what one leads to in the checkout counts as well, each folder
+/// in `seen` once, so that none that leads back is followed for ever.
+fn tree(
+    root: &Path,
+    ignore: Option<&Ignore>,
+    places: &Places,
+    seen: &mut HashSet<PathBuf>,
+) -> io::Result<(usize, String)> {
+    seen.extend(root.canonicalize().ok());
     let (mut hash, mut files) = (Sha256::new(), 0);
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry?;
@@ -133,7 +140,8 @@ fn tree(root: &Path, ignore: Option<&Ignore>) -> io::Result<(usize, String)> {
             files += 1;
             ("file", file(entry.path())?)
         } else if found.is_symlink() {
-            ("link", slashes(&std::fs::read_link(entry.path())?))
+            let target = slashes(&std::fs::read_link(entry.path())?);
+            ("link", target + &behind(entry.path(), places, seen)?)
         } else if found.is_dir() {
             ("folder", String::new())
         } else {
@@ -147,6 +155,18 @@ fn tree(root: &Path, ignore: Option<&Ignore>) -> io::Result<(usize, String)> {
         }
     }
     Ok((files, hex(&hash.finalize())))
+}
+
+/// The digest of what a link leads to; empty where that is no part of the checkout, or nothing.
+fn behind(link: &Path, places: &Places, seen: &mut HashSet<PathBuf>) -> io::Result<String> {
+    let Some(target) = places.inside(link) else { return Ok(String::new()) };
+    let found = std::fs::metadata(&target)?;
+    let digest = match (found.is_file(), found.is_dir()) {
+        (true, _) => format!("{:o} {}", mode(&found), file(&target)?),
+        (_, true) if !seen.contains(&target) => tree(&target, None, places, seen)?.1,
+        _ => return Ok(String::new()),
+    };
+    Ok(format!(" -> {digest}"))
 }
 
 /// The same text on every system. Bytes that are no text are written as numbers, so that no two paths are the same.
@@ -215,6 +235,33 @@ mod tests {
             change(&at);
             assert_ne!(digest(folder.path()), expected, "change {number}");
         }
+    }
+
+    #[test]
+    fn what_links_lead_to_in_the_checkout_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, elsewhere) = (folder.path().join("t"), tempfile::tempdir().unwrap());
+        fs::create_dir_all(folder.path().join("shared/deep")).unwrap();
+        fs::create_dir(&at).unwrap();
+        for (name, text) in [("shared/a", "a"), ("shared/deep/b", "b")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        fs::write(elsewhere.path().join("c"), "c").unwrap();
+        symlink("../shared/a", at.join("file")).unwrap();
+        symlink("../shared/deep", at.join("folder")).unwrap();
+        symlink("..", at.join("round")).unwrap();
+        symlink("nowhere", at.join("dangling")).unwrap();
+        symlink(elsewhere.path().join("c"), at.join("away")).unwrap();
+        let digest = || of(folder.path(), &Local::copied("t")).unwrap().digest;
+        let mut known = vec![digest()];
+        for name in ["shared/a", "shared/deep/b"] {
+            fs::write(folder.path().join(name), "changed").unwrap();
+            let now = digest();
+            assert!(!known.contains(&now), "{name}");
+            known.push(now);
+        }
+        fs::write(elsewhere.path().join("c"), "changed").unwrap();
+        assert_eq!(Some(&digest()), known.last(), "what lies elsewhere is the machine's");
     }
 
     #[test]

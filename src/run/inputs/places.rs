@@ -9,15 +9,24 @@ pub(crate) struct Places {
     pub cwd: PathBuf,
     /// Each folder as it is written, with what stands for it; inner ones first.
     names: Vec<(String, &'static str)>,
+    /// The checkout that the working directory is in, or that itself, without links.
+    home: Option<PathBuf>,
 }
 
 impl Places {
     pub(crate) fn new(cwd: &Path) -> Self {
         let mut names = vec![(shown(cwd), "<cwd>")];
         let checkout = cwd.ancestors().find(|folder| folder.join(".git").exists());
+        let home = checkout.unwrap_or(cwd).canonicalize().ok();
         names.extend(checkout.filter(|checkout| *checkout != cwd).map(|checkout| (shown(checkout), "<checkout>")));
         names.retain(|(folder, _)| folder != "/" && !folder.is_empty());
-        Self { cwd: cwd.to_owned(), names }
+        Self { cwd: cwd.to_owned(), names, home }
+    }
+
+    /// Where a path leads, if that is a part of the checkout. What lies elsewhere is the machine's.
+    pub(crate) fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let home = self.home.as_ref()?;
+        path.canonicalize().ok().filter(|found| found.starts_with(home))
     }
 
     /// The text with the folders' names in place of the folders.
@@ -65,8 +74,10 @@ mod tests {
 
     #[test]
     fn a_folder_is_replaced_where_it_is_a_path() {
-        let places =
-            Places { cwd: "/w/c".into(), names: vec![("/w/c".to_owned(), "<cwd>"), ("/w".to_owned(), "<co>")] };
+        let places = Places {
+            names: vec![("/w/c".to_owned(), "<cwd>"), ("/w".to_owned(), "<co>")],
+            ..Places::new(Path::new("/w/c"))
+        };
         for (text, expected) in [
             ("/w/c", "<cwd>"),
             ("a /w/c/x:/w/c", "a <cwd>/x:<cwd>"),

@@ -272,6 +272,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_snapshot_shows_whose_it_is() {
+        let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let image = Image { id: "ami-0b2".to_owned(), tags: tags(&[(RUN_TAG, "run-1")]), ..Image::default() };
+        let goes = |description: &str, pairs: &[(&str, &str)]| {
+            let description = description.to_owned();
+            belongs(&Snapshot { description, tags: tags(pairs), ..Snapshot::default() }, &image)
+        };
+        assert!(goes("Created by CreateImage(i-0a1) for ami-0b2", &[]));
+        assert!(goes("Copied for DestinationAmi ami-0b2 from SourceAmi ami-0c3 for SourceSnapshot snap-0e5.", &[]));
+        assert!(goes("of ours", &[(RUN_TAG, "run-1")]));
+        assert!(!goes("of another run", &[(RUN_TAG, "run-2")]));
+        assert!(!goes("Created by CreateImage(i-0a1) for ami-0d4", &[("forge:inputs", "sha256:1")]), "another image's");
+        assert!(!goes("golden data", &[("Name", "data")]));
+    }
+
+    #[test]
     fn descriptions_tell_where_a_snapshot_comes_from() {
         let of = |text: &str| origin(&Snapshot { description: text.to_owned(), ..Snapshot::default() });
         let from = |id: &str| Some(id.to_owned());

@@ -99,13 +99,15 @@ fn tagged(tag: &str) -> Filters {
 async fn instance(ec2: &Ec2, tag: &str, id: &str) -> Result<bool, AwsError> {
     // An ended instance is seen for about an hour: that nothing is seen means that it may be too young. One that has gone
     // since is not named in a call: where a policy goes by tags, that is refused.
+    let filters = tagged(tag);
     let mut found = match id {
-        "" => {
-            let filters = tagged(tag);
-            twice(|| ec2.instances(&filters)).await?
-        }
-        id => confirmed(|| ec2.instance(id)).await?.into_iter().collect(),
+        "" => twice(|| ec2.instances(&filters)).await?,
+        // A call that was made again may have launched another one.
+        _ => ec2.instances(&filters).await?,
     };
+    if !id.is_empty() && found.iter().all(|instance| instance.id != id) {
+        found.extend(confirmed(|| ec2.instance(id)).await?);
+    }
     found.retain(|instance| instance.state != "terminated");
     let ids: Vec<String> = found.iter().map(|instance| instance.id.clone()).collect();
     if !ids.is_empty() {
