@@ -31,11 +31,13 @@ from aws.account import ec2  # noqa: E402
 from aws.boxes import Boxes  # noqa: E402
 from aws.disks import Disks  # noqa: E402
 from aws.gate import Handler, gate  # noqa: E402
+from aws.haste import hasten  # noqa: E402
 from aws.identity import REQUEST_TOKEN  # noqa: E402
 from aws.sessions import Sessions  # noqa: E402
 from aws.setting import ask_moto, furnish, own_part  # noqa: E402
 from nursery import serve_each  # noqa: E402
 
+hasten()
 world.moto = DomainDispatcherApplication(create_backend_app)
 unknown_certificate = generate_adhoc_ssl_context()
 
