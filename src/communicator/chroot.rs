@@ -126,7 +126,7 @@ async fn write(
                 }
             }
             if let Some(error) = task.error().await {
-                return Err(local(root, error));
+                return Err(CommunicatorError::local(root, error));
             }
         }
     }
@@ -141,11 +141,7 @@ async fn read(output: Option<tokio::process::ChildStdout>, target: Option<&Path>
         unpack(&mut tar::Archive::new(reader), &own)
     });
     let unpacked = unpacked.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-    unpacked.map_err(|error| local(target, error))
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
+    unpacked.map_err(|error| CommunicatorError::local(target, error))
 }
 
 /// Says what was tried in front of what the machine said.
@@ -205,8 +201,8 @@ impl Communicator for Chroot {
         let (feed, mode) = match &content {
             Content::Bytes { bytes, mode } => ((Stdio::piped(), Some(Feed::Bytes(bytes))), *mode),
             Content::File(path) => {
-                let file = std::fs::File::open(path).map_err(|error| local(path, error))?;
-                let found = file.metadata().map_err(|error| local(path, error))?;
+                let file = std::fs::File::open(path).map_err(|error| CommunicatorError::local(path, error))?;
+                let found = file.metadata().map_err(|error| CommunicatorError::local(path, error))?;
                 ((Stdio::from(file), None), mode_of(&found))
             }
         };
@@ -221,7 +217,7 @@ impl Communicator for Chroot {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let root = Path::new(source);
-        let inner = inner_name(source).map_err(|error| local(root, error))?;
+        let inner = inner_name(source).map_err(|error| CommunicatorError::local(root, error))?;
         let text = format!("{} && exec tar -xof - -C \"$d\"", make_target(&quoted(destination), &inner));
         let done = self.pipe(&text, (Stdio::piped(), Some(Feed::Tree(root))), (Stdio::null(), None), cx).await;
         at(&format!("upload the folder {source} to {destination}"), done)
@@ -233,10 +229,10 @@ impl Communicator for Chroot {
         destination: &Path,
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
-        let (file, landing) = Landing::at(destination).map_err(|error| local(destination, error))?;
+        let (file, landing) = Landing::at(destination, cx)?;
         let done = self.pipe(&format!("cat {}", quoted(source)), (Stdio::null(), None), (file.into(), None), cx).await;
         at(&format!("read {source}"), done)?;
-        landing.keep().map_err(|error| local(destination, error))
+        landing.keep()
     }
 
     async fn download_directory(

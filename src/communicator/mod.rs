@@ -47,6 +47,11 @@ pub(crate) enum CommunicatorError {
 }
 
 impl CommunicatorError {
+    /// Names the file on our side.
+    pub(crate) fn local(path: &Path, source: std::io::Error) -> Self {
+        Self::Local { path: path.display().to_string(), source }
+    }
+
     /// Whether the same call may succeed a little later.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Remote(_))

@@ -26,7 +26,7 @@ impl DockerExec {
             let text = format!("{source} is a folder in the container; end it with a slash to download its contents");
             return Err(CommunicatorError::Remote(text));
         }
-        let (mut file, landing) = Landing::at(destination).map_err(|source| local(destination, source))?;
+        let (mut file, landing) = Landing::at(destination, cx)?;
         let fetched = self.fetch(&path, source, cx, move |tar| {
             let mut entries = tar.entries()?;
             let mut entry = entries.next().ok_or(io::ErrorKind::UnexpectedEof)??;
@@ -34,7 +34,7 @@ impl DockerExec {
             Ok(())
         });
         fetched.await.map_err(|error| at(error, destination))?;
-        landing.keep().map_err(|source| local(destination, source))
+        landing.keep()
     }
 
     pub(super) async fn fetch_directory(
@@ -110,11 +110,7 @@ fn blocking(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> B
 /// Names the local path in an error that does not know it.
 fn at(error: CommunicatorError, destination: &Path) -> CommunicatorError {
     match error {
-        CommunicatorError::Local { source, .. } => local(destination, source),
+        CommunicatorError::Local { source, .. } => CommunicatorError::local(destination, source),
         other => other,
     }
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
 }

@@ -27,7 +27,7 @@ impl DockerExec {
         let name = name.to_owned();
         let (label, size, path) = match &content {
             Content::File(path) => {
-                let size = std::fs::metadata(path).map_err(|source| local(path, source))?.len();
+                let size = std::fs::metadata(path).map_err(|source| CommunicatorError::local(path, source))?.len();
                 (format!("Uploading {}", path.display()), size, path.to_path_buf())
             }
             Content::Bytes { bytes, .. } => (format!("Uploading {destination}"), bytes.len() as u64, PathBuf::new()),
@@ -58,9 +58,9 @@ impl DockerExec {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let root = PathBuf::from(source);
-        let found = std::fs::metadata(&root).map_err(|error| local(&root, error))?;
+        let found = std::fs::metadata(&root).map_err(|error| CommunicatorError::local(&root, error))?;
         if !found.is_dir() {
-            return Err(local(&root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
+            return Err(CommunicatorError::local(&root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
         }
         let contents_only = source.ends_with('/') || source.ends_with("/.");
         let target = trimmed(destination);
@@ -68,7 +68,7 @@ impl DockerExec {
             Some(true) if contents_only => (target, PathBuf::new()),
             Some(true) => {
                 // `..` and `.` have no name of their own: ask where they lead.
-                let whole = root.canonicalize().map_err(|error| local(&root, error))?;
+                let whole = root.canonicalize().map_err(|error| CommunicatorError::local(&root, error))?;
                 (target, whole.file_name().map(PathBuf::from).unwrap_or_default())
             }
             Some(false) => {
@@ -102,7 +102,7 @@ impl DockerExec {
         let sent = self.docker.put_archive(&self.options.container, folder, body);
         let sent = cx.cancel.unless_stopped(sent).await?;
         match (sent, task.error().await) {
-            (Err(_), Some(error)) => Err(local(source, error)),
+            (Err(_), Some(error)) => Err(CommunicatorError::local(source, error)),
             (sent, _) => Ok(sent?),
         }
     }
@@ -152,10 +152,6 @@ fn explain(error: CommunicatorError, destination: &str, folder: &str) -> Communi
         ));
     }
     error
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
 }
 
 #[cfg(test)]

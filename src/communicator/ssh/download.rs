@@ -42,14 +42,14 @@ impl Ssh {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let mut transfer = Transfer::new(cx, format!("Downloading {source}"), None);
-        let (file, landing) = Landing::at(destination).map_err(|error| local(destination, error))?;
+        let (file, landing) = Landing::at(destination, cx)?;
         let mut file = tokio::io::BufWriter::with_capacity(1 << 20, tokio::fs::File::from_std(file));
         self.fetch_into(source, &mut file, &mut transfer).await.map_err(|error| match error {
-            CommunicatorError::Local { source, .. } => local(destination, source),
+            CommunicatorError::Local { source, .. } => CommunicatorError::local(destination, source),
             other => other,
         })?;
-        file.flush().await.map_err(|error| local(destination, error))?;
-        landing.keep().map_err(|error| local(destination, error))
+        file.flush().await.map_err(|error| CommunicatorError::local(destination, error))?;
+        landing.keep()
     }
 
     async fn fetch_into(
@@ -85,7 +85,7 @@ impl Ssh {
         let mut reading = Reading::new(output, mark);
         let take = async {
             while let Some(bytes) = reading.next().await? {
-                file.write_all(&bytes).await.map_err(|error| local(Path::new(""), error))?;
+                file.write_all(&bytes).await.map_err(|error| CommunicatorError::local(Path::new(""), error))?;
                 transfer.advance(bytes.len() as u64);
             }
             Ok(())
@@ -102,7 +102,7 @@ impl Ssh {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let mut transfer = Transfer::new(cx, format!("Downloading {source}"), None);
-        std::fs::create_dir_all(destination).map_err(|error| local(destination, error))?;
+        std::fs::create_dir_all(destination).map_err(|error| CommunicatorError::local(destination, error))?;
         let method = self.config().method;
         if method != Method::Sftp && self.tar_fetch(source, destination, &mut transfer).await? {
             return Ok(());
@@ -163,7 +163,7 @@ impl Ssh {
         let unpacked = unpacked.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         taken?;
         fetched(source, &reading)?;
-        unpacked.map(|()| true).map_err(|error| local(destination, error))
+        unpacked.map(|()| true).map_err(|error| CommunicatorError::local(destination, error))
     }
 }
 
@@ -213,7 +213,7 @@ async fn sftp_fetch(
         let to = if name.is_empty() { folder } else { folder.join(&name) };
         match found {
             Found::Directory => {
-                std::fs::create_dir_all(&to).map_err(|error| local(&to, error))?;
+                std::fs::create_dir_all(&to).map_err(|error| CommunicatorError::local(&to, error))?;
                 for (name, found) in sftp.list(&from).await? {
                     if is_name(&name) {
                         open.push((format!("{}/{name}", from.trim_end_matches('/')), to.clone(), name, found));
@@ -221,9 +221,10 @@ async fn sftp_fetch(
                 }
             }
             Found::File => {
-                let mut file = tokio::fs::File::create(&to).await.map_err(|error| local(&to, error))?;
+                let mut file =
+                    tokio::fs::File::create(&to).await.map_err(|error| CommunicatorError::local(&to, error))?;
                 sftp.get(&from, &mut file, |moved| transfer.advance(moved)).await?;
-                file.flush().await.map_err(|error| local(&to, error))?;
+                file.flush().await.map_err(|error| CommunicatorError::local(&to, error))?;
             }
             Found::Nothing if from == plain => {
                 return Err(CommunicatorError::Remote(format!("could not read {source}: it is not there")));
@@ -237,8 +238,4 @@ async fn sftp_fetch(
 /// Whether it names something in a folder. Whatever the machine says, nothing is written elsewhere.
 pub(super) fn is_name(name: &str) -> bool {
     !name.contains('/') && !matches!(name, "" | "." | "..")
-}
-
-pub(super) fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
 }

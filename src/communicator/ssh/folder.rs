@@ -203,7 +203,7 @@ impl Ssh {
         let mut body = std::pin::pin!(body);
         let feed = async {
             while let Some(chunk) = body.next().await {
-                let chunk = chunk.map_err(|error| local(load.root, error))?;
+                let chunk = chunk.map_err(|error| CommunicatorError::local(load.root, error))?;
                 let size = chunk.len() as u64;
                 give(&input, chunk).await?;
                 transfer.advance(size);
@@ -296,8 +296,4 @@ fn append_folder(tar: &mut Tar, name: &Path, mode: u32) -> io::Result<()> {
     header.set_mode(mode);
     header.set_size(0);
     tar.append_data(&mut header, name, io::empty())
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
 }

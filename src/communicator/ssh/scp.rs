@@ -8,7 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 
-use super::download::{fetched, is_name, local};
+use super::download::{fetched, is_name};
 use super::folder::Load;
 use super::reading::{Mark, Reading};
 use super::stream::{Source, send};
@@ -103,21 +103,22 @@ async fn receive(
             Some('E') => drop(folders.pop()),
             Some('D') if is_name(name) => {
                 let folder = here.join(name);
-                std::fs::create_dir_all(&folder).map_err(|error| local(&folder, error))?;
+                std::fs::create_dir_all(&folder).map_err(|error| CommunicatorError::local(&folder, error))?;
                 folders.push(folder);
             }
             Some('C') if is_name(name) => {
                 let path = here.join(name);
                 let mut left: u64 = size.and_then(|size| size.parse().ok()).ok_or_else(|| foreign(&line))?;
-                let mut file = tokio::fs::File::create(&path).await.map_err(|error| local(&path, error))?;
+                let mut file =
+                    tokio::fs::File::create(&path).await.map_err(|error| CommunicatorError::local(&path, error))?;
                 go_on(input).await;
                 while left > 0 {
                     let Some(bytes) = reading.at_most(left).await? else { return Ok(()) };
                     left -= bytes.len() as u64;
                     transfer.advance(bytes.len() as u64);
-                    file.write_all(&bytes).await.map_err(|error| local(&path, error))?;
+                    file.write_all(&bytes).await.map_err(|error| CommunicatorError::local(&path, error))?;
                 }
-                file.flush().await.map_err(|error| local(&path, error))?;
+                file.flush().await.map_err(|error| CommunicatorError::local(&path, error))?;
                 // How reading it went.
                 match reading.at_most(1).await?.as_deref() {
                     Some([0]) => {}
@@ -186,8 +187,8 @@ async fn send_file(
     transfer: &mut Transfer,
 ) -> Result<(), CommunicatorError> {
     let size = source.size().map_err(|error| match source {
-        Source::File(path) => local(path, error),
-        Source::Bytes(_) => local(Path::new(name), error),
+        Source::File(path) => CommunicatorError::local(path, error),
+        Source::Bytes(_) => CommunicatorError::local(Path::new(name), error),
     })?;
     input.write(Bytes::from(format!("C{:04o} {size} {name}\n", mode & 0o777))).await?;
     send(input, source, size, transfer).await?;

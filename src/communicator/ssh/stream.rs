@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{Ssh, both, broke, drain, give};
 use crate::client::progress::Transfer;
-use crate::client::ssh::{Ended, Input, Running, SshError, quoted, quoted_path};
+use crate::client::ssh::{Ended, Input, Running, quoted, quoted_path};
 use crate::communicator::CommunicatorError;
 
 /// Bytes read from a local file at once.
@@ -83,8 +83,8 @@ pub(super) fn less_umask(mode: u32) -> String {
 
 fn source_size(source: &Source<'_>) -> Result<u64, CommunicatorError> {
     source.size().map_err(|error| match source {
-        Source::File(path) => local(path, error),
-        Source::Bytes(_) => local(Path::new(""), error),
+        Source::File(path) => CommunicatorError::local(path, error),
+        Source::Bytes(_) => CommunicatorError::local(Path::new(""), error),
     })
 }
 
@@ -103,14 +103,14 @@ pub(super) async fn send(
         }
         Source::File(path) => path,
     };
-    let mut file = tokio::fs::File::open(path).await.map_err(|error| local(path, error))?;
+    let mut file = tokio::fs::File::open(path).await.map_err(|error| CommunicatorError::local(path, error))?;
     let mut left = size;
     while left > 0 {
         let mut buffer = BytesMut::zeroed(usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK)));
-        let read = file.read(&mut buffer).await.map_err(|error| local(path, error))?;
+        let read = file.read(&mut buffer).await.map_err(|error| CommunicatorError::local(path, error))?;
         if read == 0 {
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank while it was uploaded");
-            return Err(local(path, error));
+            return Err(CommunicatorError::local(path, error));
         }
         buffer.truncate(read);
         give(input, buffer.freeze()).await?;
@@ -129,10 +129,6 @@ pub(super) fn hint(said: &str) -> &'static str {
     } else {
         ""
     }
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::from(SshError::Local { path: path.display().to_string(), source })
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Uploads: one file as a command's input, a folder as a tar stream, and what the machine has instead. A file that is
 //! there keeps its mode, as it does for scp; a new one has ours less the machine's mask.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ impl Ssh {
         let (mode, size) = match &content {
             Content::Bytes { bytes, mode } => (*mode, bytes.len() as u64),
             Content::File(path) => {
-                let found = std::fs::metadata(path).map_err(|source| local(path, source))?;
+                let found = std::fs::metadata(path).map_err(|source| CommunicatorError::local(path, source))?;
                 (mode_of(&found) & 0o777, found.len())
             }
         };
@@ -72,7 +71,7 @@ impl Ssh {
         cx: &BuildContext,
     ) -> Result<(), CommunicatorError> {
         let root = PathBuf::from(source);
-        let inner = inner_name(source).map_err(|error| local(&root, error))?;
+        let inner = inner_name(source).map_err(|error| CommunicatorError::local(&root, error))?;
         let (items, mode) = walk(&root, &cx.events).await?;
         let load = Load { root: &root, items: Arc::new(items), mode, inner: &inner, destination };
         let mut transfer = Transfer::new(cx, format!("Uploading {source}"), None);
@@ -156,7 +155,7 @@ async fn sftp_put(sftp: &Sftp, load: &Load<'_>, transfer: &mut Transfer) -> Resu
     let moved = std::sync::Mutex::new(transfer);
     let moved = &moved;
     let work = files.into_iter().map(|(from, to, mode)| async move {
-        let mut file = tokio::fs::File::open(&from).await.map_err(|error| local(&from, error))?;
+        let mut file = tokio::fs::File::open(&from).await.map_err(|error| CommunicatorError::local(&from, error))?;
         let tell = |bytes| drop(moved.lock().map(|mut transfer| transfer.advance(bytes)));
         let put = sftp.put(&mut file, &to, mode, tell).await;
         put.map_err(|error| at(error.into(), &from))
@@ -186,11 +185,7 @@ fn content_path<'a>(content: &Content<'a>) -> &'a Path {
 /// Names the local path in an error that does not know it.
 fn at(error: CommunicatorError, path: &Path) -> CommunicatorError {
     match error {
-        CommunicatorError::Local { path: known, source } if known.is_empty() => local(path, source),
+        CommunicatorError::Local { path: known, source } if known.is_empty() => CommunicatorError::local(path, source),
         other => other,
     }
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
 }

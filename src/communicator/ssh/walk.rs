@@ -32,13 +32,13 @@ impl Item {
 pub(super) async fn walk(root: &Path, events: &EventSender) -> Result<(Vec<Item>, u32), CommunicatorError> {
     let (root, events) = (root.to_owned(), events.clone());
     let walked = tokio::task::spawn_blocking(move || look(&root, &events)).await;
-    walked.unwrap_or_else(|panic| Err(local(Path::new(""), io::Error::other(panic))))
+    walked.unwrap_or_else(|panic| Err(CommunicatorError::local(Path::new(""), io::Error::other(panic))))
 }
 
 fn look(root: &Path, events: &EventSender) -> Result<(Vec<Item>, u32), CommunicatorError> {
-    let found = std::fs::metadata(root).map_err(|error| local(root, error))?;
+    let found = std::fs::metadata(root).map_err(|error| CommunicatorError::local(root, error))?;
     if !found.is_dir() {
-        return Err(local(root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
+        return Err(CommunicatorError::local(root, io::Error::new(io::ErrorKind::NotADirectory, "not a folder")));
     }
     let mut items = Vec::new();
     for entry in WalkDir::new(root).min_depth(1).follow_links(true).sort_by_file_name() {
@@ -73,9 +73,5 @@ fn explained(root: &Path, error: walkdir::Error) -> CommunicatorError {
         }
         None => error.into(),
     };
-    local(&path, why)
-}
-
-fn local(path: &Path, source: io::Error) -> CommunicatorError {
-    CommunicatorError::Local { path: path.display().to_string(), source }
+    CommunicatorError::local(&path, why)
 }
