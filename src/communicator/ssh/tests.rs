@@ -99,18 +99,21 @@ async fn a_download_that_stalls_is_given_up() {
     let config = config(Never::Reads, Method::Scp, None);
     let folder = tempfile::tempdir().unwrap();
     let (cx, _receiver) = context(folder.path());
+    // Beside the journal.
+    let target = folder.path().join("target");
+    std::fs::create_dir(&target).unwrap();
     let machine = Ssh::connect(&config, &Fixed("m".to_owned(), 22), None, &cx).await.unwrap();
     for is_folder in [false, true] {
         let begun = Instant::now();
         let work = async {
             match is_folder {
-                true => machine.download_directory("/srv/x/", folder.path(), &cx).await,
-                false => machine.download_file("/srv/x", &folder.path().join("x"), &cx).await,
+                true => machine.download_directory("/srv/x/", &target, &cx).await,
+                false => machine.download_file("/srv/x", &target.join("x"), &cx).await,
             }
         };
         let ended = tokio::time::timeout(Duration::from_secs(3600), work).await.expect("it has an end");
         let (text, seconds) = (ended.expect_err("it fails").to_string(), begun.elapsed().as_secs());
         assert!(text.contains("says nothing for 300 s") && seconds < 310, "{text} after {seconds} s");
-        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+        assert!(std::fs::read_dir(&target).unwrap().next().is_none());
     }
 }
