@@ -56,11 +56,7 @@ fn a_sweep_with_credentials_of_another_account_says_so_and_keeps_the_journal() {
     let lab = Lab::start();
     lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "hold": "after" }]));
     let workspace = lab.workspace(PLAIN, "");
-    let run = workspace.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &[]);
     let before = lab.left().len();
     lab.rules(&json!([{ "call": "GetCallerIdentity", "replace": [["123456789012", "210987654321"]] }]));
     let ran = workspace.run(&["sweep"]);
@@ -84,11 +80,7 @@ fn credentials_are_checked_before_anything_else_unless_the_template_says_not_to(
     assert_eq!(lab.calls().iter().filter(|call| *call == "GetCallerIdentity").count(), 1);
     // What was made without knowing the account is swept without knowing it.
     lab.add_rule(&json!({ "call": "RunInstances", "nth": 1, "hold": "after" }));
-    let run = skipping.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&skipping, &[]);
     skipping.run(&["sweep"]).succeeded();
     assert_eq!(lab.left(), Vec::<String>::new());
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::amazon_requests::surrogate;
 use crate::support::lab::Lab;
 use crate::support::{Ran, Workspace};
 
@@ -86,36 +87,13 @@ fn an_image_that_did_not_become_ready_is_waited_for_again_or_made_anew() {
     }
 }
 
-/// A filled volume that becomes the root of the image.
-const SURROGATE: &str = r#"
-  communicator            = "none"
-  ami_name                = "ask-test"
-  ami_virtualization_type = "hvm"
-  launch_block_device_mappings {
-    device_name           = "/dev/xvdf"
-    volume_size           = 8
-    delete_on_termination = true
-  }
-  ami_root_device {
-    source_device_name    = "/dev/xvdf"
-    device_name           = "/dev/sda1"
-    delete_on_termination = true
-  }
-"#;
-
-fn surrogate(lab: &Lab, options: &str) -> Workspace {
-    let workspace = lab.workspace(options, "");
-    workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("amazon-ebs", "amazon-ebssurrogate"));
-    workspace
-}
-
 /// Snapshots of volumes, and the image that is registered of them.
 #[test]
 fn a_retry_registers_an_image_of_the_snapshots_that_are_there() {
     let lab = Lab::start();
     let error = json!({ "code": "UnauthorizedOperation", "message": "not yet", "status": 403 });
     lab.rules(&json!([{ "call": "RegisterImage", "nth": 1, "error": error }]));
-    let ran = asked(&surrogate(&lab, SURROGATE), "r\n");
+    let ran = asked(&surrogate(&lab, ""), "r\n");
     ran.succeeded();
     count(&lab, "CreateSnapshot", 1, &ran);
     count(&lab, "RegisterImage", 2, &ran);
@@ -133,7 +111,7 @@ fn a_retry_swaps_roots_from_where_it_failed() {
     {
         lab.reset();
         lab.rules(&json!([{ "call": call, "nth": nth, "error": error }]));
-        let ran = asked(&surrogate(&lab, &format!("{SURROGATE}{}", crate::amazon_volumes::CREATE_IMAGE)), "r\n");
+        let ran = asked(&surrogate(&lab, crate::amazon_volumes::CREATE_IMAGE), "r\n");
         ran.succeeded();
         assert_eq!(ran.stdout.matches("[r] retry step").count(), 1, "{call}: {}", ran.stdout);
         count(&lab, "CreateImage", 1, &ran);

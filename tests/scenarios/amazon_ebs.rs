@@ -192,11 +192,7 @@ fn the_documented_policies_grant_the_calls_that_are_made() {
     lab.ask("forget-calls", &Value::Null);
     workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("\"policies\"", "\"policies-again\""));
     lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
-    let run = workspace.start(&["-force"]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &["-force"]);
     lab.ask("forget-calls", &Value::Null);
     let swept = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
     swept.run(&["sweep", "--aws", "--older-than", "0s", "--aws-regions", "eu-west-1,eu-central-1"]).succeeded();

@@ -286,11 +286,7 @@ fn a_sweep_by_tag_needs_no_journal_and_leaves_young_runs_alone() {
       }
     }"#;
     let workspace = lab.workspace(&format!("{NAME}{policy}"), "");
-    let run = workspace.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &[]);
     let before = lab.left().len();
     assert!(before >= 6, "{:#?}", lab.left());
     let elsewhere = |arguments: &[&str]| {

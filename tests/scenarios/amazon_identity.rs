@@ -236,11 +236,7 @@ fn a_sweep_takes_the_templates_role_with_its_tags() {
     let options = format!("communicator = \"none\"\nskip_create_ami = true\nami_name = \"tagged\"\n{role}");
     let workspace = lab.workspace(&options, "");
     lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "hold": "after" }]));
-    let run = workspace.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &[]);
     lab.ask("forget-calls", &Value::Null);
     workspace.run(&["sweep"]).succeeded().says("removed   instance");
     assert_eq!(lab.left(), Vec::<String>::new());
@@ -263,11 +259,7 @@ fn the_post_step_sweeps_with_credentials_of_its_own() {
     let template = lab.workspace(&options, "").read("t.pkr.hcl");
     let workspace = lab.workflow(Workspace::new(&template)).env("GITHUB_RUN_ID", "42").env("GITHUB_JOB", "build");
     lab.rules(&json!([{ "call": "CreateImage", "nth": 1, "hold": "after" }]));
-    let run = workspace.start(&["--aws-role", ROLE, "--aws-region", "eu-west-1"]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &["--aws-role", ROLE, "--aws-region", "eu-west-1"]);
     let of_build = lab.keys("RunInstances").pop().unwrap();
     assert!(of_build.starts_with("ASIA") && lab.left().len() >= 6, "{of_build} {:#?}", lab.left());
     lab.ask("forget-calls", &Value::Null);

@@ -134,11 +134,7 @@ fn a_sweep_after_a_kill_removes_everything_and_says_so() {
         lab.reset();
         lab.rules(&json!([{ "call": call, "nth": 1, "hold": "after" }]));
         let workspace = lab.workspace(&format!("{WITH_SSH}\nami_users = [\"111122223333\"]"), "");
-        let run = workspace.start(&[]);
-        lab.wait_held();
-        run.signal("KILL");
-        run.end();
-        lab.release();
+        lab.kill_when_held(&workspace, &[]);
         // A key pair that is being made side by side is there a moment later.
         std::thread::sleep(std::time::Duration::from_secs(1));
         assert!(!lab.left().is_empty(), "{call}: something must be there to sweep");
@@ -240,11 +236,7 @@ fn snapshots_of_a_replaced_image_go_after_a_kill_too() {
     lab.workspace(options, "").build(&[]);
     lab.rules(&json!([{ "call": "DeregisterImage", "nth": 1, "hold": "after" }]));
     let workspace = lab.workspace(options, "");
-    let run = workspace.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &[]);
     assert!(lab.left().iter().any(|text| text.starts_with("snapshot ")), "{:#?}", lab.left());
     sweep(&workspace);
     assert_eq!(lab.left(), Vec::<String>::new());
@@ -325,4 +317,24 @@ fn snapshots_that_do_not_show_keep_the_journal() {
     assert!(said.contains("removed   image ami-"), "{said}");
     nothing_stays(&lab, false, "late", &said);
     assert_eq!(workspace.journals(), 0);
+}
+
+/// Without a journal: the role is found by its profile, at whatever call the process died.
+#[test]
+fn a_sweep_by_tag_finds_half_a_profile() {
+    let mut lab = Lab::start();
+    for call in ["CreateInstanceProfile", "CreateRole", "PutRolePolicy"] {
+        lab.reset();
+        lab.rules(&json!([{ "call": call, "nth": 1, "hold": "after" }]));
+        let profile = crate::amazon_retries::PROFILE;
+        let options = format!("communicator = \"none\"\nami_name = \"leak-test\"{profile}");
+        let workspace = lab.workspace(&options, "");
+        lab.kill_when_held(&workspace, &[]);
+        // What was asked for side by side is there a moment later.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!lab.left().is_empty(), "{call}");
+        let elsewhere = lab.environment(Workspace::new("")).env("AWS_REGION", "eu-west-1");
+        elsewhere.run(&["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"]).succeeded();
+        assert_eq!(lab.left(), Vec::<String>::new(), "{call}");
+    }
 }

@@ -354,11 +354,7 @@ fn a_sweep_uses_credentials_of_its_own() {
     let workspace = lab.endpoint(with_variable(Workspace::new(&template)));
     let code = fresh(&lab);
     lab.rules(&json!([{ "call": "RunInstances", "nth": 1, "hold": "after" }]));
-    let run = workspace.start(&["-var", &code]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &["-var", &code]);
     for entry in std::fs::read_dir(workspace.state()).unwrap() {
         quiet(&std::fs::read_to_string(entry.unwrap().path()).unwrap(), &code);
     }

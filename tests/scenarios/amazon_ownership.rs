@@ -161,11 +161,7 @@ fn the_key_pair_is_found_by_its_tag_and_nobody_elses_is_touched() {
     lab.ask("key-pair", &json!("theirs"));
     lab.rules(&json!([{ "call": "CreateKeyPair", "nth": 1, "hold": "before" }]));
     let workspace = lab.workspace(&named("theirs"), "");
-    let run = workspace.start(&[]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &[]);
     std::thread::sleep(std::time::Duration::from_secs(1));
     let ran = workspace.run(&["sweep"]);
     ran.succeeded();
@@ -236,11 +232,7 @@ fn a_sweep_without_tags_removes_what_is_proven_to_be_its_own() {
     let killed = |lab: &Lab, rule: Value| {
         lab.rules(&json!([rule]));
         let workspace = government(lab, "");
-        let run = workspace.start(&[]);
-        lab.wait_held();
-        run.signal("KILL");
-        run.end();
-        lab.release();
+        lab.kill_when_held(&workspace, &[]);
         lab.rules(&json!([]));
         workspace
     };
@@ -362,11 +354,7 @@ fn a_snapshot_that_the_template_names_stays_whatever_becomes_of_the_image() {
         match sweep {
             None => drop(workspace.fail(&[])),
             Some(sweep) => {
-                let run = workspace.start(&[]);
-                lab.wait_held();
-                run.signal("KILL");
-                run.end();
-                lab.release();
+                lab.kill_when_held(&workspace, &[]);
                 assert!(lab.left().iter().any(|text| text.starts_with("image ")), "{:#?}", lab.left());
                 workspace.run(sweep).succeeded();
             }

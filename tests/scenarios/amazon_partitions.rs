@@ -88,11 +88,7 @@ fn nothing_stays_in_china_whatever_fails() {
         lab.reset();
         lab.rules(&json!([{ "call": call, "nth": 1, "hold": "after" }]));
         let workspace = lab.environment(in_china(&lab));
-        let run = workspace.start(&[]);
-        lab.wait_held();
-        run.signal("KILL");
-        run.end();
-        lab.release();
+        lab.kill_when_held(&workspace, &[]);
         let ran = workspace.run(&["sweep"]);
         ran.succeeded();
         assert_eq!((lab.left(), workspace.journals()), (Vec::<String>::new(), 0), "{call}: {}", ran.stdout);

@@ -13,7 +13,7 @@ fn values<'a>(form: &'a Value, ending: &str) -> Vec<&'a str> {
     all.filter(|(name, _)| name.ends_with(ending)).map(|(_, value)| value.as_str().unwrap()).collect()
 }
 
-fn surrogate(lab: &Lab, options: &str) -> Workspace {
+pub(crate) fn surrogate(lab: &Lab, options: &str) -> Workspace {
     let workspace = lab.workspace(&format!("{PLAIN}{SURROGATE}{options}"), "");
     workspace.file("t.pkr.hcl", workspace.read("t.pkr.hcl").replace("amazon-ebs", "amazon-ebssurrogate"));
     workspace

@@ -242,11 +242,7 @@ fn an_import_of_a_lost_runner_is_swept_by_its_tag() {
     assert_eq!(lab.left().len(), 1, "{:#?}", lab.left());
     let workspace = import(&lab, "");
     lab.rules(&json!([{ "call": "ImportImage", "nth": 1, "hold": "after" }]));
-    let run = workspace.start(&["-force"]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &["-force"]);
     assert!(lab.left().iter().any(|text| text.starts_with("import ")), "{:#?}", lab.left());
     let ran = elsewhere();
     ran.succeeded().says("removed   import image task import-ami-");
@@ -270,11 +266,7 @@ fn an_upload_of_a_lost_runner_is_swept_by_its_tag() {
     let stays = objects();
     lab.rules(&json!([{ "call": "CompleteMultipartUpload", "nth": 1, "hold": "after" }]));
     let workspace = import(&lab, "");
-    let run = workspace.start(&["-force"]);
-    lab.wait_held();
-    run.signal("KILL");
-    run.end();
-    lab.release();
+    lab.kill_when_held(&workspace, &["-force"]);
     assert_eq!(objects(), stays + 1, "{:#?}", lab.left());
     elsewhere(&[]).succeeded().says("may still be going: left alone");
     lab.rules(&json!([{ "call": "GetObjectTagging", "error": { "code": "AccessDenied", "status": 403 } }]));

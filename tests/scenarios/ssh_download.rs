@@ -2,8 +2,8 @@
 
 use crate::support::sshd::machine;
 
-/// Every way to download: the options, and what the machine is made to lack.
-const WAYS: [(&str, &str); 5] = [
+/// Every way to move files: the options, and what the machine is made to lack.
+pub(crate) const WAYS: [(&str, &str); 5] = [
     ("", "true"),
     ("ssh_file_transfer_method = \"sftp\"", "true"),
     ("ssh_file_transfer_method = \"scp\"", "true"),
@@ -97,4 +97,23 @@ fn a_shell_that_talks_spoils_nothing() {
             assert_eq!(workspace.read(path), text, "{broken}: {path}");
         }
     }
+}
+
+/// Half a file lies beside its place, and nobody but a sweep is left to remove it.
+#[test]
+fn a_sweep_removes_what_a_killed_download_left() {
+    let (sshd, workspace) = machine(&[], "", &download("/tmp/large", "large"));
+    sshd.root("truncate -s 4G /tmp/large");
+    let part = || {
+        let mut listed = std::fs::read_dir(workspace.path()).unwrap().map(|entry| entry.unwrap());
+        listed.any(|entry| entry.file_name().to_string_lossy().starts_with(".large."))
+    };
+    let run = workspace.start(&[]);
+    crate::support::wait("a piece of the file", part);
+    run.signal("KILL");
+    run.end();
+    assert!(part() && !workspace.path().join("large").exists());
+    workspace.run(&["sweep"]).succeeded().says(".large.");
+    assert!(!part());
+    assert_eq!(workspace.journals(), 0);
 }

@@ -3,17 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use crate::ssh_download::WAYS;
 use crate::support::Workspace;
 use crate::support::sshd::{Sshd, machine};
-
-/// Every way to upload a folder: the options, and what the machine is made to lack.
-const WAYS: [(&str, &str); 5] = [
-    ("", "true"),
-    ("ssh_file_transfer_method = \"sftp\"", "true"),
-    ("ssh_file_transfer_method = \"scp\"", "true"),
-    ("", "mv /bin/tar /root/"),
-    ("", "mv /bin/tar /usr/lib/openssh/sftp-server /root/"),
-];
 
 fn upload(source: &str, destination: &str) -> String {
     format!("provisioner \"file\" {{\nsource = {source:?}\ndestination = {destination:?}\n}}\n")

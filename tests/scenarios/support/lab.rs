@@ -139,6 +139,15 @@ impl Lab {
         super::wait("a held call", || self.holds());
     }
 
+    /// Runs a build until a call is held, kills it there, and lets the call go on.
+    pub(crate) fn kill_when_held(&self, workspace: &Workspace, flags: &[&str]) {
+        let run = workspace.start(flags);
+        self.wait_held();
+        run.signal("KILL");
+        run.end();
+        self.release();
+    }
+
     pub(crate) fn holds(&self) -> bool {
         self.ask("held", &Value::Null) != json!([])
     }
