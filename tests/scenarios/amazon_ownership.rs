@@ -334,6 +334,7 @@ fn a_snapshot_that_the_template_names_stays_whatever_becomes_of_the_image() {
     let by_tag = ["sweep", "--aws", "--aws-regions", "eu-west-1", "--older-than", "0s"];
     let error = json!({ "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403 });
     for (rule, sweep) in [
+        (json!({ "call": "none" }), None),
         (json!({ "call": "ModifyImageAttribute", "error": error }), None),
         (json!({ "call": "DeleteTags", "nth": 1, "hold": "after" }), Some(&["sweep"][..])),
         (json!({ "call": "CreateTags", "nth": 1, "hold": "after" }), Some(&by_tag)),
@@ -345,13 +346,26 @@ fn a_snapshot_that_the_template_names_stays_whatever_becomes_of_the_image() {
         let device =
             format!("<item><deviceName>/dev/xvdz</deviceName><ebs><snapshotId>{theirs}</snapshotId></ebs></item>");
         let (end, more) = ("</blockDeviceMapping>", device + "</blockDeviceMapping>");
-        lab.rules(&json!([{ "call": "DescribeImages", "replace": [[end, more]] }, rule]));
+        lab.rules(&json!([{ "call": "DescribeImages", "replace": [[end, more]] }, &rule]));
         let options = format!(
             "{PLAIN}ami_users = [\"111122223333\"]\ntags = {{ Name = \"x\" }}\n\
+             force_deregister = var.replaces\nforce_delete_snapshot = var.replaces\n\
              ami_block_device_mappings {{\ndevice_name = \"/dev/xvdz\"\nsnapshot_id = \"{theirs}\"\n}}"
         );
         let workspace = lab.workspace(&options, "").env("AWS_REGION", "eu-west-1");
+        workspace.file("replaces.pkr.hcl", "variable \"replaces\" {\n  default = false\n}\n");
         match sweep {
+            None if rule["call"] == "none" => {
+                // Of the image that is replaced, and of the one that takes its place.
+                for _ in 0..2 {
+                    workspace.build(&["-var", "replaces=true"]);
+                }
+                let left = lab.left();
+                let kinds =
+                    ["image ", "snapshot "].map(|kind| left.iter().filter(|text| text.starts_with(kind)).count());
+                assert!(kinds == [1, 1] && left.iter().any(|text| text.contains(theirs)), "{left:#?}");
+                continue;
+            }
             None => drop(workspace.fail(&[])),
             Some(sweep) => {
                 lab.kill_when_held(&workspace, &[]);

@@ -133,9 +133,7 @@ impl Machine for EbsMachine {
         let kept = self.running.kept_volumes(cx).await?;
         if config.skip_create_ami {
             cx.say("Skipping AMI creation...");
-            for volume in self.running.let_go(kept, cx).await? {
-                cx.keep(&volume)?;
-            }
+            self.running.let_go(kept, cx).await?;
             return Ok(None);
         }
         let plan = Plan::of(&config.ami, account.region())?;
@@ -143,7 +141,7 @@ impl Machine for EbsMachine {
         let begin = || async {
             self.running.stop(&config.run, config.ami.ena_support, config.ami.sriov_support, cx).await?;
             if replaces(config, cx) {
-                image::make_room(account, &config.ami, cx).await?;
+                image::make_room(account, &config.ami, &config.ami_block_device_mappings, cx).await?;
             }
             let tags = if config.skip_ami_run_tags { Default::default() } else { launched.run_tags.clone() };
             let devices = &config.ami_block_device_mappings;
@@ -162,9 +160,7 @@ impl Machine for EbsMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        for volume in self.running.let_go(kept, cx).await? {
-            cx.keep(&volume)?;
-        }
+        self.running.let_go(kept, cx).await?;
         artifact::of(BUILDER_ID, account, &images, self.facts(), cx).map(Some)
     }
 }

@@ -49,15 +49,27 @@ impl Plan {
     }
 }
 
-/// Removes our images of the final name in every region where one will be made.
-pub(super) async fn make_room(account: &Account, ami: &AmiOptions, cx: &BuildContext) -> Result<(), BuilderError> {
+/// Removes our images of the final name in every region where one will be made. Snapshots that `theirs` name are what the
+/// new image is made of as well.
+pub(super) async fn make_room(
+    account: &Account,
+    ami: &AmiOptions,
+    theirs: &[BlockDevice],
+    cx: &BuildContext,
+) -> Result<(), BuilderError> {
+    let foreign = &snapshots_of(theirs);
     // Looked at before the first one goes: where one cannot go, the others stay too.
     let old = precheck::replaceable(account, ami, cx).await?;
     let work = old.into_iter().map(|(region, images)| async move {
         let ec2 = account.aws.ec2_in(region);
         for image in images {
             cx.say(format!("Deregistering {} in {region}, which has the same name", image.id));
-            let snapshots = if ami.force_delete_snapshot { image.snapshots() } else { Vec::new() };
+            if !ami.force_delete_snapshot {
+                ec2.deregister_image(&image.id).await?;
+                continue;
+            }
+            let mut snapshots = image.snapshots();
+            snapshots.retain(|snapshot| !foreign.contains(snapshot));
             let replaced = AwsThing::Replaced { image: image.id.clone(), snapshots: snapshots.clone() };
             let replaced = account.acquire_in(region, replaced, cx)?;
             ec2.deregister_image(&image.id).await?;
@@ -120,8 +132,12 @@ pub(super) fn intend<'a>(
     cx: &BuildContext,
 ) -> Result<Intent, BuilderError> {
     let tag = if account.tags_images() { unique_name("packer-") } else { String::new() };
-    let foreign = theirs.into_iter().map(|device| device.snapshot_id.clone()).filter(|id| !id.is_empty());
-    intend_in(account, account.region(), (tag, name, source), foreign.collect(), cx)
+    intend_in(account, account.region(), (tag, name, source), snapshots_of(theirs), cx)
+}
+
+/// Snapshots that the devices name.
+fn snapshots_of<'a>(devices: impl IntoIterator<Item = &'a BlockDevice>) -> Vec<String> {
+    devices.into_iter().map(|device| device.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
 }
 
 fn intend_in(
@@ -131,10 +147,14 @@ fn intend_in(
     foreign: Vec<String>,
     cx: &BuildContext,
 ) -> Result<Intent, BuilderError> {
-    let (name, source) = (name.to_owned(), source.to_owned());
-    let (since, foreign_too) = (since_now(), foreign.clone());
-    let thing = AwsThing::Image { tag: tag.clone(), name, since, source: source.clone(), foreign: foreign_too };
-    Ok(Intent { resource: account.acquire_in(region, thing, cx)?, tag, source, foreign })
+    let intended = AwsThing::Image {
+        tag: tag.clone(),
+        name: name.to_owned(),
+        since: since_now(),
+        source: source.to_owned(),
+        foreign: foreign.clone(),
+    };
+    Ok(Intent { resource: account.acquire_in(region, intended, cx)?, tag, source: source.to_owned(), foreign })
 }
 
 /// Makes the best of the answer to a call that makes an image.

@@ -133,7 +133,7 @@ impl Machine for InstanceMachine {
         let progress = &self.running.progress;
         let begin = || async {
             if replaces(config, cx) {
-                image::make_room(account, &config.ami, cx).await?;
+                image::make_room(account, &config.ami, &config.ami_block_device_mappings, cx).await?;
             }
             self.register(&plan, bundle.location.clone(), cx).await
         };
@@ -148,9 +148,7 @@ impl Machine for InstanceMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        for volume in self.running.let_go(kept, cx).await? {
-            cx.keep(&volume)?;
-        }
+        self.running.let_go(kept, cx).await?;
         // An image that stays lives on its bundle.
         for objects in bundle.objects.iter().filter(|_| !intermediate) {
             cx.keep(objects)?;

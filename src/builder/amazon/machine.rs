@@ -127,7 +127,7 @@ impl Running {
     }
 
     /// Takes our tags off volumes and snapshots that are to stay: everything that still carries them goes with the
-    /// instance. Until the build keeps what this yields, they are known to the journal by their ids.
+    /// instance. The journal knows them by their ids in between. Yields how they would be removed.
     pub(super) async fn let_go(
         &self,
         staying: Vec<AwsThing>,
@@ -149,6 +149,7 @@ impl Running {
             self.progress.once(&format!("let go of {resource}"), journal).await?;
         }
         self.account.ec2.untag(&ids, &[RUN_TAG, RESOURCE_TAG]).await?;
+        resources.iter().try_for_each(|resource| cx.keep(resource))?;
         Ok(resources)
     }
 

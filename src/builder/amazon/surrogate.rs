@@ -150,9 +150,7 @@ impl Machine for SurrogateMachine {
             progress,
         };
         finish::finish(account, &wanted, &images, cx).await?;
-        for volume in self.running.let_go(kept, cx).await? {
-            cx.keep(&volume)?;
-        }
+        self.running.let_go(kept, cx).await?;
         // Snapshots of an image that stays are its own now; those of an intermediate one go.
         for shot in self.shots.get().iter().flat_map(|shots| &shots.resources).filter(|_| !intermediate) {
             cx.keep(shot)?;
@@ -173,7 +171,7 @@ impl SurrogateMachine {
             };
             self.running.progress.once("swap roots", self.swap_roots(cx)).await?;
             if replaces(config, cx) {
-                image::make_room(account, &config.ami, cx).await?;
+                image::make_room(account, &config.ami, &config.ami_block_device_mappings, cx).await?;
             }
             let devices = config.ami_block_device_mappings.iter().cloned().map(|mut device| {
                 // The volume decides: CreateImage refuses a key of its own.
@@ -185,7 +183,7 @@ impl SurrogateMachine {
         } else {
             let shots = self.shots.get_or_try_init(|| self.snapshots(cx)).await?;
             if replaces(config, cx) {
-                image::make_room(account, &config.ami, cx).await?;
+                image::make_room(account, &config.ami, &config.ami_block_device_mappings, cx).await?;
             }
             self.register(plan, shots.devices.clone(), cx).await
         }

@@ -161,9 +161,7 @@ impl Machine for VolumesMachine {
         let staying = volumes.iter().map(|id| AwsThing::VolumeId { id: id.clone() });
         let staying = staying.chain(snapshots.iter().map(|id| AwsThing::SnapshotId { id: id.clone() }));
         let resources = self.running.let_go(staying.collect(), cx).await?;
-        for resource in made.iter().map(|taken| &taken.resource).chain(&resources) {
-            cx.keep(resource)?;
-        }
+        made.iter().try_for_each(|taken| cx.keep(&taken.resource))?;
         let ids = volumes.iter().chain(&snapshots).map(|id| format!("{}:{id}", account.region()));
         let mut ids: Vec<String> = ids.collect();
         ids.sort();

@@ -60,7 +60,7 @@ pub(super) async fn capture(machine: &ChrootMachine, cx: &BuildContext) -> Resul
     let progress = &machine.progress;
     let begin = || async {
         if replaces(config, cx) {
-            image::make_room(account, &config.ami, cx).await?;
+            image::make_room(account, &config.ami, &config.ami_block_device_mappings, cx).await?;
         }
         register(machine, &plan, taken.id.clone(), cx).await
     };
